@@ -1,0 +1,186 @@
+"""The fields of the Tracen payload: names, what each may hold, what it is for.
+
+One table for trace and step each; validation, the API reference and its tests all read them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tracen_otel.model import Provider, Status, StepKind
+from tracen_otel.timestamps import parse_timestamp
+
+_HEX_TRACE_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the wire format. `check` answers None or what was expected."""
+
+    name: str
+    check: Callable[[Any], str | None]
+    help: str
+    required: bool = False
+    documented: bool = False
+    """Part of the public contract; the others are the extension, which a strict server never sees."""
+
+
+# -- checks: None, or the words for "expected …" -------------------------------------------------------
+
+
+def _is_string(value: Any) -> str | None:
+    return None if isinstance(value, str) else "a string"
+
+
+def _is_string_or_null(value: Any) -> str | None:
+    return None if value is None or isinstance(value, str) else "a string or null"
+
+
+def _is_integer(value: Any) -> str | None:
+    return None if isinstance(value, int) and not isinstance(value, bool) else "an integer"
+
+
+def _is_integer_or_null(value: Any) -> str | None:
+    return None if value is None or _is_integer(value) is None else "an integer or null"
+
+
+def _is_array(value: Any) -> str | None:
+    return None if isinstance(value, list) else "an array"
+
+
+def _is_object(value: Any) -> str | None:
+    return None if isinstance(value, dict) else "an object"
+
+
+def _is_strings(value: Any) -> str | None:
+    return None if isinstance(value, list) and all(isinstance(v, str) for v in value) else "an array of strings"
+
+
+def _is_timestamp(value: Any) -> str | None:
+    if isinstance(value, str):
+        try:
+            parse_timestamp(value)
+        except (ValueError, OverflowError):
+            pass
+        else:
+            return None
+    return "an ISO-8601 time such as 2026-11-24T09:30:00.000Z"
+
+
+def _is_nanoseconds(value: Any) -> str | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
+        return None
+    return "nanoseconds since 1970 as a string of digits"
+
+
+def _is_otel_trace_id(value: Any) -> str | None:
+    if isinstance(value, str) and _HEX_TRACE_ID.fullmatch(value) and set(value) != {"0"}:
+        return None
+    return "32 lower-case hex digits, not all zero"
+
+
+def _is_messages(value: Any) -> str | None:
+    expected = "an array of {role, parts: [{type, …}]}"
+    if not isinstance(value, list):
+        return expected
+    for message in value:
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            return expected
+        parts = message.get("parts", [])
+        if not isinstance(parts, list):
+            return expected
+        for part in parts:
+            if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+                return expected
+            if not all(isinstance(part.get(key, ""), str) for key in ("text", "name", "id")):
+                return expected
+    return None
+
+
+def _is_events(value: Any) -> str | None:
+    expected = "an array of {name, time_unix_nano, attributes}"
+    if not isinstance(value, list):
+        return expected
+    for event in value:
+        if not isinstance(event, dict) or not isinstance(event.get("name"), str):
+            return expected
+        if _is_nanoseconds(event.get("time_unix_nano", "0")) or _is_object(event.get("attributes", {})):
+            return expected
+    return None
+
+
+def _one_of(values: type[Provider] | type[Status] | type[StepKind]) -> Callable[[Any], str | None]:
+    accepted = frozenset(member.value for member in values)
+    expected = "one of " + ", ".join(member.value for member in values)
+
+    def check(value: Any) -> str | None:
+        return None if isinstance(value, str) and value in accepted else expected
+
+    return check
+
+
+_is_provider = _one_of(Provider)
+
+
+def _is_provider_or_null(value: Any) -> str | None:
+    return None if value is None else _is_provider(value)
+
+
+# -- the fields ---------------------------------------------------------------------------------------
+
+TOKEN_FIELDS = (
+    Field("input_tokens", _is_integer_or_null, "tokens sent, cached ones included", documented=True),
+    Field("output_tokens", _is_integer_or_null, "tokens received, reasoning included", documented=True),
+    Field("cache_read_tokens", _is_integer_or_null, "part of input_tokens that came from a cache"),
+    Field("cache_write_tokens", _is_integer_or_null, "part of input_tokens that went into a cache"),
+    Field("reasoning_tokens", _is_integer_or_null, "part of output_tokens spent on reasoning"),
+)
+
+TRACE_FIELDS = (
+    Field("prompt", _is_string, "what the person asked", required=True, documented=True),
+    Field("response", _is_string, 'what the agent answered; may be ""', required=True, documented=True),
+    Field("provider", _is_provider, "whose model it was", required=True, documented=True),
+    Field("model", _is_string, "the model's name", required=True, documented=True),
+    Field("steps", _is_array, "what happened, in reading order", required=True, documented=True),
+    Field("status", _one_of(Status), "how it ended", required=True, documented=True),
+    *TOKEN_FIELDS[:2],
+    Field("total_latency_ms", _is_integer_or_null, "from start to end", documented=True),
+    Field("error_message", _is_string_or_null, "what went wrong", documented=True),
+    *TOKEN_FIELDS[2:],
+    Field("title", _is_string, "names the run"),
+    Field("system", _is_string_or_null, "the system prompt"),
+    Field("provider_name", _is_string_or_null, "the provider as the instrumentation named it"),
+    Field("service_name", _is_string_or_null, "OTel's service.name"),
+    Field("otel_trace_id", _is_otel_trace_id, "OTel trace id; posts with the same one share a page"),
+    Field("start_time_unix_nano", _is_nanoseconds, "start of the trace"),
+    Field("latency_ns", _is_integer_or_null, "total_latency_ms, unrounded"),
+    Field("notes", _is_strings, "what was odd about the data"),
+)
+
+STEP_FIELDS = (
+    Field("name", _is_string, "names the step", required=True, documented=True),
+    Field("timestamp", _is_timestamp, "start, ISO-8601", required=True, documented=True),
+    Field("latency_ms", _is_integer, "duration", required=True, documented=True),
+    Field("id", _is_string, "OTel span id, or any id unique in the trace"),
+    Field("parent_id", _is_string_or_null, "id of the step that this one is part of"),
+    Field("kind", _one_of(StepKind), "what it is to a reader"),
+    Field("status", _one_of(Status), "how it ended"),
+    Field("error_message", _is_string_or_null, "what went wrong"),
+    Field("input", _is_string_or_null, "what the step was given, as text"),
+    Field("output", _is_string_or_null, "what the step gave back, as text"),
+    Field("input_messages", _is_messages, "the conversation it was given"),
+    Field("output_messages", _is_messages, "the turns it gave back"),
+    Field("model", _is_string_or_null, "the model's name"),
+    Field("provider", _is_provider_or_null, "whose model it was"),
+    Field("provider_name", _is_string_or_null, "the provider as the instrumentation named it"),
+    *(Field(f.name, f.check, f.help) for f in TOKEN_FIELDS),
+    Field("start_time_unix_nano", _is_nanoseconds, "start, unrounded"),
+    Field("latency_ns", _is_integer_or_null, "duration, unrounded; null: unknown"),
+    Field("attributes", _is_object, "span attributes as they came"),
+    Field("events", _is_events, "span events as they came"),
+    Field("warnings", _is_strings, "what was odd about this step"),
+    Field("sources", _is_object, "for each field the attribute key it was read from"),
+)
