@@ -1,0 +1,35 @@
+"""Share what an LLM agent did: OpenTelemetry spans in, the URL of a readable page out.
+
+The two public names are imported when they are first asked for: the service reads spans with this
+package's modules and wants neither the SDK nor an HTTP client.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tracen_otel.client import PublishedTrace
+    from tracen_otel.exporter import TracenSpanExporter
+
+__version__ = "0.1.0"
+__all__ = ["PublishedTrace", "TracenSpanExporter", "__version__"]
+
+_MODULE_BY_NAME = {
+    "PublishedTrace": "tracen_otel.client",
+    "TracenSpanExporter": "tracen_otel.exporter",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_BY_NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_MODULE_BY_NAME[name]), name)
+    globals()[name] = value  # found without this function from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

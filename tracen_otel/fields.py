@@ -56,7 +56,9 @@ def _is_object(value: Any) -> str | None:
 
 
 def _is_strings(value: Any) -> str | None:
-    return None if isinstance(value, list) and all(isinstance(v, str) for v in value) else "an array of strings"
+    return (
+        None if isinstance(value, list) and all(isinstance(v, str) for v in value) else "an array of strings"
+    )
 
 
 def _is_timestamp(value: Any) -> str | None:

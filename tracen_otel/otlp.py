@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NoReturn
@@ -22,7 +22,6 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tracen_otel.model import Event, LogRecord, Scope, Span, SpanKind, StatusCode
-
 
 
 class Encoding(StrEnum):
@@ -220,7 +219,7 @@ def _objects(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 
 def _shape(value: Any) -> str:
-    return {dict: "an object", list: "an array of other things", str: "a string"}.get(type(value), "a scalar")
+    return "an object" if isinstance(value, dict) else "an array" if isinstance(value, list) else repr(value)[:40]
 
 
 def _json_spans(request: Mapping[str, Any], wanted: str | None) -> Iterator[Span]:
@@ -259,7 +258,9 @@ def _json_logs(request: Mapping[str, Any]) -> Iterator[LogRecord]:
             attributes = _json_attributes(record)
             time_ns = _integer(record.get("timeUnixNano"))
             body = _json_value(record.get("body"))
-            yield LogRecord(trace_id, span_id, _log_event(_text(record.get("eventName")), time_ns, attributes, body))
+            yield LogRecord(
+                trace_id, span_id, _log_event(_text(record.get("eventName")), time_ns, attributes, body)
+            )
 
 
 def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -319,7 +320,7 @@ def _integer(value: Any) -> int:
         return 0
 
 
-_READ_BY_VALUE_NAME = {
+_READ_BY_VALUE_NAME: dict[str, Callable[[Any], Any]] = {
     "stringValue": _text,
     "intValue": _integer,
     "boolValue": bool,

@@ -126,7 +126,9 @@ def _errors(value: Mapping[str, Any], fields: tuple[Field, ...], path: str) -> l
             if field.required:
                 errors.append(FieldError(path + field.name, "is required"))
         elif expected := field.check(value[field.name]):
-            errors.append(FieldError(path + field.name, f"expected {expected}, got {_shown(value[field.name])}"))
+            errors.append(
+                FieldError(path + field.name, f"expected {expected}, got {_shown(value[field.name])}")
+            )
     return errors
 
 
@@ -139,7 +141,9 @@ def _shown(value: Any) -> str:
 
 def _trace(value: Mapping[str, Any]) -> Trace:
     steps = tuple(_step(step) for step in value["steps"])
-    start_ns = int(value.get("start_time_unix_nano", 0)) or min((s.start_ns for s in steps if s.start_ns), default=0)
+    start_ns = int(value.get("start_time_unix_nano", 0)) or min(
+        (s.start_ns for s in steps if s.start_ns), default=0
+    )
     return Trace(
         prompt=value["prompt"],
         response=value["response"],
@@ -298,7 +302,11 @@ def _encode_message(message: Message) -> dict[str, Any]:
 
 
 def _encode_event(event: Event) -> dict[str, Any]:
-    value = {"name": event.name, "time_unix_nano": str(event.time_ns), "attributes": json_value(event.attributes)}
+    value = {
+        "name": event.name,
+        "time_unix_nano": str(event.time_ns),
+        "attributes": json_value(event.attributes),
+    }
     return value if event.body is None else value | {"body": json_value(event.body)}
 
 

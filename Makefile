@@ -1,0 +1,52 @@
+# One verb per target. Needs Python 3.11+ and make; everything else is installed into .venv, and a browser for
+# the browser tests by apt where that can be done.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: help setup run test lint format bench lock browser clean
+
+help:
+	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
+	@echo "make test    lint, then all tests"
+	@echo "make setup   prepare $(VENV) alone"
+	@echo "make lint    ruff, mypy, import-linter"
+	@echo "make format  let ruff rewrite the code"
+	@echo "make bench   measure: start-up, memory, ingest, conversion"
+	@echo "make lock    renew requirements.lock from pyproject.toml"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml requirements.lock .ci/venv.sh
+	@sh .ci/venv.sh $(PYTHON) $(VENV)
+	@touch $@
+
+run: setup
+	@$(BIN)/python examples/run.py
+
+test: setup browser lint
+	@$(BIN)/pytest
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+browser:
+	@sh .ci/browser.sh
+
+bench: setup
+	@$(BIN)/python -m tests.bench
+
+lock: setup
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --quiet --upgrade --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,20 @@
+"""`tracen` and `python -m bridge`; says which extra to install where the packages of the server are missing."""
+
+import sys
+
+
+def main() -> None:
+    try:
+        from bridge.cli import tracen
+    except ModuleNotFoundError as missing:
+        if missing.name and missing.name.partition(".")[0] in ("bridge", "viewer", "tracen_otel"):
+            raise
+        sys.stderr.write(
+            f"tracen: the package {missing.name!r} is missing; pip install 'tracen-otel[server]'\n"
+        )
+        sys.exit(2)
+    tracen(prog_name="tracen")
+
+
+if __name__ == "__main__":
+    main()

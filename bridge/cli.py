@@ -1,0 +1,141 @@
+"""The command line `tracen`: reads options, composes the parts, turns errors into messages and exit codes.
+
+Exit codes: 0 done, 1 it failed, 2 it was called wrongly or can not start (a port or the file is taken).
+Heavy imports wait until a command needs them, so that --help and errors are quick.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from viewer.settings import Settings, default_db
+
+if TYPE_CHECKING:
+    from bridge.server import Ready
+
+T = TypeVar("T")
+Command = Callable[..., None]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="tracen-otel", prog_name="tracen")
+def tracen() -> None:
+    """Share what an LLM agent did: OpenTelemetry spans in, a permanent, readable page out."""
+
+
+def _with_settings(command: Command) -> Command:
+    """Give a command one option per setting, each with its environment variable and default in --help."""
+    for setting in reversed(fields(Settings)):
+        default = setting.default_factory() if setting.default is MISSING else setting.default  # type: ignore[misc]
+        command = click.option(
+            "--" + setting.name.replace("_", "-"),
+            setting.name,
+            default=default,
+            show_default=bool(default),
+            type=click.IntRange(0, 65535) if setting.name.endswith("port") else type(default),
+            envvar=f"TRACEN_{setting.name.upper()}",
+            show_envvar=True,
+            help=setting.metadata["help"],
+        )(command)
+    return command
+
+
+@tracen.command()
+@_with_settings
+def serve(**options: Any) -> None:
+    """Run viewer and bridge in one process until SIGTERM or Ctrl-C.
+
+    When every port accepts, one line goes to stdout: ready http=… otlp-grpc=… otlp-http=…
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before grpc is imported: its errors reach us as exceptions
+    from bridge.server import serve as serve_until_stopped
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with _clear_errors():
+        _run(serve_until_stopped(Settings(**options), _announce))
+
+
+def _announce(ready: Ready) -> None:
+    """Machines read stdout, people stderr."""
+    if ready.first_secret:
+        click.echo(f"A local account was made. Its key, shown this once: {ready.first_secret}", err=True)
+    if sys.stderr.isatty():
+        click.secho(f"Tracen is at {ready.base_url} (Ctrl-C ends it)", err=True, bold=True)
+    click.echo(f"ready http={ready.http} otlp-grpc={ready.otlp_grpc} otlp-http={ready.otlp_http}")
+    sys.stdout.flush()
+
+
+@tracen.group()
+def keys() -> None:
+    """API keys: what programs send as X-Tracen-Key."""
+
+
+@keys.command("create")
+@click.option("--account", "email", required=True, metavar="EMAIL", help="Whose; made if there is none.")
+@click.option("--label", default="", help="What the key is for.")
+@click.option("--db", default=default_db, envvar="TRACEN_DB", show_envvar=True, help="The store's file.")
+def keys_create(email: str, label: str, db: str) -> None:
+    """Create a key and print it, alone, on stdout. It can not be shown again."""
+    if "@" not in email.strip("@"):
+        raise click.BadParameter(f"expected an email address, got {email!r}", param_hint="--account")
+    with _clear_errors():
+        click.echo(_run(_create_key(Settings(db=db), email, label)))
+
+
+async def _create_key(settings: Settings, email: str, label: str) -> str:
+    from viewer.keys import create_key
+    from viewer.store.sqlite import SqliteStore
+
+    store = SqliteStore(settings.db_path, exclusive=False)
+    try:
+        return await create_key(store, email, time.time_ns(), label)
+    finally:
+        await store.close()
+
+
+@tracen.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--logs", multiple=True, metavar="FILE", help="OTLP log bodies whose events belong to the spans.")
+@click.option("--extended", is_flag=True, help="Add the documented extension to every payload.")
+def convert(files: tuple[str, ...], logs: tuple[str, ...], extended: bool) -> None:
+    """Turn OTLP trace request bodies (.pb, .json; - is stdin) into payloads, one JSON line a trace."""
+    from bridge.convert import convert as convert_files
+    from tracen_otel.otlp import UndecodableBody
+
+    try:
+        for line in convert_files(files, logs, extended=extended):
+            click.echo(line)
+    except (OSError, UndecodableBody) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run on uvloop where it exists (not on Windows)."""
+    try:
+        from uvloop import new_event_loop
+    except ModuleNotFoundError:
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(work)
+
+
+@contextlib.contextmanager
+def _clear_errors() -> Iterator[None]:
+    """What keeps a command from starting is a message and exit code 2, never a traceback."""
+    from viewer.store.base import StoreError
+
+    try:
+        yield
+    except (OSError, StoreError) as error:
+        click.secho(f"tracen: {error}", fg="red", err=True)
+        sys.exit(2)

@@ -1,0 +1,43 @@
+"""`tracen convert`: OTLP request bodies in files → Tracen payloads, without a server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from tracen_otel.assemble import assemble_all
+
+from tracen_otel import payload
+from tracen_otel.otlp import Encoding, UndecodableBody, decode_logs, decode_spans
+
+T = TypeVar("T")
+
+
+def convert(files: Iterable[str], logs: Iterable[str] = (), *, extended: bool = False) -> Iterator[str]:
+    """Yield one payload as a JSON line per trace, in order of trace start; the files are one stream.
+
+    `-` is standard input. Raises OSError and UndecodableBody; both name the file.
+    """
+    spans = _read_all(files, decode_spans)
+    records = _read_all(logs, decode_logs)
+    for trace in assemble_all(spans, records):
+        yield json.dumps(payload.encode(trace, extended=extended), ensure_ascii=False)
+
+
+def _read_all(names: Iterable[str], decode: Callable[[bytes, Encoding], list[T]]) -> list[T]:
+    items: list[T] = []
+    for name in names:
+        body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        try:
+            items += decode(body, encoding_of(name, body))
+        except UndecodableBody as error:
+            raise UndecodableBody(f"{name}: {error}") from None
+    return items
+
+
+def encoding_of(name: str, body: bytes) -> Encoding:
+    """By the file's ending; a JSON object begins with a brace, which no protobuf request does."""
+    return Encoding.JSON if name.endswith(".json") or body.startswith(b"{") else Encoding.PROTOBUF

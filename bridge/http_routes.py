@@ -1,0 +1,112 @@
+"""OTLP over HTTP: `/v1/traces` in protobuf and JSON; a refusal is a google.rpc.Status in the same encoding."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from bridge.receive import Receipt, Receiver
+from bridge.status import REFUSALS, Refusal, refusal_of
+from tracen_otel.otlp import Encoding
+from viewer.bodies import ACCEPT_ENCODING, read_body
+from viewer.keys import secret_of
+from viewer.problems import UnsupportedMediaType
+
+logger = logging.getLogger("tracen.bridge")
+
+_URL_HEADER = "x-tracen-url"
+
+
+def otlp_routes(receiver: Receiver, max_body_bytes: int) -> list[Route]:
+    """The OTLP/HTTP routes."""
+    return [Route("/v1/traces", _TraceExport(receiver, max_body_bytes))]
+
+
+class _TraceExport:
+    """ASGI endpoint: key, then content type, then body, so that strangers cost nothing."""
+
+    def __init__(self, receiver: Receiver, max_body_bytes: int) -> None:
+        self._receiver = receiver
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = await self._answer(request)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        headers = request.headers
+        encoding = _encoding(headers.get("content-type"))
+        if request.method != "POST":
+            message = f"{request.method} is not answered here, POST is"
+            return _refused(encoding, Refusal(grpc.StatusCode.UNIMPLEMENTED, 405, message))
+        try:
+            secret = secret_of(headers.get("x-tracen-key"), headers.get("authorization"))
+            key = await self._receiver.authenticate(secret)
+            if encoding is None:
+                raise UnsupportedMediaType(f"Content-Type: expected {' or '.join(Encoding)}")
+            body = await read_body(
+                request.stream(),
+                headers.get("content-length"),
+                headers.get("content-encoding"),
+                self._max_body_bytes,
+            )
+            receipt = await self._receiver.receive(key, body, encoding)
+        except REFUSALS as error:
+            return _refused(encoding, refusal_of(error))
+        except Exception as error:  # the outer wall: whatever it is, the sender must learn to retry
+            logger.exception("unexpected error in an OTLP/HTTP export")
+            return _refused(encoding, refusal_of(error))
+        return _accepted(encoding, receipt)
+
+
+def _encoding(content_type: str | None) -> Encoding | None:
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    return Encoding(media_type) if media_type in set(Encoding) else None
+
+
+def _accepted(encoding: Encoding, receipt: Receipt) -> Response:
+    headers = {_URL_HEADER: receipt.page_url} if receipt.page_url else None
+    if encoding is Encoding.JSON:
+        content = json.dumps(_partial_success(receipt)).encode()
+    else:
+        response = ExportTraceServiceResponse()
+        if receipt.rejected_spans:
+            response.partial_success.rejected_spans = receipt.rejected_spans
+            response.partial_success.error_message = receipt.error_message
+        content = response.SerializeToString()
+    return Response(content, 200, headers, media_type=encoding.value)
+
+
+def _partial_success(receipt: Receipt) -> dict[str, object]:
+    if not receipt.rejected_spans:
+        return {}
+    rejected = str(receipt.rejected_spans)  # 64-bit integers are strings in OTLP/JSON
+    return {"partialSuccess": {"rejectedSpans": rejected, "errorMessage": receipt.error_message}}
+
+
+_HEADERS_BY_STATUS = {
+    401: {"www-authenticate": 'Bearer realm="tracen"'},
+    405: {"allow": "POST"},
+    415: {"accept-encoding": ACCEPT_ENCODING},
+}
+
+
+def _refused(encoding: Encoding | None, refusal: Refusal) -> Response:
+    """A google.rpc.Status; where the caller's encoding is unknown, in JSON."""
+    headers = dict(_HEADERS_BY_STATUS.get(refusal.http_status, {}))
+    if refusal.retry_after_s is not None:
+        headers["retry-after"] = str(refusal.retry_after_s)
+    if encoding is Encoding.PROTOBUF:
+        content = refusal.status().SerializeToString()
+    else:
+        encoding = Encoding.JSON
+        content = json.dumps({"code": refusal.grpc_code.value[0], "message": refusal.message}).encode()
+    return Response(content, refusal.http_status, headers, media_type=encoding.value)

@@ -1,0 +1,159 @@
+"""One process: viewer and bridge on one event loop, over one store.
+
+Order matters. Ports first, so that a taken one costs nothing; then the store; then every door at once. At the
+end the doors close while the store is still open, so that what is in flight is finished and acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, replace
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from bridge.grpc_server import PortTaken, grpc_server
+from bridge.http_routes import otlp_routes
+from bridge.receive import Receiver
+from viewer.app import create_app
+from viewer.keys import Authenticator, create_key
+from viewer.settings import Settings
+from viewer.store.base import Store
+from viewer.store.sqlite import SqliteStore
+
+GRACE_S = 8
+LOCAL_EMAIL = "local@tracen"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Every door is open. `first_secret` is the key made for the local account on the very first start."""
+
+    http: str
+    otlp_grpc: str
+    otlp_http: str
+    base_url: str
+    first_secret: str | None
+
+
+async def serve(settings: Settings, announce: Callable[[Ready], None]) -> None:
+    """Serve until SIGTERM or SIGINT. Raises PortTaken and `viewer.store.base.StoreUnusable`, before serving."""
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    with _listening(settings.host, settings.port) as http, _listening(settings.host, settings.otlp_http_port) as otlp:
+        settings = replace(settings, base_url=_base_url(settings, _port(http)))
+        store = SqliteStore(settings.db_path)
+        try:
+            await _serve_store(store, settings, http, otlp, stop, announce)
+        finally:
+            await store.close()
+
+
+async def _serve_store(
+    store: Store,
+    settings: Settings,
+    http: socket.socket,
+    otlp: socket.socket,
+    stop: asyncio.Event,
+    announce: Callable[[Ready], None],
+) -> None:
+    first_secret = await create_key(store, LOCAL_EMAIL, time.time_ns()) if await store.is_empty() else None
+    keys = Authenticator(store, time.monotonic)
+    receiver = Receiver(store, keys, settings.base_url, time.time_ns)
+    routes = otlp_routes(receiver, settings.otlp_max_body_bytes)
+    viewer = create_app(store, settings, keys, more_routes=routes)
+    async with (
+        grpc_server(receiver, settings.host, settings.otlp_grpc_port, settings.otlp_max_body_bytes) as grpc_port,
+        _http_server(viewer, http),
+        _http_server(Starlette(routes=routes), otlp),
+    ):
+        host = _reachable(settings.host)
+        announce(
+            Ready(
+                http=f"http://{host}:{_port(http)}",
+                otlp_grpc=f"{host}:{grpc_port}",
+                otlp_http=f"http://{host}:{_port(otlp)}",
+                base_url=settings.base_url,
+                first_secret=first_secret,
+            )
+        )
+        await stop.wait()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handlers: signals are settled once, for all doors."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _http_server(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.005)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    """The first signal ends the service in order, the second at once."""
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            raise PortTaken(f"{host}:{port}: {os.strerror(error.errno) if error.errno else error}") from None
+        yield listening
+
+
+def _port(listening: socket.socket) -> int:
+    port: int = listening.getsockname()[1]
+    return port
+
+
+def _reachable(host: str) -> str:
+    """An address to print: one that a client on this machine can use."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared with, not bound to
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _base_url(settings: Settings, port: int) -> str:
+    return settings.base_url.rstrip("/") or f"http://{_reachable(settings.host)}:{port}"

@@ -1,0 +1,17 @@
+"""Fixtures that more than one folder of tests uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.processes import TracenProcess, running_tracen
+
+
+@pytest.fixture(scope="session")
+def tracen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TracenProcess]:
+    """A real `tracen serve` on a fresh file. The limit is wide: what is limited is tested on its own server."""
+    db = tmp_path_factory.mktemp("tracen") / "tracen.db"
+    with running_tracen(db, "--requests-per-hour", "100000") as process:
+        yield process

@@ -1,0 +1,106 @@
+"""Spans → Trace: arrange them, interpret each, choose what stands for the whole.
+
+The result does not depend on the order or number of deliveries. Knows no dialect, clock, socket or wire format.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from tracen_otel.interpret import interpret, latency_ns
+from tracen_otel.model import LogRecord, Provider, Span, Step, Trace
+from tracen_otel.providers import provider_of
+from tracen_otel.summary import model_step, outcome_of, prompt_of, response_of, system_of
+from tracen_otel.totals import counted_steps, total_usage
+from tracen_otel.tree import Tree, by_start, grow
+
+
+def assemble(spans: Iterable[Span], logs: Iterable[LogRecord] = ()) -> Trace:
+    """Make the trace of spans that share a trace id, in any order, with duplicates.
+
+    Raises ValueError without spans, or with several trace ids.
+    """
+    spans = list(spans)
+    trace_ids = {span.trace_id for span in spans}
+    if len(trace_ids) != 1:
+        raise ValueError(f"a trace needs spans of one trace id, got {len(trace_ids)} ids")
+    tree = grow(spans, (record for record in logs if record.trace_id in trace_ids))
+    return _trace(tree, _root(tree))
+
+
+def assemble_all(spans: Iterable[Span], logs: Iterable[LogRecord] = ()) -> list[Trace]:
+    """Make every trace the spans belong to, in order of their start."""
+    spans_by_trace: defaultdict[str, list[Span]] = defaultdict(list)
+    for span in spans:
+        spans_by_trace[span.trace_id].append(span)
+    logs_by_trace: defaultdict[str, list[LogRecord]] = defaultdict(list)
+    for record in logs:
+        logs_by_trace[record.trace_id].append(record)
+    traces = [assemble(group, logs_by_trace[trace_id]) for trace_id, group in spans_by_trace.items()]
+    return sorted(traces, key=lambda trace: (trace.started_ns, trace.otel_trace_id))
+
+
+def _root(tree: Tree) -> Span:
+    """The earliest span that names no parent; where none arrived, the earliest whose parent did not."""
+    top = [span for span in tree.spans if span.span_id not in tree.parent_by_id]
+    true_roots = [s for s in top if s.span_id not in tree.orphans and s.span_id not in tree.cut]
+    return min(true_roots or top, key=by_start)
+
+
+def _trace(tree: Tree, root: Span) -> Trace:
+    steps = tuple(_placed(interpret(span), tree) for span in tree.spans)
+    outermost_first = _from_root(steps, root.span_id)
+    response = response_of(outermost_first)
+    status, error_message = outcome_of(outermost_first, response)
+    speaker = model_step(outermost_first)
+    service_name = root.resource.get("service.name")
+    return Trace(
+        prompt=prompt_of(outermost_first),
+        response=response,
+        provider=provider_of(speaker.provider_name, speaker.model) if speaker else Provider.CUSTOM,
+        model=(speaker.model if speaker else None) or "",
+        status=status,
+        steps=steps,
+        title=outermost_first[0].name,
+        system=system_of(outermost_first),
+        provider_name=speaker.provider_name if speaker else None,
+        error_message=error_message,
+        usage=total_usage(counted_steps(steps)),
+        started_ns=root.start_ns or min((s.start_ns for s in steps if s.start_ns), default=0),
+        latency_ns=_latency_ns(tree, root),
+        service_name=service_name if isinstance(service_name, str) else None,
+        otel_trace_id=root.trace_id,
+        notes=tuple(_notes(tree, root)),
+    )
+
+
+def _placed(step: Step, tree: Tree) -> Step:
+    """The step at its place in the tree, with what was odd about its delivery."""
+    versions = tree.versions_by_id.get(step.id)
+    warning = (f"arrived in {versions} differing versions; the one that ended last is shown",) if versions else ()
+    return replace(step, parent_id=tree.parent_by_id.get(step.id), warnings=step.warnings + warning)
+
+
+def _from_root(steps: tuple[Step, ...], root_id: str) -> tuple[Step, ...]:
+    """The steps with the root first: others may stand beside it, and start before it."""
+    at = next(i for i, step in enumerate(steps) if step.id == root_id)
+    return (*steps[at:], *steps[:at])
+
+
+def _latency_ns(tree: Tree, root: Span) -> int | None:
+    if root.span_id not in tree.orphans and root.span_id not in tree.cut:
+        return latency_ns(root.start_ns, root.end_ns)
+    starts = [span.start_ns for span in tree.spans if span.start_ns]
+    return latency_ns(min(starts, default=0), max(span.end_ns for span in tree.spans))
+
+
+def _notes(tree: Tree, root: Span) -> Iterator[str]:
+    if root.span_id in tree.orphans:
+        yield "The root span has not arrived; the earliest step stands in for it."
+    others = tree.orphans - {root.span_id}
+    if others:
+        yield f"The parents of {len(others)} steps have not arrived; those steps stand at the top level."
+    if tree.cut:
+        yield f"Parent links ran in a circle; it was cut at {len(tree.cut)} steps."

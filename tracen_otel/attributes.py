@@ -1,0 +1,158 @@
+"""Where a value stands on a span, and how it is read: text, integer, JSON, indexed keys, events.
+
+Total functions: whatever an instrumentation sent, they answer a value or None, and never raise.
+They know nothing of dialects, steps or traces.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tracen_otel.model import Attributes, Event, Span
+
+ABSENT = frozenset({"", "{}", "[]", "null", "None", "N/A", "<REDACTED>", "__REDACTED__"})
+"""What instrumentations write where they tell nothing, or hide it."""
+
+_MAX_JSON_IN_JSON = 3
+_MAX_INDEX_DIGITS = 9
+_MAX_KEY_DEPTH = 12
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_MAX_TOKENS = 2**53
+
+
+# -- how to read --------------------------------------------------------------------------------------
+
+
+def read_text(value: Any) -> str | None:
+    """A string as it came, also one in a JSON string (`"\\"gpt-4o\\""`); None where nothing is told."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str) and value[:1] == '"':
+        value = decode_json(value)
+    if not isinstance(value, str) or value.strip() in ABSENT:
+        return None
+    return clean(value)
+
+
+def read_integer(value: Any) -> int | None:
+    """A count: an int, a whole double, or digits in a string; None for anything else, and below zero."""
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 20:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= _MAX_TOKENS else None
+
+
+def read_json(value: Any) -> Any:
+    """A value as it is meant: JSON in a string is decoded, absence is None, anything else is as it came."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return None if value.strip() in ABSENT else decode_json(clean(value))
+    return None if value in ({}, [], ()) else value
+
+
+def decode_json(value: Any) -> Any:
+    """JSON in a string, also JSON in JSON in a string; anything else, and broken JSON, as it came."""
+    for _ in range(_MAX_JSON_IN_JSON):
+        if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "[", '"'):
+            break
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            break
+    return value
+
+
+def is_cut_json(value: Any) -> bool:
+    """Tell whether a string begins as a JSON object, or an array of them, and does not end as one."""
+    return isinstance(value, str) and value.startswith(('[{"', '{"')) and value.rstrip()[-1] not in "]}"
+
+
+def encode_json(value: Any) -> str:
+    """Text for a value of any shape: strings as they are, anything else as JSON a person can read."""
+    if isinstance(value, str):
+        return clean(value)
+    try:
+        return clean(json.dumps(value, ensure_ascii=False, default=str))
+    except (ValueError, RecursionError, TypeError):
+        return clean(str(value))
+
+
+def clean(text: str) -> str:
+    """Replace lone surrogates, which JSON escapes can smuggle in and UTF-8 can not hold."""
+    return _LONE_SURROGATE.sub("�", text)
+
+
+# -- where to look ------------------------------------------------------------------------------------
+
+
+def attribute(span: Span, key: str) -> Any:
+    """The span's attribute of that name, or None."""
+    return span.attributes.get(key)
+
+
+def indexed(span: Span, prefix: str) -> Any:
+    """Flattened keys (`prefix.0.role`, `prefix.0.content`) as lists and dicts again; None without any.
+
+    An index only orders: `prefix.999999999.role` makes a list of one.
+    """
+    return unflatten(span.attributes, prefix + ".")
+
+
+def unflatten(attributes: Attributes, prefix: str) -> Any:
+    """Attributes whose keys start with `prefix` as nested lists and dicts; None without any."""
+    tree: dict[str, Any] = {}
+    for key, value in attributes.items():
+        if key.startswith(prefix):
+            _plant(tree, key[len(prefix) :].split(".", _MAX_KEY_DEPTH), value)
+    return _lists(tree) if tree else None
+
+
+def _plant(tree: dict[str, Any], path: list[str], value: Any) -> None:
+    """Put a value into the tree; where a leaf stands in the way (`a` beside `a.b`), the first one stays."""
+    for name in path[:-1]:
+        branch = tree.setdefault(name, {})
+        if not isinstance(branch, dict):
+            return
+        tree = branch
+    tree.setdefault(path[-1], value)
+
+
+def _lists(node: Any) -> Any:
+    """The same tree with dicts of indices as lists. Recursion is bounded by _MAX_KEY_DEPTH."""
+    if not isinstance(node, dict):
+        return node
+    children = {name: _lists(child) for name, child in node.items()}
+    if children and all(_is_index(name) for name in children):
+        return [children[name] for name in sorted(children, key=int)]
+    return children
+
+
+def _is_index(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) <= _MAX_INDEX_DIGITS
+
+
+def in_events(span: Span, key: str) -> Any:
+    """The attribute (or body field) of that name on the last event that has it, or None."""
+    for event in reversed(span.events):
+        value = event_fields(event).get(key)
+        if value is not None:
+            return value
+    return None
+
+
+def event_fields(event: Event) -> Mapping[str, Any]:
+    """An event's attributes, then its body where that is an object, also one in a JSON string."""
+    body = decode_json(event.body)
+    return {**event.attributes, **body} if isinstance(body, Mapping) else event.attributes
+
+
+def events_named(span: Span, names: frozenset[str]) -> Iterator[Event]:
+    """The span's events with one of these names, in order."""
+    return (event for event in span.events if event.name in names)

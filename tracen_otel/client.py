@@ -1,0 +1,275 @@
+"""POST /api/traces: one payload out, a page's URL back. Knows no span, and no queue.
+
+Never logs, and no error's message holds, the key, the payload or the server's words. Errors:
+
+    TracenError               nothing was published, as far as we know
+    ├── Unreachable           no answer: refused, reset, no such name, bad certificate, too slow  (retryable)
+    ├── Overloaded            429, 502, 503, 504; `retry_after_s` where the server told           (retryable)
+    ├── Refused               any other status; redirects too, as they would take the key along
+    │   ├── KeyRefused        401, 403
+    │   └── PayloadTooLarge   413, or more than `payload.MAX_BODY_BYTES`, which is not even sent
+    └── UnreadableReply       200 from something that is no Tracen
+"""
+
+from __future__ import annotations
+
+import http
+import http.client
+import json
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tracen_otel import __version__
+from tracen_otel.payload import MAX_BODY_BYTES
+from tracen_otel.retry import backoff_s, retry_after_s
+
+if TYPE_CHECKING:
+    import urllib3
+
+MAX_REPLY_BYTES = 64 * 1024
+"""Read of any reply; what an OTel Collector reads too."""
+_RETRYABLE = frozenset({429, 502, 503, 504})
+_FIRST_BACKOFF_S = 0.5
+_MOST_BACKOFF_S = 5.0
+_FIELD_PATH = re.compile(r"[a-z_.\[\]0-9]{1,80}")
+
+
+class TracenError(Exception):
+    """A payload that was not published. `retryable`: the same request may succeed later."""
+
+    retryable = False
+    retry_after_s: float | None = None
+    status: int | None = None
+
+
+class Unreachable(TracenError):
+    """No answer came."""
+
+    retryable = True
+
+
+class Overloaded(TracenError):
+    """The server answered: later."""
+
+    retryable = True
+
+    def __init__(self, status: int, retry_after_s: float | None) -> None:
+        super().__init__(f"the server answered {_status_text(status)}")
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class Refused(TracenError):
+    """The server answered: no."""
+
+    def __init__(self, status: int, hint: str = "") -> None:
+        super().__init__(f"the server answered {_status_text(status)}{hint and f': {hint}'}")
+        self.status = status
+
+
+class KeyRefused(Refused):
+    """The key is unknown, revoked or mistyped."""
+
+
+class PayloadTooLarge(Refused):
+    """The body is larger than the server takes."""
+
+
+class UnreadableReply(TracenError):
+    """A reply without a trace id and a URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTrace:
+    """A trace that has its page. `trace_id` is the page's, a UUID; `otel_trace_id` is 32 hex digits."""
+
+    trace_id: str
+    url: str
+    otel_trace_id: str | None = None
+
+
+class TracenClient:
+    """Posts payloads to one endpoint with one key. May be made before a fork and used after it.
+
+    `pause` waits between attempts; when it answers True the wait was cut short and no attempt follows.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        key: str,
+        timeout_s: float = 10,
+        *,
+        pause: Callable[[float], object] = time.sleep,
+        unix_time: Callable[[], float] = time.time,
+    ) -> None:
+        self._url = checked_endpoint(endpoint) + "/api/traces"
+        self._headers = {
+            "X-Tracen-Key": checked_key(key),
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "User-Agent": f"tracen-otel/{__version__}",
+        }
+        self._timeout_s = timeout_s
+        self._pause = pause
+        self._unix_time = unix_time
+        self._pools_by_pid: dict[int, urllib3.PoolManager] = {}
+        self.retries = 0
+
+    def publish(self, payload: dict[str, Any], *, idempotency_key: str, deadline_s: float) -> PublishedTrace:
+        """Post `payload` and answer its page, trying again for at most `deadline_s` seconds from now.
+
+        Raises TracenError; at once where the server asks for a longer wait than there is time.
+        """
+        body = _body(payload)
+        headers = self._headers | {"Idempotency-Key": idempotency_key}
+        end_s = time.monotonic() + deadline_s
+        failures = 0
+        while True:
+            try:
+                left_s = max(end_s - time.monotonic(), 0.001)
+                reply = self._post(body, headers, min(self._timeout_s, left_s))
+                return _published(reply, payload.get("otel_trace_id"))
+            except TracenError as error:
+                failures += 1
+                if not error.retryable:
+                    raise
+                wait_s = _wait_s(error, failures)
+                if wait_s >= end_s - time.monotonic() or self._pause(wait_s):
+                    raise
+                self.retries += 1
+
+    def close(self) -> None:
+        """Close the connection, if one is open."""
+        for pools in self._pools_by_pid.values():
+            pools.clear()
+        self._pools_by_pid = {}
+
+    def _post(self, body: bytes, headers: dict[str, str], timeout_s: float) -> bytes:
+        import urllib3  # here, so that a program that sends nothing does not pay for it
+
+        wall_s = time.monotonic() + timeout_s
+        try:
+            response = self._pools().request(
+                "POST",
+                self._url,
+                body=body,
+                headers=headers,
+                timeout=urllib3.Timeout(total=timeout_s),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                reply = _read_bounded(response, wall_s)
+            finally:
+                response.release_conn()
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            raise Unreachable(f"no answer from {self._url}: {type(error).__name__}") from None
+        self._raise_for_status(response, reply)
+        return reply
+
+    def _pools(self) -> urllib3.PoolManager:
+        """Answer those of this process: a connection that came along through a fork is the parent's."""
+        pid = os.getpid()
+        if pid not in self._pools_by_pid:
+            from tracen_otel.transport import new_pools
+
+            self._pools_by_pid = {pid: new_pools()}
+        return self._pools_by_pid[pid]
+
+    def _raise_for_status(self, response: urllib3.BaseHTTPResponse, reply: bytes) -> None:
+        status = response.status
+        if status == 200:
+            return
+        if status in _RETRYABLE:
+            raise Overloaded(status, retry_after_s(response.headers.get("Retry-After"), self._unix_time()))
+        if status in (401, 403):
+            raise KeyRefused(status)
+        if status == 413:
+            raise PayloadTooLarge(status)
+        raise Refused(status, "a redirect, not followed" if 300 <= status < 400 else _refused_fields(reply))
+
+
+def checked_endpoint(endpoint: str) -> str:
+    """Answer `endpoint` without a trailing slash. Raises ValueError where it is no http or https URL."""
+    try:
+        parts = urlsplit(endpoint)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        usable = False
+    if not usable or not endpoint.isprintable() or " " in endpoint:
+        raise ValueError(f"endpoint: expected a URL such as http://127.0.0.1:8000, got {endpoint[:80]!r}")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("endpoint: expected a URL without user name, password, ? and #; the key is `key`")
+    return endpoint.rstrip("/")
+
+
+def checked_key(key: str) -> str:
+    """Answer `key` stripped. Raises ValueError, which does not hold the key, for what fits no header."""
+    stripped = key.strip()
+    if not stripped or not stripped.isascii() or not stripped.isprintable():
+        raise ValueError(f"key: expected a Tracen key such as tracen_sk_…, got {len(key)} other characters")
+    return stripped
+
+
+def _body(payload: dict[str, Any]) -> bytes:
+    body = json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+        errors="replace"
+    )
+    if len(body) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(413, f"{len(body)} bytes, not sent")
+    return body
+
+
+def _wait_s(error: TracenError, failures: int) -> float:
+    """A first failure to connect is often a connection that died while the process slept: no wait then."""
+    if failures == 1 and isinstance(error, Unreachable):
+        return 0.0
+    shortest_s = backoff_s(failures, first_s=_FIRST_BACKOFF_S, most_s=_MOST_BACKOFF_S)
+    return max(error.retry_after_s or 0.0, shortest_s)
+
+
+def _read_bounded(response: urllib3.BaseHTTPResponse, wall_s: float) -> bytes:
+    """The reply's first MAX_REPLY_BYTES; what is longer, or too slow, costs the connection alone."""
+    reply = b""
+    while piece := response.read1(MAX_REPLY_BYTES + 1 - len(reply), decode_content=False):
+        reply += piece
+        if len(reply) > MAX_REPLY_BYTES or time.monotonic() > wall_s:
+            response.close()
+            break
+    return reply
+
+
+def _published(reply: bytes, otel_trace_id: str | None) -> PublishedTrace:
+    try:
+        value = json.loads(reply)
+        trace_id = str(uuid.UUID(value["trace_id"]))
+        url = value["url"]
+        if urlsplit(url).scheme in ("http", "https") and url.isprintable() and len(url) <= 2000:
+            return PublishedTrace(trace_id, url, otel_trace_id)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    raise UnreadableReply('expected {"trace_id": UUID, "url": URL}; is the endpoint a Tracen server?')
+
+
+def _refused_fields(reply: bytes) -> str:
+    """Which fields a problem+json reply names: the paths alone, as the rest may quote the payload."""
+    try:
+        paths = [str(error["field"]) for error in json.loads(reply)["errors"][:5]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return ", ".join(path for path in paths if _FIELD_PATH.fullmatch(path))
+
+
+def _status_text(status: int) -> str:
+    try:
+        return f"{status} {http.HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)

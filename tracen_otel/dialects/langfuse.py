@@ -1,0 +1,33 @@
+"""Langfuse's own attributes (its SDKs 3 and later are OpenTelemetry)."""
+
+from tracen_otel.attributes import read_json
+from tracen_otel.dialects.table import Dialect, Reading, kinds
+from tracen_otel.model import StepKind
+from tracen_otel.usage import read_usage
+
+LANGFUSE = Dialect(
+    name="Langfuse",
+    kind=(
+        Reading(
+            "langfuse.observation.type",
+            kinds(
+                {
+                    "generation": StepKind.LLM,
+                    "embedding": StepKind.EMBEDDING,
+                    "agent": StepKind.AGENT,
+                    "tool": StepKind.TOOL,
+                    "chain": StepKind.CHAIN,
+                    "span": StepKind.CHAIN,
+                    "retriever": StepKind.RETRIEVAL,
+                    "guardrail": StepKind.GUARDRAIL,
+                    "evaluator": StepKind.EVALUATION,
+                }
+            ),
+        ),
+    ),
+    input=(Reading("langfuse.observation.input", read_json), Reading("langfuse.trace.input", read_json)),
+    output=(Reading("langfuse.observation.output", read_json), Reading("langfuse.trace.output", read_json)),
+    model=(Reading("langfuse.observation.model.name"),),
+    usage=(Reading("langfuse.observation.usage_details", read_usage),),
+    error_message=(Reading("langfuse.observation.status_message"),),
+)

@@ -1,0 +1,26 @@
+"""LangSmith's OpenTelemetry export; inputs and outputs are under the old OTel GenAI keys."""
+
+from tracen_otel.dialects.table import Dialect, Reading, kinds
+from tracen_otel.model import StepKind
+from tracen_otel.usage import read_usage
+
+LANGSMITH = Dialect(
+    name="LangSmith",
+    kind=(
+        Reading(
+            "langsmith.span.kind",
+            kinds(
+                {
+                    "llm": StepKind.LLM,
+                    "chain": StepKind.CHAIN,
+                    "prompt": StepKind.CHAIN,
+                    "parser": StepKind.CHAIN,
+                    "tool": StepKind.TOOL,
+                    "retriever": StepKind.RETRIEVAL,
+                    "embedding": StepKind.EMBEDDING,
+                }
+            ),
+        ),
+    ),
+    usage=(Reading("langsmith.metadata.usage_metadata", read_usage),),
+)

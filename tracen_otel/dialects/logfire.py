@@ -1,0 +1,83 @@
+"""Pydantic AI (all instrumentation versions) and Logfire's client instrumentations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tracen_otel.attributes import decode_json, read_integer, read_json
+from tracen_otel.dialects.otel_genai import messages_of_events
+from tracen_otel.dialects.table import Dialect, Reading, either, field_of, from_scope, marked_by
+from tracen_otel.messages import read_messages
+from tracen_otel.model import Message
+from tracen_otel.usage import read_usage
+
+_EVENTS = "events"
+_RESPONSE = "response_data"
+_REQUEST = "request_data"
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    value = decode_json(value)
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _asked_in_events(value: Any) -> tuple[Message, ...] | None:
+    return messages_of_events(_objects(value)) or None
+
+
+def _chosen_in_events(value: Any) -> tuple[Message, ...] | None:
+    chosen = [e["message"] for e in _objects(value) if e.get("event.name") == "gen_ai.choice" and "message" in e]
+    return read_messages(chosen, "assistant") or None
+
+
+def _conversation(value: Any) -> tuple[Message, ...] | None:
+    return read_messages(value, "user") or None
+
+
+def _request(value: Any) -> Any:
+    """A request body, unless it was cut down to the model's name."""
+    body = read_json(value)
+    return body if isinstance(body, Mapping) and not body.keys() <= {"model", "stream"} else None
+
+
+def _answer(value: Any) -> Any:
+    """The reply in a response summary; its text comes as `message`, `text` or `combined_chunk_content`."""
+    body = read_json(value)
+    if not isinstance(body, Mapping):
+        return None
+    if isinstance(message := body.get("message"), Mapping):
+        return read_messages({"role": "assistant", **message}, "assistant") or None
+    text = body.get("text") or body.get("combined_chunk_content")
+    return read_messages(text, "assistant") or None if isinstance(text, str) else None
+
+
+def _usage_inside(value: Any) -> Any:
+    body = decode_json(value)
+    return read_usage(body.get("usage")) if isinstance(body, Mapping) else None
+
+
+LOGFIRE = Dialect(
+    name="Pydantic AI and Logfire",
+    applies=either(from_scope("pydantic-ai", "logfire"), marked_by("logfire.span_type")),
+    label=(Reading("logfire.msg"),),
+    input=(
+        Reading("pydantic_ai.all_messages", _conversation),
+        Reading("all_messages_events", _asked_in_events),
+        Reading(_EVENTS, _asked_in_events),
+        Reading(_REQUEST, _request),
+        Reading("tool_arguments", read_json),
+        Reading("raw_input", read_json),
+    ),
+    output=(
+        Reading("final_result"),
+        Reading(_EVENTS, _chosen_in_events),
+        Reading(_RESPONSE, _answer),
+        Reading("tool_response", read_json),
+    ),
+    model=(Reading("model_name"),),
+    input_tokens=(Reading("gen_ai.aggregated_usage.input_tokens", read_integer),),
+    output_tokens=(Reading("gen_ai.aggregated_usage.output_tokens", read_integer),),
+    usage=(Reading(_RESPONSE, _usage_inside), Reading("gen_ai.usage.raw", read_usage)),
+    error_message=(Reading("error", field_of("data", "error")), Reading("error", field_of("message"))),
+)

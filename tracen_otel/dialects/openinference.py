@@ -1,0 +1,103 @@
+"""OpenInference: Phoenix and the instrumentations of Arize, smolagents, Agno, LlamaIndex, CrewAI …"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tracen_otel.attributes import indexed, read_integer, read_json, read_text
+from tracen_otel.dialects.table import Dialect, Reading, kinds
+from tracen_otel.messages import read_messages
+from tracen_otel.model import Message, StepKind
+
+_KIND_BY_NAME = {
+    "llm": StepKind.LLM,
+    "chain": StepKind.CHAIN,
+    "agent": StepKind.AGENT,
+    "tool": StepKind.TOOL,
+    "retriever": StepKind.RETRIEVAL,
+    "reranker": StepKind.RERANK,
+    "embedding": StepKind.EMBEDDING,
+    "guardrail": StepKind.GUARDRAIL,
+    "evaluator": StepKind.EVALUATION,
+    "prompt": StepKind.CHAIN,
+}
+_WRAPPERS = ("message", "message_content", "tool_call", "prompt", "completion", "embedding", "document")
+"""OpenInference puts each item's fields under the item's name: `message.role`, `tool_call.id` …"""
+
+
+def _unwrapped(node: Any) -> Any:
+    """The same value with every item's fields directly in it. Depth is bounded by how keys are unflattened."""
+    if isinstance(node, list):
+        return [_unwrapped(item) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    told: dict[str, Any] = {}
+    for name, child in node.items():
+        child = _unwrapped(child)
+        if name in _WRAPPERS and isinstance(child, Mapping):
+            told = {**child, **told, **({"type": "tool_call"} if name == "tool_call" and len(node) == 1 else {})}
+        else:
+            told[name] = child
+    return told
+
+
+def _messages(role: str) -> Any:
+    def read(value: Any) -> tuple[Message, ...] | None:
+        return read_messages([_named_call(item) for item in _items(value)], role) or None
+
+    return read
+
+
+def _items(value: Any) -> list[Any]:
+    value = _unwrapped(value)
+    return value if isinstance(value, list) else [value]
+
+
+def _named_call(item: Any) -> Any:
+    """The oldest form of a call: `message.function_call_name` and `…_arguments_json`."""
+    if isinstance(item, dict) and (name := read_text(item.get("function_call_name"))):
+        return {**item, "function_call": {"name": name, "arguments": item.get("function_call_arguments_json")}}
+    return item
+
+
+def _texts(value: Any) -> Any:
+    return [item.get("text", item) if isinstance(item, Mapping) else item for item in _items(value)]
+
+
+OPENINFERENCE = Dialect(
+    name="OpenInference",
+    kind=(Reading("openinference.span.kind", kinds(_KIND_BY_NAME)),),
+    tool_name=(Reading("tool.name"),),
+    input=(
+        Reading("llm.input_messages", _messages("user"), indexed),
+        Reading("reranker.query"),
+        Reading("input.value", read_json),
+        Reading("llm.prompts", _texts, indexed),
+        Reading("tool.parameters", read_json),
+        Reading("embedding.embeddings", _texts, indexed),
+    ),
+    output=(
+        Reading("llm.output_messages", _messages("assistant"), indexed),
+        Reading("llm.choices", _messages("assistant"), indexed),
+        Reading("retrieval.documents", _items, indexed),
+        Reading("reranker.output_documents", _items, indexed),
+        Reading("output.value", read_json),
+    ),
+    model=(
+        Reading("llm.response.model_name"),
+        Reading("llm.model_name"),
+        Reading("llm.request.model_name"),
+        Reading("embedding.model_name"),
+        Reading("reranker.model_name"),
+    ),
+    provider_name=(Reading("llm.provider"), Reading("llm.system")),
+    input_tokens=(Reading("llm.token_count.prompt", read_integer),),
+    output_tokens=(Reading("llm.token_count.completion", read_integer),),
+    cache_read_tokens=(
+        Reading("llm.token_count.prompt_details.cache_read", read_integer),
+        Reading("llm.token_count.prompt_details.cache_input", read_integer),
+    ),
+    cache_write_tokens=(Reading("llm.token_count.prompt_details.cache_write", read_integer),),
+    reasoning_tokens=(Reading("llm.token_count.completion_details.reasoning", read_integer),),
+)

@@ -1,0 +1,195 @@
+"""What a person would call the question or the answer in a value that frameworks wrapped in JSON.
+
+`{"args": ["autumn"], "kwargs": {}}` asks "autumn"; `{"outputs": {"answer": "42"}}` answers "42"; a request body asks
+its last user message. Where no reading is certain the JSON itself is the text. Knows no attribute keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tracen_otel.attributes import ABSENT, decode_json, encode_json
+from tracen_otel.messages import last_text, looks_like_messages, read_messages
+from tracen_otel.model import Message, Part
+
+_MAX_DEPTH = 8
+_MAX_LEAVES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a step: who speaks, and the names frameworks give to what is said, likeliest first."""
+
+    role: str
+    lists: tuple[str, ...]
+    """Fields that hold messages."""
+    names: tuple[str, ...]
+    """Fields that hold the words, or wrap what does."""
+    noise: frozenset[str]
+    """Fields that never do."""
+
+
+_NOISE = frozenset({"tags", "metadata", "kwargs", "config", "type", "id", "tools", "model", "usage"})
+
+QUESTION = Side(
+    role="user",
+    lists=("messages", "contents", "input", "prompt", "inputs"),
+    names=(
+        "inputs",
+        "input",
+        "args",
+        "prompt",
+        "question",
+        "query",
+        "query_str",
+        "user_prompt",
+        "user_input",
+        "user_message",
+        "text",
+        "content",
+        "message",
+        "query_bundle",
+        "task",
+        "topic",
+        "input_str",
+        "arguments",
+        "request",
+        "body",
+    ),
+    noise=_NOISE,
+)
+ANSWER = Side(
+    role="assistant",
+    lists=("messages", "choices", "generations", "candidates", "output", "outputs", "content"),
+    names=(
+        "outputs",
+        "output",
+        "final_output",
+        "final_result",
+        "answer",
+        "response",
+        "result",
+        "text",
+        "output_text",
+        "content",
+        "message",
+        "raw",
+        "update",
+        "object",
+        "completion",
+        "return_value",
+        "value",
+    ),
+    noise=_NOISE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one side of a step said: its words, and the turns they stood in where those were told."""
+
+    text: str | None = None
+    messages: tuple[Message, ...] = ()
+
+
+def open_envelope(value: Any, side: Side) -> Told:
+    """Find the words in a value of any shape."""
+    original = value
+    for _ in range(_MAX_DEPTH):
+        value = decode_json(value)
+        if messages := _messages(value, side):
+            return told_messages(messages, side)
+        inner = _inner(value, side)
+        if inner is None:
+            break
+        value = inner
+    words = _words(value, original)
+    return Told(words, _single(words, side.role))
+
+
+def told_messages(messages: tuple[Message, ...], side: Side) -> Told:
+    """The words of a conversation: the last ones of the side's role, else of anybody but the system."""
+    text = last_text(messages, side.role)
+    if text is None and side is QUESTION:
+        text = next((m.text for m in reversed(messages) if m.role not in ("system", "assistant") and m.text), None)
+    return Told(text, messages)
+
+
+def strings_in(value: Any) -> Iterator[str]:
+    """The strings in a decoded value, outermost first, at most _MAX_LEAVES containers deep into it."""
+    level = [decode_json(value)]
+    seen = 0
+    while level and seen < _MAX_LEAVES:
+        below = []
+        for node in level:
+            seen += 1
+            if isinstance(node, str):
+                yield node
+            elif isinstance(node, Mapping):
+                below.extend(node.values())
+            elif isinstance(node, list | tuple):
+                below.extend(node)
+        level = below
+
+
+def _messages(value: Any, side: Side) -> tuple[Message, ...]:
+    """The conversation in a message list, a message, or a request or response body; () where there is none."""
+    if looks_like_messages(value):
+        return read_messages(value, side.role)
+    if not isinstance(value, Mapping):
+        return ()
+    for name in side.lists:
+        inner = decode_json(value.get(name))
+        if looks_like_messages(inner) or (name in _ALWAYS_MESSAGES and _holds_messages(inner)):
+            return (*_system(value), *read_messages(inner, side.role), *_calls_beside(value, name))
+    if side is ANSWER and isinstance(calls := value.get("toolCalls") or value.get("tool_calls"), list) and calls:
+        return read_messages([{"role": "assistant", **value}], side.role)
+    return ()
+
+
+_ALWAYS_MESSAGES = frozenset({"choices", "generations", "candidates"})
+
+
+def _holds_messages(inner: Any) -> bool:
+    while isinstance(inner, list) and inner:
+        inner = inner[0]
+    return isinstance(inner, Mapping) and not inner.keys().isdisjoint({"message", "content", "text"})
+
+
+def _system(body: Mapping[str, Any]) -> tuple[Message, ...]:
+    """The system prompt that request bodies hold beside the messages."""
+    value = next((body[k] for k in ("system", "instructions", "system_instruction", "systemPrompt") if body.get(k)), None)
+    return read_messages(value, "system") if value else ()
+
+
+def _calls_beside(body: Mapping[str, Any], name: str) -> tuple[Message, ...]:
+    return ()
+
+
+def _inner(value: Any, side: Side) -> Any:
+    """What the value wraps, or None where it is the thing itself."""
+    if isinstance(value, list | tuple):
+        return value[0] if len(value) == 1 else None
+    if not isinstance(value, Mapping):
+        return None
+    for name in side.names:
+        if (inner := value.get(name)) not in (None, "", [], {}):
+            return inner
+    told = [v for k, v in value.items() if k not in side.noise and v not in (None, "", [], {})]
+    if len(told) == 1:
+        return told[0]
+    return next((v for k in ("kwargs", "data") if isinstance(v := value.get(k), Mapping) and v), None) if not told else None
+
+
+def _words(value: Any, original: Any) -> str | None:
+    """Text for what stands at the bottom: strings and numbers as they are, anything else as JSON."""
+    if isinstance(original, str) and decode_json(original) == value and not isinstance(value, str):
+        value = original  # JSON that was told as text keeps its own spelling
+    text = encode_json(value)
+    return None if text.strip() in ABSENT else text
+
+
+def _single(words: str | None, role: str) -> tuple[Message, ...]:
+    return (Message(role, (Part("text", words),)),) if words else ()

@@ -1,0 +1,157 @@
+"""Messages out of whatever an instrumentation wrote a conversation down as.
+
+Reads GenAI message JSON, OpenAI chat and Responses items, Anthropic, Gemini, Bedrock, LangChain and Vercel
+shapes. One bad item costs itself alone. Knows no attribute keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tracen_otel.attributes import decode_json
+from tracen_otel.model import Message, Part
+from tracen_otel.parts import read_parts, tool_call, tool_response
+
+ROLE_BY_NAME = {
+    "system": "system",
+    "developer": "system",
+    "systemmessage": "system",
+    "user": "user",
+    "human": "user",
+    "humanmessage": "user",
+    "humanmessagechunk": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "aimessage": "assistant",
+    "aimessagechunk": "assistant",
+    "model": "assistant",
+    "chatbot": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "toolmessage": "tool",
+    "ipython": "tool",
+}
+_MAX_NESTING = 4
+
+
+def read_messages(value: Any, role: str) -> tuple[Message, ...]:
+    """Every message in a list, a single message, or a text; `role` is for those that tell none."""
+    items = decode_json(value)
+    return tuple(_merged(_messages(items, role, _MAX_NESTING)))
+
+
+def looks_like_messages(value: Any) -> bool:
+    """Tell whether a decoded value is a message or a list (also of lists) that begins with one."""
+    for _ in range(_MAX_NESTING):
+        if not isinstance(value, list | tuple) or not value:
+            break
+        value = value[0]
+    return isinstance(value, Mapping) and _role(_opened(value)) is not None
+
+
+def last_text(messages: tuple[Message, ...], role: str) -> str | None:
+    """The text of the last message of that role that has any."""
+    return next((m.text for m in reversed(messages) if m.role == role and m.text), None)
+
+
+def _messages(value: Any, role: str, depth: int) -> Iterator[Message]:
+    if isinstance(value, list | tuple) and depth:
+        for item in value:
+            yield from _messages(decode_json(item) if _is_object_text(item) else item, role, depth - 1)
+    elif isinstance(value, Mapping):
+        yield _message(_opened(value), role)
+    elif value not in (None, "", {}, []):
+        yield Message(role, tuple(read_parts(value)))
+
+
+def _is_object_text(item: Any) -> bool:
+    return isinstance(item, str) and item.startswith("{")
+
+
+def _opened(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The message inside what serializers and APIs wrap around it."""
+    for _ in range(_MAX_NESTING):
+        if isinstance(inner := item.get("kwargs"), Mapping) and "lc" in item:  # LangChain's dumps()
+            names = item.get("id")
+            item = {"type": names[-1] if isinstance(names, list) and names else None, **inner}
+        elif isinstance(inner := item.get("data"), Mapping) and "type" in item and "role" not in item:
+            item = {**inner, "type": item["type"]}  # LangChain's messages_to_dict()
+        elif isinstance(inner := item.get("message"), Mapping):  # a choice, a generation
+            item = inner
+        else:
+            break
+    return item
+
+
+def _role(item: Mapping[str, Any]) -> str | None:
+    """A message's role, from its role or its type; None where the item is no message."""
+    told = item.get("role")
+    if isinstance(told, str) and told:
+        return ROLE_BY_NAME.get(told.lower(), told.lower())
+    kind = item.get("type")
+    if not isinstance(kind, str):
+        return None
+    return _ROLE_BY_ITEM_TYPE.get(kind) or (ROLE_BY_NAME.get(kind.lower()) if "content" in item else None)
+
+
+_ROLE_BY_ITEM_TYPE = {  # items of OpenAI's Responses API
+    "message": "assistant",
+    "function_call": "assistant",
+    "reasoning": "assistant",
+    "function_call_output": "tool",
+}
+
+
+def _message(item: Mapping[str, Any], default_role: str) -> Message:
+    role = _role(item) or default_role
+    if item.get("type") in ("function_call", "function_call_output", "reasoning"):
+        return Message(role, tuple(read_parts(item)))
+    parts = [*_reasoning_parts(item), *_content_parts(item, role), *_call_parts(item)]
+    return Message(role, tuple(parts))
+
+
+def _content_parts(item: Mapping[str, Any], role: str) -> Iterator[Part]:
+    content = next((item[k] for k in ("parts", "content", "contents", "text", "refusal") if item.get(k)), None)
+    if role == "tool" and content is not None and not _answers_calls(content):
+        yield tool_response({**item, "content": content})
+        return
+    yield from read_parts(content)
+    if "parts" not in item and "content" in item and "contents" in item and item["contents"] != content:
+        yield from read_parts(item["contents"])
+
+
+def _answers_calls(content: Any) -> bool:
+    """Tell whether a tool message's content holds whole response parts rather than the bare result."""
+    return any(part.type == "tool_call_response" for part in read_parts(content))
+
+
+def _reasoning_parts(item: Mapping[str, Any]) -> Iterator[Part]:
+    reasoning = item.get("reasoning_content")
+    if isinstance(reasoning, str) and reasoning:
+        yield Part("reasoning", reasoning)
+
+
+def _call_parts(item: Mapping[str, Any]) -> Iterator[Part]:
+    extra = item.get("additional_kwargs")
+    calls = item.get("tool_calls") or item.get("toolCalls") or (extra.get("tool_calls") if isinstance(extra, Mapping) else None)
+    calls = decode_json(calls)
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, Mapping):
+            yield tool_call(call)
+    if isinstance(item.get("function_call"), Mapping):
+        yield tool_call(item["function_call"])
+
+
+def _merged(messages: Iterator[Message]) -> Iterator[Message]:
+    """Responses API items belong to one turn: neighbours of the assistant without text of their own join it."""
+    held: Message | None = None
+    for message in messages:
+        if held is not None and held.role == message.role == "assistant" and not (held.text and message.text):
+            held = Message("assistant", held.parts + message.parts)
+            continue
+        if held is not None:
+            yield held
+        held = message
+    if held is not None:
+        yield held

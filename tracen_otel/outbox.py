@@ -1,0 +1,234 @@
+"""Delivery: traces that are due go out one at a time on a thread of its own, paused while the server is down.
+
+Belongs to one process; a fork child makes a new one. Knows neither payloads nor HTTP.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, get_current, set_value
+from opentelemetry.sdk.trace import ReadableSpan
+
+from tracen_otel.client import PublishedTrace, TracenError
+from tracen_otel.pending import Parcel, PendingTraces
+from tracen_otel.retry import backoff_s
+from tracen_otel.tally import REPORT_EVERY_S, Tally
+
+_logger = logging.getLogger("tracen_otel")
+_FIRST_PAUSE_S = 2.0
+_MOST_PAUSE_S = 60.0
+_EXPIRE_EVERY_S = 60.0
+_KNOWN_DOWN_CLOSE_S = 1.0
+_ENDED = "the program ended before they could be published"
+
+Publish = Callable[[Parcel, float], PublishedTrace | None]
+"""Takes a parcel and the seconds it may take. None: not wanted. Raises TracenError."""
+
+
+class Outbox:
+    """Holds spans until their trace is due and publishes it. Thread-safe.
+
+    `stopping` is set when no more time is left; whoever waits inside `publish` should wait on it.
+    """
+
+    def __init__(
+        self,
+        pending: PendingTraces,
+        tally: Tally,
+        publish: Publish,
+        on_published: Callable[[PublishedTrace], None],
+        *,
+        timeout_s: float,
+        stopping: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pending = pending
+        self._tally = tally
+        self._publish = publish
+        self._on_published = on_published
+        self._timeout_s = timeout_s
+        self._stopping = stopping
+        self._clock = clock
+        self._changed = threading.Condition()  # guards all below, and `pending`
+        self._sender: threading.Thread | None = None
+        self._in_flight: Parcel | None = None
+        self._closes_at_s: float | None = None
+        self._paused_until_s = float("-inf")
+        self._server_asked = False
+        self._failures = 0
+        self._warned_at_s = float("-inf")
+
+    def add(self, spans: Sequence[ReadableSpan]) -> bool:
+        """Take spans that ended; False after `close`. Never waits for the network."""
+        with self._changed:
+            if self._closes_at_s is not None:
+                return False
+            now_s = self._clock()
+            for span in spans:
+                self._pending.add(span, now_s)
+            self._start_sender()
+            self._changed.notify_all()
+        return True
+
+    def drain(self, timeout_s: float) -> bool:
+        """Publish every ended trace now and wait; False when time runs out or the server is not up to it."""
+        if threading.current_thread() is self._sender:
+            return False  # asked from `on_published`: the sender can not wait for itself
+        with self._changed:
+            self._pending.hasten(self._clock(), unfinished=False)
+            self._changed.notify_all()
+        self._wait_until(lambda: self._is_idle() or self._is_paused(), timeout_s)
+        with self._changed:
+            return self._is_idle()
+
+    def close(self, timeout_s: float) -> None:
+        """Publish what is held, finished or not, for at most `timeout_s`; then give up on the rest."""
+        with self._changed:
+            if self._closes_at_s is not None:
+                return
+            now_s = self._clock()
+            if self._failures:
+                timeout_s = min(timeout_s, _KNOWN_DOWN_CLOSE_S)  # a server known to be down delays no exit
+            self._closes_at_s = now_s + timeout_s
+            self._pending.hasten(now_s, unfinished=True)
+            if not self._server_asked:
+                self._paused_until_s = now_s
+            self._changed.notify_all()
+        if threading.current_thread() is not self._sender:
+            self._wait_until(lambda: self._is_idle() or (self._server_asked and self._is_paused()), timeout_s)
+        with self._changed:
+            self._stopping.set()
+            self._changed.notify_all()
+            self._pending.drop_all(_ENDED)
+            if self._in_flight is not None:
+                self._tally.drop(_ENDED, len(self._in_flight.spans))
+        self._tally.report(self._clock(), last=True)
+
+    def deliver_due(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Publish what is due on the calling thread until nothing is, or `until` says so."""
+        with _instrumentation_suppressed():
+            while not until() and (parcel := self._take()) is not None:
+                self._deliver(parcel)
+
+    # -- waiting --------------------------------------------------------------------------------------
+
+    def _wait_until(self, done: Callable[[], bool], timeout_s: float) -> None:
+        end_s = time.monotonic() + timeout_s
+        with self._changed:
+            if self._start_sender():
+                self._changed.wait_for(done, timeout_s)
+                return
+        self.deliver_due(until=lambda: done() or time.monotonic() >= end_s)
+
+    def _is_idle(self) -> bool:
+        due_s = self._pending.next_due_s()
+        return self._in_flight is None and (due_s is None or due_s > self._clock())
+
+    def _is_paused(self) -> bool:
+        return self._in_flight is None and self._clock() < self._paused_until_s
+
+    def _start_sender(self) -> bool:
+        """False where no thread can be had: from Python 3.12 on, an interpreter that ends starts none."""
+        if self._sender is None or not self._sender.is_alive():
+            sender = threading.Thread(target=self._run, name="tracen-exporter", daemon=True)
+            try:
+                sender.start()
+            except RuntimeError:
+                return False
+            self._sender = sender
+        return True
+
+    # -- the sender thread ----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self.deliver_due(until=self._stopping.is_set)
+            self._tally.report(self._clock())
+            with self._changed:
+                if not self._stopping.is_set():
+                    self._changed.wait(self._nap_s())
+
+    def _nap_s(self) -> float | None:
+        """Until something may be due, a warning may go out or a trace may be forgotten; None: until told."""
+        now_s = self._clock()
+        due_s = self._pending.next_due_s()
+        moments = [
+            None if due_s is None else max(due_s, self._paused_until_s),
+            self._tally.next_report_s(),
+            now_s + _EXPIRE_EVERY_S if self._pending else None,
+        ]
+        next_s = min((moment for moment in moments if moment is not None), default=None)
+        return None if next_s is None else max(0.0, next_s - now_s)
+
+    def _take(self) -> Parcel | None:
+        with self._changed:
+            now_s = self._clock()
+            self._pending.expire(now_s)
+            parcel = None if now_s < self._paused_until_s else self._pending.take(now_s)
+            self._in_flight = parcel
+            return parcel
+
+    def _deliver(self, parcel: Parcel) -> None:
+        try:
+            published = self._publish(parcel, self._allowed_s())
+            self._succeeded(published)
+        except TracenError as error:
+            self._failed(parcel, error)
+        except Exception as error:  # the outer wall: a bug of ours costs a trace, never the user's program
+            self._tally.drop(f"{type(error).__name__} in the exporter", len(parcel.spans))
+        finally:
+            with self._changed:
+                self._in_flight = None
+                self._changed.notify_all()
+
+    def _allowed_s(self) -> float:
+        if self._closes_at_s is None:
+            return self._timeout_s
+        return min(self._timeout_s, max(0.0, self._closes_at_s - self._clock()))
+
+    def _succeeded(self, published: PublishedTrace | None) -> None:
+        with self._changed:
+            if published is None:
+                self._tally.count("skipped")
+                return
+            self._tally.count("published")
+            self._failures = 0
+            self._server_asked = False
+        self._on_published(published)
+
+    def _failed(self, parcel: Parcel, error: TracenError) -> None:
+        """Put the trace back and leave the server alone for a while, or give up on it."""
+        if not error.retryable:
+            self._tally.drop(str(error), len(parcel.spans))
+            return
+        with self._changed:
+            if self._stopping.is_set():
+                return  # counted when it was
+            now_s = self._clock()
+            self._failures += 1
+            self._server_asked = error.retry_after_s is not None
+            pause_s = backoff_s(self._failures, first_s=_FIRST_PAUSE_S, most_s=_MOST_PAUSE_S)
+            pause_s = max(pause_s, error.retry_after_s or 0.0)
+            self._paused_until_s = now_s + pause_s
+            self._tally.count("retries")
+            if not self._pending.put_back(parcel, now_s):
+                self._tally.drop("too many traces", len(parcel.spans))
+        if now_s - self._warned_at_s >= REPORT_EVERY_S:
+            self._warned_at_s = now_s
+            _logger.warning("a trace is not published yet: %s; next try in %.0f s", error, pause_s)
+
+
+@contextmanager
+def _instrumentation_suppressed() -> Iterator[None]:
+    """Our own posts are not the user's calls: without this an instrumented HTTP client would trace them."""
+    context = set_value(_SUPPRESS_INSTRUMENTATION_KEY, True, get_current())
+    token = attach(set_value("suppress_instrumentation", True, context))  # the key of older instrumentations
+    try:
+        yield
+    finally:
+        detach(token)

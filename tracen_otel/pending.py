@@ -1,0 +1,218 @@
+"""Spans by trace, from the first that ended until the trace is published, and a while longer for late ones.
+
+Plain bookkeeping: time is an argument, nothing here waits, locks, logs or sends. What does not fit is
+dropped, the least useful first, and told to `on_drop`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from tracen_otel.sdk import is_local_root
+
+OnDrop = Callable[[str, int], None]
+"""Takes a reason and a number of spans."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is held in a user's process, and how long."""
+
+    traces: int = 1000
+    spans: int = 50_000
+    spans_per_trace: int = 10_000
+    text_chars: int = 64 * 1024 * 1024
+    """Of all attribute values together: an LLM span may hold a book."""
+    late_linger_s: float = 3.0
+    """After a late span, so that several of them cost one post."""
+    idle_s: float = 600.0
+    """After the last span of a trace whose root never came: it is published as it is."""
+    keep_s: float = 900.0
+    """After the last span of a trace that is published and ended, for late ones."""
+    age_s: float = 6 * 3600.0
+    """After the last span of a trace whose root never came, or that could not be published."""
+    remembered: int = 10_000
+    """Ids of traces that were published and are held no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A trace that is due: everything it has so far."""
+
+    trace_id: int
+    spans: tuple[ReadableSpan, ...]
+
+
+@dataclass(slots=True)
+class _Held:
+    """`due_s` is None where there is nothing to publish: all of it is out, or on its way."""
+
+    touched_s: float
+    spans: list[ReadableSpan] = field(default_factory=list)
+    text_chars: int = 0
+    due_s: float | None = None
+    ended: bool = False
+    taken: bool = False
+    """Was on its way at least once: what comes now is late."""
+
+
+class PendingTraces:
+    """The traces a process is in the middle of. Not thread-safe.
+
+    A trace is published again, whole, when a late span comes; with `republish=False` it is published once,
+    a little later, and what comes afterwards is dropped.
+    """
+
+    def __init__(self, bounds: Bounds, on_drop: OnDrop, *, republish: bool = True) -> None:
+        self._bounds = bounds
+        self._on_drop = on_drop
+        self._republish = republish
+        self._held_by_trace: dict[int, _Held] = {}
+        """In order of the last span: the first is the one that was quiet for longest."""
+        self._published: dict[int, None] = {}
+        self._spans = 0
+        self._text_chars = 0
+
+    def __len__(self) -> int:
+        """How many traces are held, published ones included."""
+        return len(self._held_by_trace)
+
+    def add(self, span: ReadableSpan, now_s: float) -> None:
+        """Hold a span that ended. Its trace falls due at once when it is the local root."""
+        context = span.get_span_context()
+        if context is None:
+            self._on_drop("no context", 1)
+        elif self._is_too_late(context.trace_id):
+            self._on_drop("too late for their trace", 1)
+        else:
+            self._hold(context.trace_id, span, now_s)
+            self._make_room()
+
+    def _is_too_late(self, trace_id: int) -> bool:
+        """A page is never replaced by what came after its spans were forgotten."""
+        held = self._held_by_trace.get(trace_id)
+        return trace_id in self._published if held is None else held.taken and not self._republish
+
+    def _hold(self, trace_id: int, span: ReadableSpan, now_s: float) -> None:
+        held = self._held_by_trace.pop(trace_id, None) or _Held(now_s)
+        self._held_by_trace[trace_id] = held
+        held.touched_s = now_s
+        root = is_local_root(span)
+        if len(held.spans) < self._bounds.spans_per_trace or root:
+            self._append(held, span)
+        else:
+            self._on_drop("too many spans in one trace", 1)
+        held.ended = held.ended or root
+        held.due_s = now_s + self._delay_s(held, root)
+
+    def _append(self, held: _Held, span: ReadableSpan) -> None:
+        text_chars = text_chars_of(span)
+        held.spans.append(span)
+        held.text_chars += text_chars
+        self._spans += 1
+        self._text_chars += text_chars
+
+    def _delay_s(self, held: _Held, root: bool) -> float:
+        if not held.ended:
+            return self._bounds.idle_s
+        at_once = root and not held.taken and self._republish
+        return 0.0 if at_once else self._bounds.late_linger_s
+
+    def take(self, now_s: float) -> Parcel | None:
+        """Answer the trace that has been due for longest, if any is; it is then on its way."""
+        due_s = self.next_due_s()
+        if due_s is None or due_s > now_s:
+            return None
+        trace_id, held = next((i, held) for i, held in self._held_by_trace.items() if held.due_s == due_s)
+        held.due_s = None
+        held.taken = True
+        return Parcel(trace_id, tuple(held.spans))
+
+    def put_back(self, parcel: Parcel, now_s: float) -> bool:
+        """Make a trace that could not be published due again; answer whether it is still held."""
+        held = self._held_by_trace.get(parcel.trace_id)
+        if held is None:
+            return False
+        held.due_s = now_s
+        held.taken = False
+        return True
+
+    def hasten(self, now_s: float, *, unfinished: bool) -> None:
+        """Make every ended trace with something to publish due now; `unfinished` ones too, if wanted."""
+        for held in self._held_by_trace.values():
+            if held.due_s is not None and (held.ended or held.taken or unfinished):
+                held.due_s = min(held.due_s, now_s)
+
+    def next_due_s(self) -> float | None:
+        """Answer when the next trace falls due; None: no trace waits."""
+        return min(
+            (held.due_s for held in self._held_by_trace.values() if held.due_s is not None), default=None
+        )
+
+    def expire(self, now_s: float) -> None:
+        """Forget published traces after `keep_s`; give up on others after `age_s`."""
+        for trace_id, held in list(self._held_by_trace.items()):
+            quiet_s = now_s - held.touched_s
+            if quiet_s > self._bounds.age_s and held.due_s is not None:
+                self._drop(trace_id, "not published for hours")
+            elif quiet_s > self._bounds.age_s or (
+                held.due_s is None and held.ended and quiet_s > self._bounds.keep_s
+            ):
+                self._forget(trace_id)
+
+    def drop_all(self, reason: str) -> None:
+        """Give up on every trace that has something to publish."""
+        for trace_id, held in list(self._held_by_trace.items()):
+            if held.due_s is not None:
+                self._drop(trace_id, reason)
+
+    def _make_room(self) -> None:
+        while reason := self._full():
+            published = (i for i, held in self._held_by_trace.items() if held.due_s is None)
+            quietest = next(published, None) or next(iter(self._held_by_trace))
+            if self._held_by_trace[quietest].due_s is None:
+                self._forget(quietest)
+            else:
+                self._drop(quietest, reason)
+
+    def _full(self) -> str:
+        if len(self._held_by_trace) > self._bounds.traces:
+            return "too many traces"
+        if self._spans > self._bounds.spans:
+            return "too many spans"
+        return "too much text" if self._text_chars > self._bounds.text_chars else ""
+
+    def _forget(self, trace_id: int) -> _Held:
+        held = self._held_by_trace.pop(trace_id)
+        self._spans -= len(held.spans)
+        self._text_chars -= held.text_chars
+        if held.due_s is None:
+            self._published[trace_id] = None
+            if len(self._published) > self._bounds.remembered:
+                del self._published[next(iter(self._published))]
+        return held
+
+    def _drop(self, trace_id: int, reason: str) -> None:
+        self._on_drop(reason, len(self._forget(trace_id).spans))
+
+
+def text_chars_of(span: ReadableSpan) -> int:
+    """About how much text a span holds: cheap, as it is asked on the user's thread."""
+    chars = _chars((span.attributes or {}).values())
+    return chars + sum(_chars((event.attributes or {}).values()) for event in span.events)
+
+
+def _chars(values: Iterable[Any]) -> int:
+    chars = 0
+    for value in values:
+        if isinstance(value, str | bytes):
+            chars += len(value)
+        elif isinstance(value, Mapping):
+            chars += _chars(value.values())
+        elif isinstance(value, list | tuple):
+            chars += _chars(value)
+    return chars

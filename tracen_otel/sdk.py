@@ -1,0 +1,104 @@
+"""opentelemetry-sdk's ReadableSpan → Span.
+
+Keeps everything the SDK kept. What JSON could not carry (lone surrogates, endless nesting, objects that
+cannot be shown) is replaced value by value, so one bad attribute never costs the span.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import format_span_id, format_trace_id
+
+from tracen_otel.model import Event, Scope, Span, SpanKind, StatusCode
+
+MAX_DEPTH = 32
+"""Nesting kept of one attribute value; with what surrounds it well below `payload.MAX_DEPTH`."""
+
+
+def span_of(readable: ReadableSpan) -> Span:
+    """Read a span of the SDK. Raises ValueError for one without a context: it belongs to no trace."""
+    context = readable.get_span_context()
+    if context is None:
+        raise ValueError(f"a span without a context belongs to no trace: {readable.name!r:.80}")
+    return Span(
+        trace_id=format_trace_id(context.trace_id),
+        span_id=format_span_id(context.span_id),
+        name=_text(readable.name),
+        parent_id=format_span_id(readable.parent.span_id) if readable.parent else None,
+        kind=SpanKind.__members__.get(readable.kind.name, SpanKind.UNSPECIFIED),
+        start_ns=readable.start_time or 0,
+        end_ns=readable.end_time or 0,
+        status=StatusCode.__members__.get(readable.status.status_code.name, StatusCode.UNSET),
+        status_message=_text(readable.status.description or ""),
+        attributes=_attributes(readable.attributes),
+        events=tuple(
+            Event(_text(e.name), e.timestamp or 0, _attributes(e.attributes)) for e in readable.events
+        ),
+        scope=_scope(readable),
+        resource=_attributes(readable.resource.attributes),
+        dropped_attributes=readable.dropped_attributes,
+        dropped_events=readable.dropped_events,
+    )
+
+
+def is_local_root(readable: ReadableSpan) -> bool:
+    """Tell whether the span's end ends what this process does in the trace."""
+    return readable.parent is None or readable.parent.is_remote
+
+
+def _scope(readable: ReadableSpan) -> Scope:
+    scope = readable.instrumentation_scope
+    return Scope(_text(scope.name), _text(scope.version or "")) if scope else Scope()
+
+
+def _attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {_text(key): _value(value, MAX_DEPTH) for key, value in (attributes or {}).items()}
+
+
+def _value(value: Any, depth: int) -> Any:
+    """An attribute value with lists for sequences and dicts for mappings, as `model.Attributes` wants it."""
+    if value is None or isinstance(value, bool | float | bytes):
+        return value
+    if isinstance(value, bytearray):
+        return bytes(value)
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else _long_integer(value)
+    if isinstance(value, Mapping | list | tuple | set | frozenset):
+        return _container(value, depth - 1) if depth else "(nested too deep)"
+    return _text(value)
+
+
+def _container(value: Any, depth: int) -> Any:
+    if isinstance(value, Mapping):
+        return {_text(key): _value(inner, depth) for key, inner in value.items()}
+    return [_value(inner, depth) for inner in value]
+
+
+def _long_integer(value: int) -> str:
+    """OTLP stops at 64 bits. Python refuses to write more than some thousand decimal digits, but not hex."""
+    try:
+        return str(value)
+    except ValueError:
+        return hex(value)
+
+
+def _text(value: Any) -> str:
+    """As text that UTF-8 can hold: U+FFFD in place of a lone surrogate."""
+    text = value if isinstance(value, str) else _shown(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _shown(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # the object is a user's: its __str__ may do anything
+        return f"(a {type(value).__name__} that cannot be shown)"

@@ -1,0 +1,53 @@
+"""Tokens of a trace: every model call once, however many spans tell of it. Pure arithmetic over steps."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from tracen_otel.model import Step, StepKind, Usage
+
+_NOT_LLM = frozenset({StepKind.EMBEDDING, StepKind.RERANK})
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+
+
+def counted_steps(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Tell whose tokens make up the trace's: the deepest steps that tell any, and model calls of their own above them.
+
+    A step above others is left out where it only rolls them up: where it is no LLM step, or its tokens are theirs.
+    `steps` are in reading order. Embeddings count only where no LLM tells tokens.
+    """
+    return _counted(steps, without=_NOT_LLM) or _counted(steps, without=frozenset())
+
+
+def total_usage(steps: Iterable[Step]) -> Usage:
+    """Add up; a count that no step tells stays untold."""
+    steps = tuple(steps)
+    return Usage(*(_sum(getattr(step.usage, name) for step in steps) for name in _COUNTS))
+
+
+def _counted(steps: Sequence[Step], without: frozenset[StepKind]) -> tuple[Step, ...]:
+    below: defaultdict[str | None, list[Step]] = defaultdict(list)
+    for step in reversed(steps):  # children before parents
+        counted = below.pop(step.id, [])
+        if step.usage and step.kind not in without and not _rolls_up(step, counted):
+            counted.append(step)
+        below[step.parent_id].extend(counted)
+    return tuple(reversed(below[None]))
+
+
+def _rolls_up(step: Step, counted: Sequence[Step]) -> bool:
+    """Tell whether a step's tokens are those of the counted steps below it."""
+    if not counted:
+        return False
+    if step.kind is not StepKind.LLM:
+        return True
+    total = total_usage(counted)
+    if step.usage.output_tokens is not None and total.output_tokens is not None:
+        return step.usage.output_tokens == total.output_tokens  # inputs may differ by cached tokens
+    return step.usage.input_tokens == total.input_tokens
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    told = [count for count in counts if count is not None]
+    return sum(told) if told else None

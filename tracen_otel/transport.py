@@ -1,0 +1,80 @@
+"""urllib3 pools whose answers have a wall: the read timeout holds for the whole answer, not for each piece.
+
+Without it a server that sends one byte a second keeps a reader for hours. Knows nothing of Tracen.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+from functools import partial
+from typing import Any
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+
+def new_pools() -> urllib3.PoolManager:
+    """Make pools that keep one connection per host. No socket is opened before the first request."""
+    pools = urllib3.PoolManager(num_pools=1, maxsize=1)
+    pools.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+    return pools
+
+
+class _WalledReader(io.RawIOBase):
+    """Reads a socket until the wall, then times out."""
+
+    def __init__(self, sock: socket.socket, wall_s: float) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._wall_s = wall_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left_s = self._wall_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the answer took too long")
+        self._sock.settimeout(left_s)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _WalledResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, wall_s: float, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_WalledReader(sock, wall_s))
+
+
+class _WalledHTTPConnection(HTTPConnection):
+    def getresponse(self) -> Any:
+        _build_wall(self)
+        return super().getresponse()
+
+
+class _WalledHTTPSConnection(HTTPSConnection):
+    def getresponse(self) -> Any:
+        _build_wall(self)
+        return super().getresponse()
+
+
+def _build_wall(connection: Any) -> None:
+    """`response_class` is http.client's own way to put another reader in; `timeout` is the one for reading."""
+    if connection.timeout is not None:
+        wall_s = time.monotonic() + connection.timeout
+        connection.response_class = partial(_WalledResponse, wall_s=wall_s)
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _WalledHTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _WalledHTTPSConnection

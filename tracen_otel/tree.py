@@ -1,0 +1,157 @@
+"""From dirty spans to an ordered tree: deliver once, adopt orphans, cut cycles, walk.
+
+Every function's result is independent of the order in which spans arrived. Nothing recurses. Knows no meaning.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tracen_otel.model import Event, LogRecord, Span
+
+_PENDING = "pending_span"
+_NO_PARENT = "0" * 16
+_EVENT_RANK = {"gen_ai.system.message": 0, "gen_ai.choice": 2}
+_AFTER_ALL = 2**64
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Spans in reading order: a parent before its children, siblings by start, then id.
+
+    `parent_by_id` has the links that hold; a span without one stands at the root level.
+    `versions_by_id` counts the differing copies that arrived, where there was more than one.
+    """
+
+    spans: tuple[Span, ...]
+    parent_by_id: Mapping[str, str]
+    versions_by_id: Mapping[str, int]
+    orphans: frozenset[str]
+    cut: frozenset[str]
+
+
+def grow(spans: Iterable[Span], logs: Iterable[LogRecord]) -> Tree:
+    """Arrange the spans of one trace, with log records as events of the spans they name."""
+    span_by_id, versions_by_id = _deliver_once(spans)
+    span_by_id = _without_pending(span_by_id)
+    span_by_id = _with_logs(span_by_id, logs)
+    named = {s.span_id: s.parent_id for s in span_by_id.values() if s.parent_id}
+    parent_by_id = {child: parent for child, parent in named.items() if parent in span_by_id}
+    cut = _cut_cycles(parent_by_id, span_by_id)
+    orphans = frozenset(named.keys() - parent_by_id.keys() - cut)
+    return Tree(_walk(span_by_id, parent_by_id), parent_by_id, versions_by_id, orphans, cut)
+
+
+def by_start(span: Span) -> tuple[int, str]:
+    """Sort key: start, where an untold one comes last, then id."""
+    return span.start_ns or _AFTER_ALL, span.span_id
+
+
+# -- duplicates ---------------------------------------------------------------------------------------
+
+
+def _deliver_once(spans: Iterable[Span]) -> tuple[dict[str, Span], dict[str, int]]:
+    """Keep one span per id: the version that ended last, then the one with more attributes."""
+    copies: defaultdict[str, list[Span]] = defaultdict(list)
+    for span in spans:
+        copies[span.span_id].append(span)
+    kept, versions_by_id = {}, {}
+    for span_id, versions in copies.items():
+        if len(versions) == 1:
+            kept[span_id] = versions[0]
+            continue
+        by_content = {_content(span): span for span in versions}
+        finished = {c: s for c, s in by_content.items() if not _is_pending(s)} or by_content
+        _, kept[span_id] = max(finished.items(), key=lambda item: (item[1].end_ns, len(item[1].attributes), item[0]))
+        if len(finished) > 1:
+            versions_by_id[span_id] = len(finished)
+    return kept, versions_by_id
+
+
+def _content(span: Span) -> str:
+    """All of a span as text, the same for the same content in any order of keys."""
+    return repr(replace(span, attributes=_sorted(span.attributes), resource=_sorted(span.resource)))
+
+
+def _sorted(value: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(sorted(value.items()))
+
+
+def _is_pending(span: Span) -> bool:
+    return span.attributes.get("logfire.span_type") == _PENDING
+
+
+def _without_pending(span_by_id: Mapping[str, Span]) -> dict[str, Span]:
+    """Logfire announces a span by a child of it. It goes once that span is there, else stands in its place."""
+    kept = {span_id: span for span_id, span in span_by_id.items() if not _is_pending(span)}
+    for span in sorted(span_by_id.values(), key=by_start):
+        if _is_pending(span):
+            parent_id = span.attributes.get("logfire.pending_parent_id")
+            told = isinstance(parent_id, str) and parent_id != _NO_PARENT
+            real_id = span.parent_id or span.span_id
+            kept.setdefault(real_id, replace(span, span_id=real_id, parent_id=parent_id if told else None, end_ns=0))
+    return kept
+
+
+# -- log records --------------------------------------------------------------------------------------
+
+
+def _with_logs(span_by_id: dict[str, Span], logs: Iterable[LogRecord]) -> dict[str, Span]:
+    events: defaultdict[str, dict[str, Event]] = defaultdict(dict)
+    for record in logs:
+        if record.span_id in span_by_id:
+            event = record.event
+            content = repr((event.time_ns, event.name, _sorted(event.attributes), event.body))
+            events[record.span_id].setdefault(content, event)
+    for span_id, event_by_content in events.items():
+        span = span_by_id[span_id]
+        told = sorted(event_by_content.items(), key=lambda item: (*_event_order(item[1]), item[0]))
+        merged = sorted((*span.events, *(event for _, event in told)), key=_event_order)
+        span_by_id[span_id] = replace(span, events=tuple(merged))
+    return span_by_id
+
+
+def _event_order(event: Event) -> tuple[int, int, int]:
+    """By time; at the same time the system's word first, the model's last, others by their told index."""
+    index = event.attributes.get("gen_ai.message.index")
+    return event.time_ns, _EVENT_RANK.get(event.name, 1), index if isinstance(index, int) else 0
+
+
+# -- parents ------------------------------------------------------------------------------------------
+
+
+def _cut_cycles(parent_by_id: dict[str, str], span_by_id: Mapping[str, Span]) -> frozenset[str]:
+    """Take one link out of every cycle, at its earliest span, in place; answer the spans that lost theirs."""
+    settled: set[str] = set()
+    cut = set()
+    for start in list(parent_by_id):
+        path: dict[str, None] = {}
+        span_id: str | None = start
+        while span_id is not None and span_id not in settled and span_id not in path:
+            path[span_id] = None
+            span_id = parent_by_id.get(span_id)
+        if span_id in path:
+            ids = list(path)
+            cycle = ids[ids.index(span_id) :]
+            first = min((span_by_id[i] for i in cycle), key=by_start).span_id
+            del parent_by_id[first]
+            cut.add(first)
+        settled.update(path)
+    return frozenset(cut)
+
+
+def _walk(span_by_id: Mapping[str, Span], parent_by_id: Mapping[str, str]) -> tuple[Span, ...]:
+    """Depth first, every level sorted once."""
+    children: defaultdict[str | None, list[Span]] = defaultdict(list)
+    for span in sorted(span_by_id.values(), key=by_start, reverse=True):
+        children[parent_by_id.get(span.span_id)].append(span)
+    ordered = []
+    stack = children[None]
+    while stack:
+        span = stack.pop()
+        ordered.append(span)
+        stack.extend(children.get(span.span_id, ()))
+    return tuple(ordered)

@@ -1,0 +1,140 @@
+"""`POST /api/traces` and its friends: what programs call, answered in JSON, refused in problem+json."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tracen_otel import payload
+from viewer.bodies import read_body
+from viewer.keys import Authenticator, secret_of
+from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
+from viewer.settings import Settings
+from viewer.store.base import Key, Limit, LimitReached, Post, Quota, Store
+
+MAX_IDEMPOTENCY_KEY = 255
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Api:
+    """The routes under `/api`, over one store."""
+
+    def __init__(
+        self, store: Store, keys: Authenticator, settings: Settings, clock_ns: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._settings = settings
+        self._clock_ns = clock_ns
+        self._limit = Limit(settings.requests_per_hour)
+        self.routes = [
+            Route("/api/traces", _refusing(self.post_trace), methods=["POST"]),
+            Route("/api/traces/by-otel/{otel_trace_id}", _refusing(self.by_otel), methods=["GET"]),
+        ]
+
+    async def post_trace(self, request: Request) -> Response:
+        """Keep a payload and answer where it is shown. Key and limit are settled before the body is read."""
+        key = await self._key_of(request)
+        idempotency_key = _idempotency_key(request)
+        quota = await self._store.quota(key.id, self._limit, self._clock_ns())
+        if quota.remaining == 0 and idempotency_key is None:
+            return _with_quota(refusal(LimitReached(quota)), quota)
+        try:
+            return await self._keep(request, key, idempotency_key)
+        except REFUSALS as error:
+            return _with_quota(refusal(error), error.quota if isinstance(error, LimitReached) else quota)
+
+    async def _keep(self, request: Request, key: Key, idempotency_key: str | None) -> Response:
+        _require_json(request.headers.get("content-type"))
+        headers, max_bytes = request.headers, self._settings.max_body_bytes
+        body = await read_body(
+            request.stream(), headers.get("content-length"), headers.get("content-encoding"), max_bytes
+        )
+        trace = payload.decode(payload.parse(body))
+        otel_trace_id = bytes.fromhex(trace.otel_trace_id) if trace.otel_trace_id else secrets.token_bytes(16)
+        outcome = await self._store.post(
+            Post(key.account_id, key.id, body, otel_trace_id, self._clock_ns(), self._limit, idempotency_key)
+        )
+        return _with_quota(JSONResponse(self._where(outcome.page_id)), outcome.quota)
+
+    async def by_otel(self, request: Request) -> Response:
+        """Answer where a trace that came over OTLP (or by POST with an OTel trace id) is shown."""
+        key = await self._key_of(request)
+        otel_trace_id = _otel_trace_id(request.path_params["otel_trace_id"])
+        if otel_trace_id is None:
+            return problem(404, "No such trace", "An OTel trace id is 32 hex digits, not all zero.")
+        page = await self._store.page_of(key.account_id, otel_trace_id, self._clock_ns())
+        if page is None:
+            return problem(
+                404, "No such trace", "Nothing was received of this trace with a key of this account."
+            )
+        if page.deleted:
+            return problem(410, "Deleted", "This trace was deleted by its owner.")
+        return JSONResponse(self._where(page.id))
+
+    def _where(self, page_id: str) -> dict[str, str]:
+        return {"trace_id": page_id, "url": page_url(self._settings.base_url, page_id)}
+
+    async def _key_of(self, request: Request) -> Key:
+        headers = request.headers
+        return await self._keys.key_of(secret_of(headers.get("x-tracen-key"), headers.get("authorization")))
+
+
+def page_url(base_url: str, page_id: str) -> str:
+    """The absolute URL of a page. From the settings, never from a Host header."""
+    return f"{base_url}/traces/{page_id}"
+
+
+def _refusing(handler: Handler) -> Handler:
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except REFUSALS as error:
+            return refusal(error)
+
+    return answer
+
+
+def _require_json(content_type: str | None) -> None:
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        came = repr(media_type[:60]) if media_type else "none"
+        raise UnsupportedMediaType(f"Content-Type: expected application/json, got {came}.")
+
+
+def _idempotency_key(request: Request) -> str | None:
+    """Bare, as Stripe writes it, or quoted, as the IETF draft does."""
+    value = request.headers.get("idempotency-key")
+    if value is None:
+        return None
+    value = value.strip()
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        value = value[1:-1]
+    if not 1 <= len(value) <= MAX_IDEMPOTENCY_KEY:
+        raise payload.InvalidPayload(
+            [payload.FieldError("Idempotency-Key", f"expected 1 to {MAX_IDEMPOTENCY_KEY} characters")]
+        )
+    return value
+
+
+def _otel_trace_id(text: str) -> bytes | None:
+    if len(text) != 32 or not text.isascii() or not text.isalnum():
+        return None
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return value if any(value) else None
+
+
+def _with_quota(response: Response, quota: Quota) -> Response:
+    """Headers of draft-ietf-httpapi-ratelimit-headers-10."""
+    limit = quota.limit
+    response.headers["ratelimit-policy"] = f'"hour";q={limit.count};w={limit.window_s}'
+    response.headers["ratelimit"] = f'"hour";r={quota.remaining};t={quota.reset_s}'
+    return response

@@ -1,0 +1,163 @@
+"""The viewer as an ASGI app: routes, and what happens when none fits or something breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from tracen_otel import payload
+from viewer import pages
+from viewer.api import Api, page_url
+from viewer.headers import SecurityHeaders
+from viewer.keys import Authenticator
+from viewer.problems import problem
+from viewer.settings import Settings
+from viewer.store.base import Store, StoreUnavailable
+from viewer.tellings import document_of
+
+logger = logging.getLogger("tracen.viewer")
+
+_STATIC_CACHE = "public, max-age=31536000, immutable"  # their URLs carry a hash of the content
+
+
+def create_app(
+    store: Store,
+    settings: Settings,
+    keys: Authenticator,
+    *,
+    more_routes: Sequence[BaseRoute] = (),
+    clock_ns: Callable[[], int] = time.time_ns,
+) -> Starlette:
+    """Compose the viewer over a store; `more_routes` (the bridge's) come first."""
+    api = Api(store, keys, settings, clock_ns)
+    service = _Service(store, settings)
+    return Starlette(
+        routes=[
+            *more_routes,
+            *api.routes,
+            Route("/", service.home),
+            Route("/traces/{page_id}.json", service.trace_json),
+            Route("/traces/{page_id}", service.trace),
+            Route("/healthz", service.healthz),
+            Route("/readyz", service.readyz),
+            Route("/robots.txt", service.robots),
+            Mount("/static", _CachedStatic(directory=pages.STATIC)),
+        ],
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers={HTTPException: _http_error, StoreUnavailable: _unavailable, Exception: _broken},
+    )
+
+
+class _Service:
+    """The pages for people, over one store."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+
+    async def home(self, request: Request) -> Response:
+        return HTMLResponse(pages.render_home(base_url=self._settings.base_url))
+
+    async def trace(self, request: Request) -> Response:
+        if request.headers.get("accept", "").partition(",")[0].strip() == "application/json":
+            return await self.trace_json(request)
+        page_id = request.path_params["page_id"]
+        document = await self._document(page_id)
+        etag = _etag(b"html" + pages.REVISION + document)
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers=_revalidated(etag))
+        url = page_url(self._settings.base_url, page_id)
+        html = await asyncio.to_thread(_render, document, url, page_id)
+        return HTMLResponse(html, headers=_revalidated(etag))
+
+    async def trace_json(self, request: Request) -> Response:
+        document = await self._document(request.path_params["page_id"])
+        etag = _etag(document)
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers=_revalidated(etag))
+        return Response(document, media_type="application/json", headers=_revalidated(etag))
+
+    async def _document(self, page_id: str) -> bytes:
+        page = await self._store.page(page_id)
+        if page is None:
+            raise HTTPException(404)
+        if page.deleted:
+            raise HTTPException(410)
+        return await document_of(self._store, page)
+
+    async def healthz(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:
+        await self._store.check_writable()
+        return JSONResponse({"status": "ok"})
+
+    async def robots(self, request: Request) -> Response:
+        """Crawlers may fetch: only then do they see that pages say noindex."""
+        return PlainTextResponse("User-agent: *\nAllow: /\n")
+
+
+def _render(document: bytes, page_url: str, page_id: str) -> str:
+    trace = payload.decode(payload.parse(document))
+    return pages.render_trace(trace, page_url=page_url, json_url=f"/traces/{page_id}.json")
+
+
+class _CachedStatic(StaticFiles):
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response: Response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        response.headers["cache-control"] = _STATIC_CACHE
+        return response
+
+
+def _etag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def _revalidated(etag: str) -> dict[str, str]:
+    """Caches ask each time, so that a deletion and a late span are seen at once."""
+    return {"etag": etag, "cache-control": "no-cache", "vary": "accept"}
+
+
+_WORDS_BY_STATUS = {
+    404: ("Nothing here", "There is no page at this address. Was the link copied whole?"),
+    405: ("Not allowed", "This address does not answer this method."),
+    410: ("Deleted", "This trace was deleted by its owner."),
+    500: ("Something broke", "This is our fault, and it has been logged."),
+    503: ("Not possible right now", "The store is busy or full; try again in a moment."),
+}
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return _told(request, status, dict(headers or {}))
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    retry_after_s = error.retry_after_s if isinstance(error, StoreUnavailable) else 1
+    return _told(request, 503, {"retry-after": str(retry_after_s)})
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    logger.exception("unexpected error", exc_info=error)
+    return _told(request, 500, {})
+
+
+def _told(request: Request, status: int, headers: dict[str, str]) -> Response:
+    """The same words for people and for programs, each in its form."""
+    title, detail = _WORDS_BY_STATUS.get(status, ("Refused", "The request was refused."))
+    path = request.scope["path"]
+    if path.startswith("/api/") or path.endswith((".json", "z")):
+        return problem(status, title, detail, headers=headers)
+    return HTMLResponse(pages.render_message(status, title, detail), status, headers)

@@ -1,0 +1,103 @@
+"""Pages: values in, HTML out. Knows no store, no request and no clock.
+
+Every expression of a template passes through `legible`, and is escaped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tracen_otel.model import Status, Trace
+from viewer import summary, wording
+from viewer.contexts import HomePage, MessagePage, TracePage
+from viewer.legible import legible, one_line
+from viewer.quotes import Quoter
+from viewer.steps import step_views
+from viewer.waterfall import arrange, axis_of
+
+STATIC = Path(__file__).parent / "static"
+TEMPLATES = Path(__file__).parent / "templates"
+
+TEMPLATE_BY_CONTEXT = {TracePage: "trace.html", MessagePage: "message.html", HomePage: "home.html"}
+
+_MAX_TITLE = 120
+
+
+def _static_url(name: str) -> str:
+    """The URL of a static file, which changes with its content: browsers may keep it for ever."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
+    return f"/static/{name}?v={digest[:12]}"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=legible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals["css_url"] = _static_url("tracen.css")
+    environment.globals["icon_url"] = _static_url("favicon.svg")
+    return environment
+
+
+ENVIRONMENT = _environment()
+_TEMPLATES = {context: ENVIRONMENT.get_template(name) for context, name in TEMPLATE_BY_CONTEXT.items()}
+
+
+def _render(page: Any) -> str:
+    return _TEMPLATES[type(page)].render(page=page)
+
+
+def render_trace(trace: Trace, *, page_url: str, json_url: str) -> str:
+    """Render the public page of a trace."""
+    return _render(_trace_page(trace, page_url, json_url))
+
+
+def _trace_page(trace: Trace, page_url: str, json_url: str) -> TracePage:
+    rows, axis, quoter = arrange(trace.steps), axis_of(trace), Quoter()
+    heading = summary.heading(trace)
+    is_failed = trace.status is Status.ERROR
+    return TracePage(
+        title=f"{one_line(heading, _MAX_TITLE)} · Tracen",
+        description=summary.description(trace),
+        page_url=page_url,
+        json_url=json_url,
+        heading=heading,
+        is_failed=is_failed,
+        status="Failed" if is_failed else "Succeeded",
+        facts=summary.facts(trace, rows),
+        failure=summary.failure(trace, rows, quoter),
+        has_content=bool(trace.prompt or trace.response),
+        system=quoter.text(trace.system) if trace.system else None,
+        prompt=quoter.text(trace.prompt) if trace.prompt else None,
+        response=quoter.text(trace.response) if trace.response else None,
+        notes=trace.notes,
+        step_count=wording.plural(len(rows), "step"),
+        ticks=axis.ticks(),
+        steps=step_views(rows, axis, quoter),
+        open_lists=tuple(range(rows[-1].level)) if rows else (),
+    )
+
+
+def render_message(status: int, title: str, detail: str) -> str:
+    """Render a page that says why there is no other: 404, 410, 500, 503."""
+    return _render(MessagePage(title=one_line(title, _MAX_TITLE), status=status, detail=detail))
+
+
+def render_home(*, base_url: str) -> str:
+    """Render `/`: what Tracen is, and how to send the first trace to this server."""
+    return _render(
+        HomePage(
+            title="Tracen: share what your agent did",
+            description="Run an LLM agent, get a URL. Whoever opens it sees what happened.",
+            base_url=base_url.rstrip("/"),
+        )
+    )

@@ -1,0 +1,69 @@
+"""Refusals of the HTTP API as problem+json (RFC 9457), each made in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from starlette.responses import JSONResponse
+
+from tracen_otel.payload import FieldError, InvalidPayload, MalformedPayload
+from viewer.bodies import ACCEPT_ENCODING, BodyTooLarge, BrokenEncoding, UnsupportedEncoding
+from viewer.keys import Unauthenticated
+from viewer.store.base import IdempotencyConflict, LimitReached, StoreUnavailable
+
+
+class UnsupportedMediaType(ValueError):
+    """The Content-Type is not one that is read here."""
+
+
+_STATUS_AND_TITLE_BY_ERROR: Mapping[type[Exception], tuple[int, str]] = {
+    Unauthenticated: (401, "Not authenticated"),
+    MalformedPayload: (400, "Not a JSON payload"),
+    BrokenEncoding: (400, "Damaged body"),
+    InvalidPayload: (422, "Wrong fields"),
+    IdempotencyConflict: (422, "Idempotency-Key used twice"),
+    BodyTooLarge: (413, "Body too large"),
+    UnsupportedMediaType: (415, "Unsupported content type"),
+    UnsupportedEncoding: (415, "Unsupported content encoding"),
+    LimitReached: (429, "Too many requests"),
+    StoreUnavailable: (503, "Not possible right now"),
+}
+REFUSALS = tuple(_STATUS_AND_TITLE_BY_ERROR)
+
+
+def refusal(error: Exception) -> JSONResponse:
+    """The answer for one of REFUSALS, with the headers that its status calls for."""
+    status, title = _STATUS_AND_TITLE_BY_ERROR[type(error)]
+    errors = error.errors if isinstance(error, InvalidPayload) else ()
+    detail = "These fields are wrong or missing." if errors else str(error)
+    headers: dict[str, str] = {}
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = 'Bearer realm="tracen"'
+    if isinstance(error, UnsupportedEncoding):
+        headers["accept-encoding"] = ACCEPT_ENCODING
+    if isinstance(error, LimitReached):
+        headers["retry-after"] = str(error.quota.reset_s)
+        used, wait_s = error.quota.limit.count, error.quota.reset_s
+        detail = f"This key has used its {used} requests; the next one is accepted in {wait_s} s."
+    if isinstance(error, StoreUnavailable):
+        headers["retry-after"] = str(error.retry_after_s)
+        detail = "The store is busy or full; nothing was kept, try again."
+    return problem(status, title, detail, errors, headers)
+
+
+def problem(
+    status: int,
+    title: str,
+    detail: str,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """An `application/problem+json` answer; `errors` lists every wrong field."""
+    content = {"title": title, "status": status, "detail": detail}
+    fields = [{"field": error.field, "message": error.message} for error in errors]
+    return JSONResponse(
+        content | ({"errors": fields} if fields else {}),
+        status,
+        headers,
+        media_type="application/problem+json",
+    )

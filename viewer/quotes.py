@@ -1,0 +1,97 @@
+"""Quotes: a trace's texts and values as the page shows them, within the page's budget of characters.
+
+A quote is exact. JSON is laid out anew only where that loses nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from tracen_otel.payload import json_value
+from viewer.contexts import Quote
+from viewer.wording import plural
+
+MAX_QUOTE = 200_000
+"""Characters of one quote; beyond, the page says so and the JSON has all."""
+MAX_PAGE = 6_000_000
+"""Characters of all quotes of a page. Agents resend the conversation with each call: it grows with the square."""
+MIN_QUOTE = 1_000
+"""Characters that a quote keeps when the page's budget is spent."""
+
+_LONG_CHARACTERS = 2_000
+_LONG_LINES = 24
+_MAX_LAYOUT = 100_000
+"""Characters of JSON that are worth laying out: the indenting encoder is slow."""
+_MAX_INLINE = 80
+"""Characters of JSON that stay on one line."""
+
+
+class Quoter:
+    """Makes the quotes of one page and keeps count of what they take."""
+
+    def __init__(self, budget: int = MAX_PAGE) -> None:
+        self._left = budget
+
+    def text(self, text: str, *, is_code: bool = False) -> Quote:
+        """Quote a text exactly as it was sent."""
+        kept = text[: min(MAX_QUOTE, max(MIN_QUOTE, self._left))]
+        self._left -= len(kept)
+        is_long = len(kept) > _LONG_CHARACTERS or kept.count("\n") > _LONG_LINES
+        return Quote(
+            text=kept,
+            is_code=is_code,
+            is_long=is_long,
+            size=plural(len(text), "character") if is_long else "",
+            omitted=plural(len(text) - len(kept), "character") if len(kept) < len(text) else "",
+        )
+
+    def value(self, value: Any) -> Quote:
+        """Quote a value, and lay it out as JSON where it is a structure or a text that holds one."""
+        if not isinstance(value, str):
+            return self.text(layout(json_value(value)), is_code=True)
+        laid_out = _lay_out_text(value)
+        return self.text(value) if laid_out is None else self.text(laid_out, is_code=True)
+
+
+def layout(value: Any) -> str:
+    """JSON for reading: one line where it is short, else indented."""
+    line = json.dumps(value, ensure_ascii=False)
+    if len(line) <= _MAX_INLINE or len(line) > _MAX_LAYOUT or not isinstance(value, list | dict):
+        return line
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _lay_out_text(text: str) -> str | None:
+    """The array or object that a text holds, laid out; None where that would change what it says."""
+    if len(text) > _MAX_LAYOUT or not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        return layout(
+            json.loads(
+                text,
+                parse_float=_parse_float,
+                parse_constant=_refuse_constant,
+                object_pairs_hook=_parse_object,
+            )
+        )
+    except (ValueError, RecursionError):
+        return None
+
+
+def _parse_float(text: str) -> float:
+    value = float(text)
+    if repr(value) != text:
+        raise ValueError(text)
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return value

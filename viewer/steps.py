@@ -1,0 +1,169 @@
+"""A step of a trace as a row of the timeline, and all that the row unfolds to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tracen_otel.model import Event, Provider, Status, Step, StepKind, Usage
+from tracen_otel.timestamps import format_timestamp
+from viewer import wording
+from viewer.contexts import AttributeView, EventView, Fact, StepView
+from viewer.conversation import exchanges
+from viewer.legible import one_line
+from viewer.quotes import Quoter
+from viewer.waterfall import Axis, Row
+
+_LABEL_BY_KIND = {
+    StepKind.LLM: "LLM",
+    StepKind.AGENT: "Agent",
+    StepKind.TOOL: "Tool",
+    StepKind.RETRIEVAL: "Retrieval",
+    StepKind.EMBEDDING: "Embedding",
+    StepKind.RERANK: "Rerank",
+    StepKind.GUARDRAIL: "Guardrail",
+    StepKind.EVALUATION: "Evaluation",
+    StepKind.CHAIN: "Chain",
+    StepKind.HTTP: "HTTP",
+    StepKind.DB: "Database",
+    StepKind.OTHER: "Step",
+}
+_NAME_BY_PROVIDER = {
+    Provider.OPENAI: "OpenAI",
+    Provider.ANTHROPIC: "Anthropic",
+    Provider.MISTRAL: "Mistral",
+    Provider.GEMINI: "Gemini",
+    Provider.CUSTOM: "custom provider",
+}
+_MAX_INDENT = 12
+_ERROR_LINE = 160
+_SHORT_VALUE = 120
+"""Characters of an attribute that are shown even where the step shows the same value above."""
+_SHOWN_FIELDS = ("input", "output", "input_messages", "output_messages")
+
+
+def step_views(rows: Sequence[Row], axis: Axis, quoter: Quoter) -> tuple[StepView, ...]:
+    """Make the view of every row, in order."""
+    levels = [-1, *(row.level for row in rows)]
+    return tuple(
+        _step_view(number, row, levels[number - 1], axis, quoter) for number, row in enumerate(rows, start=1)
+    )
+
+
+def _step_view(number: int, row: Row, level_before: int, axis: Axis, quoter: Quoter) -> StepView:
+    step = row.step
+    is_failed = step.status is Status.ERROR
+    return StepView(
+        number=number,
+        name=step.name or "(no name)",
+        opens_list=row.level > level_before,
+        closed_lists=tuple(range(max(level_before - row.level, 0))),
+        indent=min(row.level, _MAX_INDENT),
+        kind=step.kind.value,
+        kind_label=_LABEL_BY_KIND[step.kind],
+        model=step.model or "",
+        bar=axis.bar(step),
+        duration=wording.duration(step.latency_ns),
+        tokens=tokens(step.usage),
+        tokens_spoken=_tokens_spoken(step.usage),
+        is_failed=is_failed,
+        error_line=one_line(step.error_message or "", _ERROR_LINE) if is_failed else "",
+        warning_count=wording.plural(len(step.warnings), "warning") if step.warnings else "",
+        error=quoter.text(step.error_message) if step.error_message else None,
+        exchanges=exchanges(step, quoter),
+        facts=tuple(_facts(step, axis)),
+        warnings=step.warnings,
+        attributes=attribute_views(step.attributes, quoter, _shown_by_key(step)),
+        events=tuple(_event_view(event, step, quoter) for event in step.events),
+        sources=tuple(Fact(field.replace("_", " "), str(key)) for field, key in step.sources.items()),
+    )
+
+
+def tokens(usage: Usage) -> str:
+    """`1,204 → 356`; "" where nothing was told."""
+    return f"{_side(usage.input_tokens)} → {_side(usage.output_tokens)}" if usage else ""
+
+
+def _side(number: int | None) -> str:
+    return "?" if number is None else wording.count(number)
+
+
+def _tokens_spoken(usage: Usage) -> str:
+    if not usage:
+        return ""
+    return f"tokens: {wording.count(usage.input_tokens)} in, {wording.count(usage.output_tokens)} out"
+
+
+def token_details(usage: Usage) -> str:
+    """`512 cached · 128 reasoning`; "" where nothing was told."""
+    told = (
+        (usage.cache_read_tokens, "from cache"),
+        (usage.cache_write_tokens, "into cache"),
+        (usage.reasoning_tokens, "reasoning"),
+    )
+    return " · ".join(f"{wording.count(number)} {words}" for number, words in told if number)
+
+
+def provider_label(provider: Provider | None, raw_name: str | None) -> str:
+    """What a reader calls the provider: its name, or the raw one where Tracen knows none."""
+    if provider is None or provider is Provider.CUSTOM:
+        return raw_name or ("" if provider is None else _NAME_BY_PROVIDER[provider])
+    return _NAME_BY_PROVIDER[provider]
+
+
+# -- what a row unfolds to ----------------------------------------------------------------------------
+
+
+def _facts(step: Step, axis: Axis) -> Iterable[Fact]:
+    yield Fact("Duration", wording.duration(step.latency_ns), is_told=step.latency_ns is not None)
+    if step.start_ns:
+        offset = wording.duration(step.start_ns - axis.start_ns)
+        yield Fact(
+            "Started",
+            wording.moment(step.start_ns),
+            f"{offset} after the first",
+            format_timestamp(step.start_ns),
+        )
+    if step.model:
+        yield Fact("Model", step.model)
+    if provider := provider_label(step.provider, step.provider_name):
+        yield Fact("Provider", provider)
+    if step.usage:
+        yield Fact("Tokens", tokens(step.usage), token_details(step.usage))
+    if step.id:
+        yield Fact("Step id", step.id)
+    if step.parent_id:
+        yield Fact("Part of", step.parent_id)
+
+
+def _shown_by_key(step: Step) -> Mapping[str, str]:
+    """Which attributes the exchange of a step shows already."""
+    return {
+        key: "input" if field.startswith("input") else "output"
+        for field, key in step.sources.items()
+        if field in _SHOWN_FIELDS and getattr(step, field) and isinstance(key, str)
+    }
+
+
+def attribute_views(
+    attributes: Mapping[str, Any], quoter: Quoter, shown_by_key: Mapping[str, str]
+) -> tuple[AttributeView, ...]:
+    """Attributes by key; a long value that the step shows above is named instead of repeated."""
+    return tuple(_attribute_view(key, attributes[key], quoter, shown_by_key) for key in sorted(attributes))
+
+
+def _attribute_view(key: str, value: Any, quoter: Quoter, shown_by_key: Mapping[str, str]) -> AttributeView:
+    shown_as = shown_by_key.get(key, "")
+    if shown_as and isinstance(value, str | list | dict) and len(str(value)) > _SHORT_VALUE:
+        return AttributeView(key, quoter.text(""), shown_as)
+    return AttributeView(key, quoter.value(value))
+
+
+def _event_view(event: Event, step: Step, quoter: Quoter) -> EventView:
+    at = wording.duration(event.time_ns - step.start_ns) if event.time_ns >= step.start_ns > 0 else ""
+    return EventView(
+        name=event.name or "(no name)",
+        at=f"after {at}" if at else "",
+        attributes=attribute_views(event.attributes, quoter, {}),
+        body=None if event.body is None else quoter.value(event.body),
+    )

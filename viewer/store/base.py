@@ -1,0 +1,215 @@
+"""What a store promises: the interface, its records and its errors. One contract suite tests every engine.
+
+StoreError
+├── StoreUnavailable    busy, full, broken disk: nothing was written, trying again later may succeed
+├── StoreUnusable       it can not be opened: not ours, of a newer release, served by another process
+├── LimitReached        the key has used up its requests for now
+└── IdempotencyConflict the Idempotency-Key was used with another body
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+NS_PER_S = 1_000_000_000
+
+
+class StoreError(Exception):
+    """Something the store could not or would not do."""
+
+
+class StoreUnavailable(StoreError):
+    """Nothing was written; the same call may succeed after `retry_after_s`."""
+
+    def __init__(self, reason: str, retry_after_s: int = 2) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class StoreUnusable(StoreError):
+    """The store can not be opened; the message says why and what would help."""
+
+
+class LimitReached(StoreError):
+    """The key's window is full; a request after `quota.reset_s` whole seconds is accepted."""
+
+    def __init__(self, quota: Quota) -> None:
+        super().__init__(f"no request left, next in {quota.reset_s} s")
+        self.quota = quota
+
+
+class IdempotencyConflict(StoreError):
+    """The same Idempotency-Key came with another body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who owns keys and traces. `id` is 32 hex digits."""
+
+    id: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key as it is kept: never the secret, only its SHA-256."""
+
+    id: str
+    account_id: str
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count` accepted requests in any `window_s` seconds."""
+
+    count: int = 100
+    window_s: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a key has left. `reset_s`: whole seconds ≥ 1 until there is more (the window, if unused)."""
+
+    limit: Limit
+    remaining: int
+    reset_s: int
+
+
+class BodyKind(StrEnum):
+    """What a stored body is."""
+
+    OTLP_PROTOBUF = "otlp-protobuf"
+    OTLP_JSON = "otlp-json"
+    PAYLOAD = "payload"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One body as it was received, and the traces (16-byte OTel trace ids) that it tells of."""
+
+    account_id: str
+    kind: BodyKind
+    body: bytes
+    otel_trace_ids: frozenset[bytes]
+    received_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One payload to `POST /api/traces`, counted against the limit of its key."""
+
+    account_id: str
+    key_id: str
+    body: bytes
+    otel_trace_id: bytes
+    received_ns: int
+    limit: Limit
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostOutcome:
+    """Where the payload is shown; `replayed` when the Idempotency-Key had been answered before."""
+
+    page_id: str
+    replayed: bool
+    quota: Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The permanent page of one trace. `id` is a random UUID."""
+
+    id: str
+    account_id: str
+    otel_trace_id: bytes
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Everything that was received of one trace, in order of arrival. `version` grows with every batch."""
+
+    version: int
+    bodies: tuple[tuple[BodyKind, bytes], ...]
+
+
+class Store(Protocol):
+    """Accounts, keys, batches and pages behind one door. All methods may be called concurrently.
+
+    Time is always an argument (`…_ns`), never read. Every method may raise StoreUnavailable; a method that
+    raises MUST have changed nothing. What a method has returned from MUST survive a crash and a power cut.
+    """
+
+    async def create_account(self, email: str, now_ns: int) -> Account:
+        """Return the account of `email`, made now if there is none. Emails compare without case."""
+        ...
+
+    async def is_empty(self) -> bool:
+        """Tell whether there is no account yet."""
+        ...
+
+    async def add_key(self, account_id: str, sha256: bytes, label: str, now_ns: int) -> Key:
+        """Add a key to an account. `sha256` (32 bytes) MUST be unique over all accounts."""
+        ...
+
+    async def key(self, sha256: bytes) -> Key | None:
+        """Look a key up, revoked ones included."""
+        ...
+
+    async def revoke_key(self, key_id: str, now_ns: int) -> None:
+        """Refuse the key from now on. Unknown or revoked already: nothing happens."""
+        ...
+
+    async def append(self, batch: Batch) -> Page | None:
+        """Keep a batch. MUST return only when it is on disk, and MUST NOT look at the body.
+
+        Returns the page where the batch tells of one trace alone; with more, pages wait until asked for.
+        """
+        ...
+
+    async def post(self, post: Post) -> PostOutcome:
+        """Keep a payload under the key's limit, all or nothing in one transaction.
+
+        An Idempotency-Key that was answered before is answered the same, without counting. The limit MUST be
+        exact over processes and restarts. Raises LimitReached, IdempotencyConflict.
+        """
+        ...
+
+    async def quota(self, key_id: str, limit: Limit, now_ns: int) -> Quota:
+        """Tell what a key has left, without counting."""
+        ...
+
+    async def page_of(self, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page | None:
+        """Return the page of a trace, made now at the first question; None where nothing was received.
+
+        (account, OTel trace id) has one page for ever.
+        """
+        ...
+
+    async def page(self, page_id: str) -> Page | None:
+        """Look a page up by its id; a deleted one is returned and says so."""
+        ...
+
+    async def telling(self, page: Page) -> Telling:
+        """Return everything that was received of the page's trace, as one consistent moment."""
+        ...
+
+    async def document(self, page: Page, meaning: str) -> bytes | None:
+        """Return the saved document; None where none was saved under `meaning` or newer batches have come."""
+        ...
+
+    async def save_document(self, page: Page, version: int, meaning: str, document: bytes) -> None:
+        """Save what was assembled from the telling of `version`, unless a newer one is there."""
+        ...
+
+    async def check_writable(self) -> None:
+        """Return when a write would succeed; raises StoreUnavailable."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and let go of the files."""
+        ...

@@ -1,0 +1,155 @@
+"""The geometry of the timeline: which step hangs under which, and where its bar lies on the time axis.
+
+Integers throughout; knows nothing of texts or HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tracen_otel.model import Step, Trace
+from viewer.contexts import Bar, Tick
+from viewer.wording import duration
+
+MAX_LEVEL = 32
+"""Deeper steps are listed at this level: browsers flatten what nests far deeper, and nobody can read it."""
+
+_AXIS = 10_000
+"""Units of the time axis: hundredths of a percent."""
+_MIN_WIDTH = 20
+_MAX_TICKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A step in its place. `level` is 0 for a root."""
+
+    step: Step
+    level: int
+    parent: Row | None
+
+
+def arrange(steps: Sequence[Step]) -> list[Row]:
+    """Put steps in reading order under their parents, in linear time.
+
+    A parent that is not there, or that hangs under its own child, leaves a step at the root level.
+    """
+    children, roots = _families(steps)
+    rows: list[Row] = []
+    placed = [False] * len(steps)
+    for start in [*roots, *range(len(steps))]:  # after the roots only members of cycles are left
+        pending: list[tuple[int, Row | None]] = [(start, None)]
+        while pending:
+            index, parent = pending.pop()
+            if placed[index]:
+                continue
+            placed[index] = True
+            level = 0 if parent is None else min(parent.level + 1, MAX_LEVEL)
+            row = Row(steps[index], level, parent)
+            rows.append(row)
+            pending.extend((child, row) for child in reversed(children[index]))
+    return rows
+
+
+def _families(steps: Sequence[Step]) -> tuple[list[list[int]], list[int]]:
+    """For each step the indexes of its children; and the indexes of those without a parent."""
+    index_by_id: dict[str, int] = {}
+    for index, step in enumerate(steps):
+        if step.id:
+            index_by_id.setdefault(step.id, index)
+    children: list[list[int]] = [[] for _ in steps]
+    roots = []
+    for index, step in enumerate(steps):
+        parent = index_by_id.get(step.parent_id) if step.parent_id else None
+        if parent is None or parent == index:
+            roots.append(index)
+        else:
+            children[parent].append(index)
+    return children, roots
+
+
+def leaves(rows: Sequence[Row], wanted: Sequence[Row]) -> Iterator[Row]:
+    """Those of `wanted` that have no other of `wanted` below them."""
+    ancestors = set()
+    for row in wanted:
+        parent = row.parent
+        while parent is not None and id(parent) not in ancestors:
+            ancestors.add(id(parent))
+            parent = parent.parent
+    return (row for row in wanted if id(row) not in ancestors)
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The stretch of time that the timeline shows."""
+
+    start_ns: int
+    span_ns: int
+
+    def bar(self, step: Step) -> Bar | None:
+        """Where a step lies; None where its start is not told or nothing took any time."""
+        if not step.start_ns or self.span_ns <= 0:
+            return None
+        x = (step.start_ns - self.start_ns) * _AXIS // self.span_ns
+        if step.latency_ns is None:
+            return Bar(_percent(min(x, _AXIS - _MIN_WIDTH)), _percent(_MIN_WIDTH), is_point=True)
+        width = max(step.latency_ns * _AXIS // self.span_ns, _MIN_WIDTH)
+        x = min(x, _AXIS - _MIN_WIDTH)
+        return Bar(_percent(x), _percent(min(width, _AXIS - x)))
+
+    def ticks(self) -> tuple[Tick, ...]:
+        """Round times along the axis, the start included."""
+        if self.span_ns <= 0:
+            return ()
+        every_ns = _round_interval(self.span_ns)
+        return tuple(self._tick(at) for at in range(0, self.span_ns + 1, every_ns))
+
+    def _tick(self, at_ns: int) -> Tick:
+        x = at_ns * _AXIS // self.span_ns
+        anchor = "start" if x == 0 else "end" if x > _AXIS * 92 // 100 else "middle"
+        return Tick(_percent(x), "0" if at_ns == 0 else tick_label(at_ns), anchor)
+
+
+def axis_of(trace: Trace) -> Axis:
+    """The time from the first start to the last end that was told."""
+    timed = [step for step in trace.steps if step.start_ns]
+    starts = [step.start_ns for step in timed]
+    ends = [step.start_ns + (step.latency_ns or 0) for step in timed]
+    if trace.started_ns:
+        starts.append(trace.started_ns)
+        ends.append(trace.started_ns + (trace.latency_ns or 0))
+    if not starts:
+        return Axis(0, 0)
+    return Axis(min(starts), max(ends) - min(starts))
+
+
+def tick_label(at_ns: int) -> str:
+    """A round time without the zeros that `duration` would show: 2 s, 0.5 s, 200 ms."""
+    if at_ns < 60_000_000_000 and at_ns % 100_000_000 == 0:
+        tenths = at_ns // 100_000_000
+        return f"{tenths // 10} s" if tenths % 10 == 0 else f"{tenths // 10}.{tenths % 10} s"
+    if at_ns % 1_000_000 == 0 and at_ns < 1_000_000_000:
+        return f"{at_ns // 1_000_000} ms"
+    return duration(at_ns)
+
+
+_SECOND = 1_000_000_000
+_LONG_INTERVALS = tuple(
+    _SECOND * s for s in (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
+)
+_DAY = 86400 * _SECOND
+
+
+def _round_interval(span_ns: int) -> int:
+    """The smallest round interval that divides the axis into at most _MAX_TICKS parts."""
+    least = -(-span_ns // _MAX_TICKS)
+    if 10 * _SECOND < least <= _LONG_INTERVALS[-1]:
+        return next(interval for interval in _LONG_INTERVALS if interval >= least)
+    unit = _DAY if least > _DAY else 1
+    power = 10 ** (len(str(-(-least // unit))) - 1)
+    return next(unit * power * digit for digit in (1, 2, 5, 10) if unit * power * digit >= least)
+
+
+def _percent(units: int) -> str:
+    return f"{units // 100}.{units % 100:02d}%"
