@@ -9,6 +9,12 @@ import pytest
 from tests.processes import TracenProcess, running_tracen
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio, as the service does."""
+    return "asyncio"
+
+
 @pytest.fixture(scope="session")
 def tracen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TracenProcess]:
     """A real `tracen serve` on a fresh file. The limit is wide: what is limited is tested on its own server."""

@@ -45,26 +45,29 @@ def assemble_all(spans: Iterable[Span], logs: Iterable[LogRecord] = ()) -> list[
 def _root(tree: Tree) -> Span:
     """The earliest span that names no parent; where none arrived, the earliest whose parent did not."""
     top = [span for span in tree.spans if span.span_id not in tree.parent_by_id]
-    true_roots = [s for s in top if s.span_id not in tree.orphans and s.span_id not in tree.cut]
-    return min(true_roots or top, key=by_start)
+    return min([span for span in top if _is_root(span, tree)] or top, key=by_start)
+
+
+def _is_root(span: Span, tree: Tree) -> bool:
+    return span.span_id not in tree.orphans and span.span_id not in tree.cut
 
 
 def _trace(tree: Tree, root: Span) -> Trace:
     steps = tuple(_placed(interpret(span), tree) for span in tree.spans)
-    outermost_first = _from_root(steps, root.span_id)
-    response = response_of(outermost_first)
-    status, error_message = outcome_of(outermost_first, response)
-    speaker = model_step(outermost_first)
+    root_step = next(step for step in steps if step.id == root.span_id)
+    true_root = root_step if _is_root(root, tree) else None
+    status, error_message = outcome_of(steps, true_root)
+    speaker = model_step(steps)
     service_name = root.resource.get("service.name")
     return Trace(
-        prompt=prompt_of(outermost_first),
-        response=response,
+        prompt=prompt_of(steps, true_root),
+        response=response_of(steps, true_root),
         provider=provider_of(speaker.provider_name, speaker.model) if speaker else Provider.CUSTOM,
         model=(speaker.model if speaker else None) or "",
         status=status,
         steps=steps,
-        title=outermost_first[0].name,
-        system=system_of(outermost_first),
+        title=root_step.name,
+        system=system_of(steps),
         provider_name=speaker.provider_name if speaker else None,
         error_message=error_message,
         usage=total_usage(counted_steps(steps)),
@@ -83,14 +86,8 @@ def _placed(step: Step, tree: Tree) -> Step:
     return replace(step, parent_id=tree.parent_by_id.get(step.id), warnings=step.warnings + warning)
 
 
-def _from_root(steps: tuple[Step, ...], root_id: str) -> tuple[Step, ...]:
-    """The steps with the root first: others may stand beside it, and start before it."""
-    at = next(i for i, step in enumerate(steps) if step.id == root_id)
-    return (*steps[at:], *steps[:at])
-
-
 def _latency_ns(tree: Tree, root: Span) -> int | None:
-    if root.span_id not in tree.orphans and root.span_id not in tree.cut:
+    if _is_root(root, tree):
         return latency_ns(root.start_ns, root.end_ns)
     starts = [span.start_ns for span in tree.spans if span.start_ns]
     return latency_ns(min(starts, default=0), max(span.end_ns for span in tree.spans))

@@ -37,6 +37,11 @@ def read_text(value: Any) -> str | None:
     return clean(value)
 
 
+def read_plain(value: Any) -> str | None:
+    """A string exactly as it came: text that happens to be JSON stays text."""
+    return clean(value) if isinstance(value, str) and value.strip() else None
+
+
 def read_integer(value: Any) -> int | None:
     """A count: an int, a whole double, or digits in a string; None for anything else, and below zero."""
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 20:

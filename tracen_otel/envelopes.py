@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracen_otel.attributes import ABSENT, decode_json, encode_json
-from tracen_otel.messages import last_text, looks_like_messages, read_messages
+from tracen_otel.messages import last_text, looks_like_messages, opened, read_messages
 from tracen_otel.model import Message, Part
 
 _MAX_DEPTH = 8
@@ -96,9 +96,12 @@ class Told:
 
 def open_envelope(value: Any, side: Side) -> Told:
     """Find the words in a value of any shape."""
+    if not any(text.strip() not in ABSENT for text in _scalars_in(value)):
+        return Told()  # {"args": [], "kwargs": {}}
     original = value
     for _ in range(_MAX_DEPTH):
         value = decode_json(value)
+        value = opened(value) if isinstance(value, Mapping) else value
         if messages := _messages(value, side):
             return told_messages(messages, side)
         inner = _inner(value, side)
@@ -118,19 +121,27 @@ def told_messages(messages: tuple[Message, ...], side: Side) -> Told:
 
 
 def strings_in(value: Any) -> Iterator[str]:
-    """The strings in a decoded value, outermost first, at most _MAX_LEAVES containers deep into it."""
+    """The strings in a value, outermost first; at most _MAX_LEAVES nodes are looked at."""
+    return (leaf for leaf in _leaves(value) if isinstance(leaf, str))
+
+
+def _scalars_in(value: Any) -> Iterator[str]:
+    return (str(leaf) for leaf in _leaves(value) if leaf is not None)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
     level = [decode_json(value)]
     seen = 0
     while level and seen < _MAX_LEAVES:
         below = []
         for node in level:
             seen += 1
-            if isinstance(node, str):
-                yield node
-            elif isinstance(node, Mapping):
+            if isinstance(node, Mapping):
                 below.extend(node.values())
             elif isinstance(node, list | tuple):
                 below.extend(node)
+            else:
+                yield node
         level = below
 
 
@@ -143,7 +154,7 @@ def _messages(value: Any, side: Side) -> tuple[Message, ...]:
     for name in side.lists:
         inner = decode_json(value.get(name))
         if looks_like_messages(inner) or (name in _ALWAYS_MESSAGES and _holds_messages(inner)):
-            return (*_system(value), *read_messages(inner, side.role), *_calls_beside(value, name))
+            return (*_system(value), *read_messages(inner, side.role))
     if side is ANSWER and isinstance(calls := value.get("toolCalls") or value.get("tool_calls"), list) and calls:
         return read_messages([{"role": "assistant", **value}], side.role)
     return ()
@@ -162,10 +173,6 @@ def _system(body: Mapping[str, Any]) -> tuple[Message, ...]:
     """The system prompt that request bodies hold beside the messages."""
     value = next((body[k] for k in ("system", "instructions", "system_instruction", "systemPrompt") if body.get(k)), None)
     return read_messages(value, "system") if value else ()
-
-
-def _calls_beside(body: Mapping[str, Any], name: str) -> tuple[Message, ...]:
-    return ()
 
 
 def _inner(value: Any, side: Side) -> Any:

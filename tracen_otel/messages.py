@@ -47,7 +47,7 @@ def looks_like_messages(value: Any) -> bool:
         if not isinstance(value, list | tuple) or not value:
             break
         value = value[0]
-    return isinstance(value, Mapping) and _role(_opened(value)) is not None
+    return isinstance(value, Mapping) and _role(opened(value)) is not None
 
 
 def last_text(messages: tuple[Message, ...], role: str) -> str | None:
@@ -55,12 +55,20 @@ def last_text(messages: tuple[Message, ...], role: str) -> str | None:
     return next((m.text for m in reversed(messages) if m.role == role and m.text), None)
 
 
+def split_turn(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """Part a whole conversation into what was asked and the model's turns that end it."""
+    asked = len(messages)
+    while asked and messages[asked - 1].role == "assistant":
+        asked -= 1
+    return messages[:asked], messages[asked:]
+
+
 def _messages(value: Any, role: str, depth: int) -> Iterator[Message]:
     if isinstance(value, list | tuple) and depth:
         for item in value:
             yield from _messages(decode_json(item) if _is_object_text(item) else item, role, depth - 1)
     elif isinstance(value, Mapping):
-        yield _message(_opened(value), role)
+        yield _message(opened(value), role)
     elif value not in (None, "", {}, []):
         yield Message(role, tuple(read_parts(value)))
 
@@ -69,7 +77,7 @@ def _is_object_text(item: Any) -> bool:
     return isinstance(item, str) and item.startswith("{")
 
 
-def _opened(item: Mapping[str, Any]) -> Mapping[str, Any]:
+def opened(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """The message inside what serializers and APIs wrap around it."""
     for _ in range(_MAX_NESTING):
         if isinstance(inner := item.get("kwargs"), Mapping) and "lc" in item:  # LangChain's dumps()
@@ -105,20 +113,21 @@ _ROLE_BY_ITEM_TYPE = {  # items of OpenAI's Responses API
 
 def _message(item: Mapping[str, Any], default_role: str) -> Message:
     role = _role(item) or default_role
+    role = default_role if role == "unknown" else role
     if item.get("type") in ("function_call", "function_call_output", "reasoning"):
         return Message(role, tuple(read_parts(item)))
-    parts = [*_reasoning_parts(item), *_content_parts(item, role), *_call_parts(item)]
+    parts = [*_reasoning_parts(item), *_content_parts(item, role)]
+    told = {part.id for part in parts if part.type == "tool_call" and part.id}  # LangChain tells Anthropic's twice
+    parts += (part for part in _call_parts(item) if part.id not in told)
     return Message(role, tuple(parts))
 
 
 def _content_parts(item: Mapping[str, Any], role: str) -> Iterator[Part]:
-    content = next((item[k] for k in ("parts", "content", "contents", "text", "refusal") if item.get(k)), None)
+    content = next((item[k] for k in ("parts", "contents", "content", "text", "refusal") if item.get(k)), None)
     if role == "tool" and content is not None and not _answers_calls(content):
         yield tool_response({**item, "content": content})
         return
     yield from read_parts(content)
-    if "parts" not in item and "content" in item and "contents" in item and item["contents"] != content:
-        yield from read_parts(item["contents"])
 
 
 def _answers_calls(content: Any) -> bool:

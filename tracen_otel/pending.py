@@ -28,7 +28,8 @@ class Bounds:
     text_chars: int = 64 * 1024 * 1024
     """Of all attribute values together: an LLM span may hold a book."""
     late_linger_s: float = 3.0
-    """After a late span, so that several of them cost one post."""
+    """After a late span, so that several of them cost one post; twice as long each time it was published."""
+    longest_linger_s: float = 300.0
     idle_s: float = 600.0
     """After the last span of a trace whose root never came: it is published as it is."""
     keep_s: float = 900.0
@@ -56,8 +57,8 @@ class _Held:
     text_chars: int = 0
     due_s: float | None = None
     ended: bool = False
-    taken: bool = False
-    """Was on its way at least once: what comes now is late."""
+    taken: int = 0
+    """How often it was on its way: what comes afterwards is late."""
 
 
 class PendingTraces:
@@ -95,7 +96,7 @@ class PendingTraces:
     def _is_too_late(self, trace_id: int) -> bool:
         """A page is never replaced by what came after its spans were forgotten."""
         held = self._held_by_trace.get(trace_id)
-        return trace_id in self._published if held is None else held.taken and not self._republish
+        return trace_id in self._published if held is None else held.taken > 0 and not self._republish
 
     def _hold(self, trace_id: int, span: ReadableSpan, now_s: float) -> None:
         held = self._held_by_trace.pop(trace_id, None) or _Held(now_s)
@@ -107,7 +108,10 @@ class PendingTraces:
         else:
             self._on_drop("too many spans in one trace", 1)
         held.ended = held.ended or root
-        held.due_s = now_s + self._delay_s(held, root)
+        due_s = now_s + self._delay_s(held, root)
+        if held.ended and held.due_s is not None:
+            due_s = min(due_s, held.due_s)  # never put off again, however many spans come
+        held.due_s = due_s
 
     def _append(self, held: _Held, span: ReadableSpan) -> None:
         text_chars = text_chars_of(span)
@@ -119,8 +123,9 @@ class PendingTraces:
     def _delay_s(self, held: _Held, root: bool) -> float:
         if not held.ended:
             return self._bounds.idle_s
-        at_once = root and not held.taken and self._republish
-        return 0.0 if at_once else self._bounds.late_linger_s
+        if root and not held.taken and self._republish:
+            return 0.0
+        return min(self._bounds.late_linger_s * 2.0 ** max(held.taken - 1, 0), self._bounds.longest_linger_s)
 
     def take(self, now_s: float) -> Parcel | None:
         """Answer the trace that has been due for longest, if any is; it is then on its way."""
@@ -129,7 +134,7 @@ class PendingTraces:
             return None
         trace_id, held = next((i, held) for i, held in self._held_by_trace.items() if held.due_s == due_s)
         held.due_s = None
-        held.taken = True
+        held.taken += 1
         return Parcel(trace_id, tuple(held.spans))
 
     def put_back(self, parcel: Parcel, now_s: float) -> bool:
@@ -138,7 +143,7 @@ class PendingTraces:
         if held is None:
             return False
         held.due_s = now_s
-        held.taken = False
+        held.taken -= 1
         return True
 
     def hasten(self, now_s: float, *, unfinished: bool) -> None:

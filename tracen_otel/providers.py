@@ -28,7 +28,7 @@ _PROVIDER_BY_NAME = {
     "googleai": Provider.GEMINI,
 }
 _HOSTS_OF_MANY = (
-    "azure", "azaiinference", "aws", "bedrock", "amazon", "vertex", "gcpvertex", "google", "groq", "openrouter",
+    "azure", "azaiinference", "vertex", "gcpvertex", "google", "groq", "openrouter",
     "litellm", "together", "fireworks", "vercel", "gateway", "replicate", "huggingface", "github", "databricks",
     "langchain", "langgraph", "llamaindex", "strands", "autogen", "crewai", "semantickernel", "agno", "pydantic",
     "haystack", "dspy", "smolagents", "mastra", "genkit",

@@ -31,8 +31,9 @@ class Publisher:
 
         Raises TracenError.
         """
-        trace = assemble(self._readable(parcel))
-        if self._llm_only and not any(step.kind in _LLM_KINDS for step in trace.steps):
+        spans = self._readable(parcel)
+        trace = assemble(spans) if spans else Trace()
+        if not trace.steps or (self._llm_only and not any(step.kind in _LLM_KINDS for step in trace.steps)):
             return None
         published = self._post_what_fits(trace, self._idempotency_key(parcel), deadline_s)
         return replace(published, otel_trace_id=f"{parcel.trace_id:032x}")

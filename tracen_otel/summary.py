@@ -5,10 +5,8 @@ Steps come in reading order, so the outermost comes first. Knows no attribute ke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
 
-from tracen_otel.envelopes import strings_in
 from tracen_otel.messages import last_text
 from tracen_otel.model import Status, Step, StepKind
 
@@ -17,21 +15,23 @@ _MODEL = frozenset({StepKind.LLM, StepKind.AGENT})
 _ASIDE = frozenset({StepKind.HTTP, StepKind.DB, StepKind.TOOL, StepKind.GUARDRAIL, StepKind.EVALUATION})
 
 
-def prompt_of(steps: Sequence[Step]) -> str:
-    """The root's own input; else that of the outermost model-related step; else anything the run was given."""
+def prompt_of(steps: Sequence[Step], root: Step | None) -> str:
+    """The root's own input; else that of the outermost step that speaks; else anything the run was given."""
+    if root and root.input and root.kind not in _ASIDE:
+        return root.input
     asked = [step for step in steps if step.input]
-    first = steps[0] if steps[0].input and steps[0].kind not in _ASIDE else None
-    chosen = first or _first(asked, _SPEAKING) or _first(asked, set(StepKind) - _ASIDE)
-    return chosen.input or "" if chosen else ""
+    chosen = _first(asked, _SPEAKING) or _first(asked, set(StepKind) - _ASIDE)
+    return (chosen.input if chosen else None) or ""
 
 
-def response_of(steps: Sequence[Step]) -> str:
+def response_of(steps: Sequence[Step], root: Step | None) -> str:
     """The root's own output; else the last one of the outermost steps that speak."""
-    root = steps[0]
-    if root.output and root.kind not in _ASIDE:
+    if root and root.output and root.kind not in _ASIDE:
         return root.output
+    if _gave_up(steps):
+        return ""
     answered = _outermost([step for step in steps if step.output and step.kind in _SPEAKING], steps)
-    return max(answered, key=lambda s: s.start_ns).output or "" if answered else ""
+    return max(answered, key=_by_start).output or "" if answered else ""
 
 
 def system_of(steps: Iterable[Step]) -> str | None:
@@ -40,29 +40,44 @@ def system_of(steps: Iterable[Step]) -> str | None:
 
 
 def model_step(steps: Sequence[Step]) -> Step | None:
-    """The step whose model speaks for the trace: the first LLM step that succeeded, else any with a model."""
-    with_model = [step for step in steps if step.model]
-    succeeded = [step for step in with_model if step.status is Status.SUCCESS]
-    return (
-        _first(succeeded, {StepKind.LLM})
-        or _first(with_model, {StepKind.LLM})
-        or _first(with_model, {StepKind.AGENT})
-        or (with_model[0] if with_model else None)
-    )
+    """The step that speaks for the trace's model: the first LLM step that succeeded, else any that tells one."""
+    told = [step for step in steps if step.kind not in _ASIDE and (step.model or step.provider_name)]
+    ranked = sorted(told, key=_speaks_for_model, reverse=True)
+    return ranked[0] if ranked else None
 
 
-def outcome_of(steps: Sequence[Step], response: str) -> tuple[Status, str | None]:
-    """How the run ended. A failed step fails it only at the root, or where a model failed and nothing answered."""
-    root = steps[0]
-    failed = [step for step in steps if step.status is Status.ERROR]
-    if root.status is Status.ERROR:
-        return Status.ERROR, next((s.error_message for s in failed if s.error_message), None)
-    if not response and any(step.kind in _MODEL for step in failed):
-        return Status.ERROR, next((s.error_message for s in failed if s.error_message), None)
+def outcome_of(steps: Sequence[Step], root: Step | None) -> tuple[Status, str | None]:
+    """How the run ended: as its root did, but a run whose model failed last and that has no answer failed too.
+
+    A failed step that was retried or replaced does not fail the run.
+    """
+    unanswered = not (root and root.output) and _gave_up(steps)
+    if (root and root.status is Status.ERROR) or unanswered:
+        failed = [step for step in steps if step.status is Status.ERROR and step.error_message]
+        return Status.ERROR, failed[0].error_message if failed else None
     return Status.SUCCESS, None
 
 
-def _first(steps: Iterable[Step], kinds: Any) -> Step | None:
+def _gave_up(steps: Sequence[Step]) -> bool:
+    """Tell whether the last thing a model was asked failed."""
+    last = max((step for step in steps if step.kind in _MODEL), key=_by_start, default=None)
+    return last is not None and last.status is Status.ERROR
+
+
+def _speaks_for_model(step: Step) -> tuple[bool, bool, bool, bool]:
+    return (
+        step.model is not None and step.kind is StepKind.LLM and step.status is Status.SUCCESS,
+        step.model is not None and step.kind is StepKind.LLM,
+        step.model is not None,
+        step.kind is StepKind.LLM,
+    )
+
+
+def _by_start(step: Step) -> int:
+    return step.start_ns
+
+
+def _first(steps: Iterable[Step], kinds: Collection[StepKind]) -> Step | None:
     return next((step for step in steps if step.kind in kinds), None)
 
 
@@ -70,10 +85,7 @@ def _outermost(chosen: Sequence[Step], steps: Sequence[Step]) -> list[Step]:
     """Those of the chosen steps that stand under none of the others."""
     ids = {step.id for step in chosen}
     covered: set[str] = set()
-    for step in steps:  # parents first
+    for step in steps:
         if step.parent_id in ids or step.parent_id in covered:
             covered.add(step.id)
     return [step for step in chosen if step.id not in covered]
-
-
-__all__ = ["model_step", "outcome_of", "prompt_of", "response_of", "strings_in", "system_of"]

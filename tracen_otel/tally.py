@@ -50,7 +50,7 @@ class Tally:
             self._dropped[reason] += spans
 
     def report(self, now_s: float, *, last: bool = False) -> None:
-        """Warn of drops not yet warned of: each reason once in REPORT_EVERY_S, or all of them the last time."""
+        """Warn of drops not warned of yet: a reason once in REPORT_EVERY_S, or all the last time."""
         for reason, spans in self._take_unreported(now_s, last):
             _logger.warning("%d spans dropped: %s", spans, reason)
 

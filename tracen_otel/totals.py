@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from tracen_otel.model import Step, StepKind, Usage
+from tracen_otel.model import Status, Step, StepKind, Usage
 
 _NOT_LLM = frozenset({StepKind.EMBEDDING, StepKind.RERANK})
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
@@ -22,15 +23,29 @@ def counted_steps(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 def total_usage(steps: Iterable[Step]) -> Usage:
     """Add up; a count that no step tells stays untold."""
-    steps = tuple(steps)
-    return Usage(*(_sum(getattr(step.usage, name) for step in steps) for name in _COUNTS))
+    usages = [_spent(step) for step in steps]
+    return Usage(*(_sum(getattr(usage, name) for usage in usages) for name in _COUNTS))
+
+
+def _spent(step: Step) -> Usage:
+    """What a step cost: nothing for a call that failed, no output tokens for an embedding."""
+    if _failed_call(step):
+        return Usage(input_tokens=0, output_tokens=0)
+    if step.kind in _NOT_LLM and step.usage.output_tokens is None:
+        return replace(step.usage, output_tokens=0)
+    return step.usage
+
+
+def _failed_call(step: Step) -> bool:
+    """Tell whether a model call failed before it gave anything back, for which nobody reports tokens."""
+    return step.kind is StepKind.LLM and step.status is Status.ERROR and not step.usage and not step.output_messages
 
 
 def _counted(steps: Sequence[Step], without: frozenset[StepKind]) -> tuple[Step, ...]:
     below: defaultdict[str | None, list[Step]] = defaultdict(list)
     for step in reversed(steps):  # children before parents
         counted = below.pop(step.id, [])
-        if step.usage and step.kind not in without and not _rolls_up(step, counted):
+        if (step.usage or _failed_call(step)) and step.kind not in without and not _rolls_up(step, counted):
             counted.append(step)
         below[step.parent_id].extend(counted)
     return tuple(reversed(below[None]))

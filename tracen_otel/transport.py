@@ -66,7 +66,7 @@ class _WalledHTTPSConnection(HTTPSConnection):
 
 
 def _build_wall(connection: Any) -> None:
-    """`response_class` is http.client's own way to put another reader in; `timeout` is the one for reading."""
+    """Put our reader in by http.client's own `response_class`; `timeout` is the one for reading by now."""
     if connection.timeout is not None:
         wall_s = time.monotonic() + connection.timeout
         connection.response_class = partial(_WalledResponse, wall_s=wall_s)

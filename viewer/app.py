@@ -24,7 +24,7 @@ from viewer.keys import Authenticator
 from viewer.problems import problem
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnavailable
-from viewer.tellings import document_of
+from viewer.tellings import MEANING, document_of
 
 logger = logging.getLogger("tracen.viewer")
 
@@ -74,7 +74,7 @@ class _Service:
             return await self.trace_json(request)
         page_id = request.path_params["page_id"]
         document = await self._document(page_id)
-        etag = _etag(b"html" + pages.REVISION + document)
+        etag = _etag(MEANING.encode() + document)  # another release may render it otherwise
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=_revalidated(etag))
         url = page_url(self._settings.base_url, page_id)

@@ -17,8 +17,8 @@ class Quote:
     """Set in a fixed-width face: JSON, arguments, stack traces."""
     is_long: bool = False
     """Folded to its beginning until the reader asks for all of it."""
-    size: str = ""
-    """Of the whole, in words: `48,210 characters`."""
+    offer: str = ""
+    """What unfolding shows, in words: `all 48,210 characters`."""
     omitted: str = ""
     """How much of it this page leaves out, in words; "" for nothing."""
 
@@ -68,10 +68,14 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class AttributeView:
-    """A key and its value. `shown_as` names the place above that shows the value already."""
+    """A key and its value: a short one as plain `text`, another as `quote`.
+
+    Neither where the step shows the value already, as what `shown_as` names.
+    """
 
     key: str
-    value: Quote
+    text: str = ""
+    quote: Quote | None = None
     shown_as: str = ""
 
 
@@ -141,6 +145,7 @@ class StepLink:
 
     number: int
     name: str
+    error_line: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,7 @@ class Failure:
     message: Quote | None
     origin: StepLink | None
     others: tuple[StepLink, ...]
+    """Failed steps beside the origin."""
     others_omitted: str
 
 
@@ -174,6 +180,8 @@ class TracePage:
     response: Quote | None
     notes: tuple[str, ...]
     step_count: str
+    shows_tokens: bool
+    """Some step tells its tokens, so there is a column for them."""
     ticks: tuple[Tick, ...]
     steps: tuple[StepView, ...]
     open_lists: tuple[int, ...]

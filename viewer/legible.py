@@ -26,8 +26,8 @@ def legible(value: Any) -> Any:
 
     Anything but a plain string is passed through.
     """
-    if type(value) is not str or not _TRICKY.search(value):
-        return value
+    if type(value) is not str or value.isprintable() or not _TRICKY.search(value):
+        return value  # isprintable: the fast way out for most of what a page prints
     return Markup("").join(_pieces(value))
 
 

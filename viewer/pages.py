@@ -81,6 +81,7 @@ def _trace_page(trace: Trace, page_url: str, json_url: str) -> TracePage:
         response=quoter.text(trace.response) if trace.response else None,
         notes=trace.notes,
         step_count=wording.plural(len(rows), "step"),
+        shows_tokens=any(step.usage for step in trace.steps),
         ticks=axis.ticks(),
         steps=step_views(rows, axis, quoter),
         open_lists=tuple(range(rows[-1].level)) if rows else (),

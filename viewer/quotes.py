@@ -10,12 +10,12 @@ from typing import Any, NoReturn
 
 from tracen_otel.payload import json_value
 from viewer.contexts import Quote
-from viewer.wording import plural
+from viewer.wording import count, plural
 
 MAX_QUOTE = 200_000
 """Characters of one quote; beyond, the page says so and the JSON has all."""
 MAX_PAGE = 6_000_000
-"""Characters of all quotes of a page. Agents resend the conversation with each call: it grows with the square."""
+"""Characters of all quotes of a page. Agents resend the conversation with each call, so it grows squared."""
 MIN_QUOTE = 1_000
 """Characters that a quote keeps when the page's budget is spent."""
 
@@ -42,7 +42,7 @@ class Quoter:
             text=kept,
             is_code=is_code,
             is_long=is_long,
-            size=plural(len(text), "character") if is_long else "",
+            offer=_offer(len(kept), len(text)) if is_long else "",
             omitted=plural(len(text) - len(kept), "character") if len(kept) < len(text) else "",
         )
 
@@ -52,6 +52,11 @@ class Quoter:
             return self.text(layout(json_value(value)), is_code=True)
         laid_out = _lay_out_text(value)
         return self.text(value) if laid_out is None else self.text(laid_out, is_code=True)
+
+
+def _offer(kept: int, whole: int) -> str:
+    all_of_it = plural(whole, "character")
+    return f"all {all_of_it}" if kept == whole else f"the first {count(kept)} of {all_of_it}"
 
 
 def layout(value: Any) -> str:

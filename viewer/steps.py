@@ -26,7 +26,7 @@ _LABEL_BY_KIND = {
     StepKind.CHAIN: "Chain",
     StepKind.HTTP: "HTTP",
     StepKind.DB: "Database",
-    StepKind.OTHER: "Step",
+    StepKind.OTHER: "",  # the row is a step to every reader anyway
 }
 _NAME_BY_PROVIDER = {
     Provider.OPENAI: "OpenAI",
@@ -36,9 +36,12 @@ _NAME_BY_PROVIDER = {
     Provider.CUSTOM: "custom provider",
 }
 _MAX_INDENT = 12
+_NAME = 120
+_MODEL = 60
 _ERROR_LINE = 160
+"""Characters that a row has for each; what it unfolds to has all of them."""
 _SHORT_VALUE = 120
-"""Characters of an attribute that are shown even where the step shows the same value above."""
+"""Characters of an attribute that need no folding, and that are cheaper to repeat than to look for above."""
 _SHOWN_FIELDS = ("input", "output", "input_messages", "output_messages")
 
 
@@ -55,19 +58,19 @@ def _step_view(number: int, row: Row, level_before: int, axis: Axis, quoter: Quo
     is_failed = step.status is Status.ERROR
     return StepView(
         number=number,
-        name=step.name or "(no name)",
+        name=row_name(step),
         opens_list=row.level > level_before,
         closed_lists=tuple(range(max(level_before - row.level, 0))),
         indent=min(row.level, _MAX_INDENT),
         kind=step.kind.value,
         kind_label=_LABEL_BY_KIND[step.kind],
-        model=step.model or "",
+        model=one_line(step.model or "", _MODEL),
         bar=axis.bar(step),
         duration=wording.duration(step.latency_ns),
         tokens=tokens(step.usage),
         tokens_spoken=_tokens_spoken(step.usage),
         is_failed=is_failed,
-        error_line=one_line(step.error_message or "", _ERROR_LINE) if is_failed else "",
+        error_line=error_line(step) if is_failed else "",
         warning_count=wording.plural(len(step.warnings), "warning") if step.warnings else "",
         error=quoter.text(step.error_message) if step.error_message else None,
         exchanges=exchanges(step, quoter),
@@ -77,6 +80,16 @@ def _step_view(number: int, row: Row, level_before: int, axis: Axis, quoter: Quo
         events=tuple(_event_view(event, step, quoter) for event in step.events),
         sources=tuple(Fact(field.replace("_", " "), str(key)) for field, key in step.sources.items()),
     )
+
+
+def row_name(step: Step) -> str:
+    """The name of a step as far as a row has room for it."""
+    return one_line(step.name, _NAME) or "(no name)"
+
+
+def error_line(step: Step) -> str:
+    """The beginning of a step's error as one line."""
+    return one_line(step.error_message or "", _ERROR_LINE)
 
 
 def tokens(usage: Usage) -> str:
@@ -115,13 +128,15 @@ def provider_label(provider: Provider | None, raw_name: str | None) -> str:
 
 
 def _facts(step: Step, axis: Axis) -> Iterable[Fact]:
+    if row_name(step) != step.name:
+        yield Fact("Name", step.name)
     yield Fact("Duration", wording.duration(step.latency_ns), is_told=step.latency_ns is not None)
     if step.start_ns:
         offset = wording.duration(step.start_ns - axis.start_ns)
         yield Fact(
             "Started",
             wording.moment(step.start_ns),
-            f"{offset} after the first",
+            f"{offset} after the start",
             format_timestamp(step.start_ns),
         )
     if step.model:
@@ -155,8 +170,10 @@ def attribute_views(
 def _attribute_view(key: str, value: Any, quoter: Quoter, shown_by_key: Mapping[str, str]) -> AttributeView:
     shown_as = shown_by_key.get(key, "")
     if shown_as and isinstance(value, str | list | dict) and len(str(value)) > _SHORT_VALUE:
-        return AttributeView(key, quoter.text(""), shown_as)
-    return AttributeView(key, quoter.value(value))
+        return AttributeView(key, shown_as=shown_as)
+    quote = quoter.value(value)
+    is_short = len(quote.text) <= _SHORT_VALUE and "\n" not in quote.text and not quote.omitted
+    return AttributeView(key, text=quote.text) if is_short else AttributeView(key, quote=quote)
 
 
 def _event_view(event: Event, step: Step, quoter: Quoter) -> EventView:

@@ -10,7 +10,7 @@ from viewer import wording
 from viewer.contexts import Fact, Failure, StepLink
 from viewer.legible import one_line
 from viewer.quotes import Quoter
-from viewer.steps import provider_label, token_details
+from viewer.steps import error_line, provider_label, row_name, token_details
 from viewer.waterfall import Row, leaves
 
 _HEADING = 100
@@ -21,7 +21,12 @@ _MAX_TOOLS = 3
 
 def heading(trace: Trace) -> str:
     """Name the run: its title, else how its prompt begins."""
-    return trace.title or one_line(trace.prompt, _HEADING) or trace.model or "Untitled trace"
+    return (
+        trace.title
+        or one_line(trace.prompt.strip().partition("\n")[0], _HEADING)
+        or trace.model
+        or "Untitled trace"
+    )
 
 
 def description(trace: Trace) -> str:
@@ -84,16 +89,20 @@ def failure(trace: Trace, rows: Sequence[Row], quoter: Quoter) -> Failure | None
     is_fatal = trace.status is Status.ERROR
     if not is_fatal and not origins:
         return None
+
+    def link(row: Row) -> StepLink:
+        return StepLink(number_by_row[id(row)], row_name(row.step), error_line(row.step))
+
     first = _origin(trace, origins) if is_fatal else None
     message = trace.error_message or (first.step.error_message if first else None)
-    others = [StepLink(number_by_row[id(row)], row.step.name) for row in origins if row is not first]
+    others = [link(row) for row in origins if row is not first]
     return Failure(
         is_fatal=is_fatal,
         headline="The run failed"
         if is_fatal
         else f"{wording.plural(len(origins), 'step')} failed; the run went on",
         message=quoter.text(message) if message else None,
-        origin=StepLink(number_by_row[id(first)], first.step.name) if first else None,
+        origin=link(first) if first else None,
         others=tuple(others[:_MAX_FAILURES]),
         others_omitted=wording.plural(len(others) - _MAX_FAILURES, "more")
         if len(others) > _MAX_FAILURES

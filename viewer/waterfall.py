@@ -20,6 +20,9 @@ _AXIS = 10_000
 _MIN_WIDTH = 20
 _MAX_TICKS = 5
 
+_SECOND = 1_000_000_000
+_DAY = 86_400 * _SECOND
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -129,16 +132,19 @@ def tick_label(at_ns: int) -> str:
     if at_ns < 60_000_000_000 and at_ns % 100_000_000 == 0:
         tenths = at_ns // 100_000_000
         return f"{tenths // 10} s" if tenths % 10 == 0 else f"{tenths // 10}.{tenths % 10} s"
-    if at_ns % 1_000_000 == 0 and at_ns < 1_000_000_000:
-        return f"{at_ns // 1_000_000} ms"
+    for unit_ns, limit_ns, name in (
+        (1_000_000, _SECOND, "ms"),
+        (60 * _SECOND, 3600 * _SECOND, "min"),
+        (3600 * _SECOND, _DAY, "h"),
+    ):
+        if at_ns % unit_ns == 0 and at_ns < limit_ns:
+            return f"{at_ns // unit_ns} {name}"
     return duration(at_ns)
 
 
-_SECOND = 1_000_000_000
 _LONG_INTERVALS = tuple(
     _SECOND * s for s in (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
 )
-_DAY = 86400 * _SECOND
 
 
 def _round_interval(span_ns: int) -> int:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracen_otel.attributes import decode_json, read_integer, read_json
+from tracen_otel.attributes import decode_json, read_integer, read_json, read_plain
 from tracen_otel.dialects.otel_genai import messages_of_events
 from tracen_otel.dialects.table import Dialect, Reading, either, field_of, from_scope, marked_by
-from tracen_otel.messages import read_messages
+from tracen_otel.messages import read_messages, split_turn
 from tracen_otel.model import Message
 from tracen_otel.usage import read_usage
 
 _EVENTS = "events"
+_ALL_EVENTS = "all_messages_events"
+_ALL_MESSAGES = "pydantic_ai.all_messages"
 _RESPONSE = "response_data"
 _REQUEST = "request_data"
 
@@ -23,16 +25,22 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _asked_in_events(value: Any) -> tuple[Message, ...] | None:
-    return messages_of_events(_objects(value)) or None
+    return split_turn(messages_of_events(_objects(value)))[0] or None
 
 
-def _chosen_in_events(value: Any) -> tuple[Message, ...] | None:
-    chosen = [e["message"] for e in _objects(value) if e.get("event.name") == "gen_ai.choice" and "message" in e]
-    return read_messages(chosen, "assistant") or None
+def _answered_in_events(value: Any) -> tuple[Message, ...] | None:
+    """The choice; where none is named, the assistant's turns that end the list."""
+    events = _objects(value)
+    chosen = [e["message"] for e in events if e.get("event.name") == "gen_ai.choice" and "message" in e]
+    return read_messages(chosen, "assistant") or split_turn(messages_of_events(events))[1] or None
 
 
-def _conversation(value: Any) -> tuple[Message, ...] | None:
-    return read_messages(value, "user") or None
+def _asked(value: Any) -> tuple[Message, ...] | None:
+    return split_turn(read_messages(value, "user"))[0] or None
+
+
+def _answered(value: Any) -> tuple[Message, ...] | None:
+    return split_turn(read_messages(value, "user"))[1] or None
 
 
 def _request(value: Any) -> Any:
@@ -62,20 +70,21 @@ LOGFIRE = Dialect(
     applies=either(from_scope("pydantic-ai", "logfire"), marked_by("logfire.span_type")),
     label=(Reading("logfire.msg"),),
     input=(
-        Reading("pydantic_ai.all_messages", _conversation),
-        Reading("all_messages_events", _asked_in_events),
+        Reading(_ALL_MESSAGES, _asked),
+        Reading(_ALL_EVENTS, _asked_in_events),
         Reading(_EVENTS, _asked_in_events),
         Reading(_REQUEST, _request),
         Reading("tool_arguments", read_json),
         Reading("raw_input", read_json),
     ),
     output=(
-        Reading("final_result"),
-        Reading(_EVENTS, _chosen_in_events),
+        Reading("final_result", read_plain),
+        Reading(_ALL_MESSAGES, _answered),
+        Reading(_ALL_EVENTS, _answered_in_events),
+        Reading(_EVENTS, _answered_in_events),
         Reading(_RESPONSE, _answer),
         Reading("tool_response", read_json),
     ),
-    model=(Reading("model_name"),),
     input_tokens=(Reading("gen_ai.aggregated_usage.input_tokens", read_integer),),
     output_tokens=(Reading("gen_ai.aggregated_usage.output_tokens", read_integer),),
     usage=(Reading(_RESPONSE, _usage_inside), Reading("gen_ai.usage.raw", read_usage)),

@@ -9,7 +9,6 @@ _KIND_BY_TYPE = {
     "model_generation": StepKind.LLM,
     "llm_generation": StepKind.LLM,
     "model_inference": StepKind.LLM,
-    "model_step": StepKind.CHAIN,
     "model_chunk": StepKind.OTHER,
     "tool_call": StepKind.TOOL,
     "mcp_tool_call": StepKind.TOOL,

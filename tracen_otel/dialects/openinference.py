@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracen_otel.attributes import indexed, read_integer, read_json, read_text
-from tracen_otel.dialects.table import Dialect, Reading, kinds
+from tracen_otel.dialects.table import Dialect, Reading, field_of, kinds
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Message, StepKind
 
@@ -88,6 +88,7 @@ OPENINFERENCE = Dialect(
         Reading("llm.response.model_name"),
         Reading("llm.model_name"),
         Reading("llm.request.model_name"),
+        Reading("llm.invocation_parameters", field_of("model")),
         Reading("embedding.model_name"),
         Reading("reranker.model_name"),
     ),

@@ -5,5 +5,5 @@ from tracen_otel.dialects.table import Dialect, Reading
 
 OPENLIT = Dialect(
     name="OpenLIT",
-    input=(Reading("gen_ai.tool.args", read_json), Reading("function.args", read_json)),
+    input=(Reading("gen_ai.tool.args", read_json),),
 )

@@ -35,6 +35,7 @@ KIND_BY_OPERATION = {
             "response",
             "responses",
             "llm_call",
+            "model.step",
         ),
         StepKind.LLM,
     ),
@@ -61,7 +62,7 @@ _ROLE_BY_EVENT = {
 _MESSAGE_EVENTS = frozenset(_ROLE_BY_EVENT)
 
 
-def messages_of_events(events: list[Mapping[str, Any]]) -> tuple[Message, ...] | None:
+def messages_of_events(events: list[Mapping[str, Any]]) -> tuple[Message, ...]:
     """Messages out of events as JSON objects that name themselves in `event.name` (Logfire keeps such lists)."""
     return tuple(m for e in events if (r := _ROLE_BY_EVENT.get(str(e.get("event.name")))) for m in read_messages(e, r))
 

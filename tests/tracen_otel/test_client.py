@@ -1,0 +1,368 @@
+"""TracenClient against a real server that misbehaves on purpose."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.tracen_otel.scripted_server import (
+    KEY,
+    ScriptedServer,
+    Step,
+    answer,
+    closed_port,
+    flood,
+    hang,
+    page,
+    reset,
+    scripted_server,
+    trickle,
+)
+from tracen_otel.client import (
+    KeyRefused,
+    Overloaded,
+    PayloadTooLarge,
+    PublishedTrace,
+    Refused,
+    TracenClient,
+    TracenError,
+    Unreachable,
+    UnreadableReply,
+)
+
+PAYLOAD: dict[str, Any] = {"prompt": "a secret question", "response": "é", "otel_trace_id": "0" * 31 + "1"}
+NINE_OCLOCK_S = 1_795_510_800.0  # Tue, 24 Nov 2026 09:00:00 GMT
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with scripted_server() as running:
+        yield running
+
+
+class Waits(list[float]):
+    """Stands in for time.sleep: waiting is written down instead of done."""
+
+    def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+
+
+def client_of(server: ScriptedServer, timeout_s: float = 5, **arguments: Any) -> TracenClient:
+    return TracenClient(server.endpoint, KEY, timeout_s, unix_time=lambda: NINE_OCLOCK_S, **arguments)
+
+
+def publish(client: TracenClient, deadline_s: float = 10) -> PublishedTrace:
+    return client.publish(PAYLOAD, idempotency_key="once", deadline_s=deadline_s)
+
+
+def test_publish_posts_the_payload_with_key_and_idempotency_key(server: ScriptedServer) -> None:
+    """One POST to /api/traces as the contract words it; the answer is the page."""
+    published = publish(client_of(server))
+
+    (request,) = server.requests
+    assert (request.method, request.path) == ("POST", "/api/traces")
+    assert request.payload == PAYLOAD
+    assert request.headers["x-tracen-key"] == KEY
+    assert request.headers["idempotency-key"] == "once"
+    assert request.headers["content-type"] == "application/json"
+    told = json.loads(page(request))
+    assert published == PublishedTrace(told["trace_id"], told["url"], PAYLOAD["otel_trace_id"])
+
+
+def test_publish_keeps_its_connection(server: ScriptedServer) -> None:
+    """A second payload goes over the same connection."""
+    client = client_of(server)
+
+    publish(client)
+    publish(client)
+
+    assert (len(server.requests), server.connections) == (2, 1)
+    client.close()
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_publish_tries_again_when_the_server_says_later(server: ScriptedServer, status: int) -> None:
+    """The retryable statuses are tried again with the same body and idempotency key, after a wait."""
+    server.script.extend([answer(status), answer(status)])
+    waits = Waits()
+    client = client_of(server, pause=waits)
+
+    publish(client)
+
+    first, *others = server.requests
+    assert [(r.body, r.headers["idempotency-key"]) for r in others] == 2 * [(first.body, "once")]
+    assert 0.25 <= waits[0] <= 0.5 <= waits[1] <= 1.0
+    assert client.retries == 2
+
+
+@pytest.mark.parametrize(
+    ("told", "shortest_s", "longest_s"),
+    [
+        ("3", 3, 3),
+        ("Tue, 24 Nov 2026 09:00:07 GMT", 7, 7),
+        ("-1", 0.25, 0.5),
+        ("abc", 0.25, 0.5),
+        ("0", 0.25, 0.5),
+    ],
+)
+def test_publish_waits_as_long_as_retry_after_says(
+    server: ScriptedServer, told: str, shortest_s: float, longest_s: float
+) -> None:
+    """Seconds and dates are honoured; garbage and zero give the ordinary wait, never a tight loop."""
+    server.script.append(answer(503, Retry_After=told))
+    waits = Waits()
+
+    publish(client_of(server, pause=waits))
+
+    assert len(waits) == 1
+    assert shortest_s <= waits[0] <= longest_s
+
+
+@pytest.mark.parametrize("told", ["1800", "1000000000000"])
+def test_publish_gives_up_at_once_when_asked_to_wait_too_long(server: ScriptedServer, told: str) -> None:
+    """A wait beyond the deadline is the caller's to keep: nothing sleeps, and the error tells the wait."""
+    server.script.append(answer(429, Retry_After=told))
+    waits = Waits()
+
+    with pytest.raises(Overloaded, match="429 Too Many Requests") as refused:
+        publish(client_of(server, pause=waits))
+
+    assert refused.value.retryable
+    assert refused.value.retry_after_s == min(float(told), 3600)
+    assert (len(server.requests), waits) == (1, [])
+
+
+def test_publish_stops_when_its_pause_is_cut_short(server: ScriptedServer) -> None:
+    """A pause that answers True ends the attempts: the program is about to end."""
+    server.script.append(answer(503))
+
+    with pytest.raises(Overloaded):
+        publish(client_of(server, pause=lambda seconds: True))
+
+    assert len(server.requests) == 1
+
+
+def test_publish_reaches_a_server_whose_connection_died_without_waiting(server: ScriptedServer) -> None:
+    """The first broken connection is replaced at once."""
+    server.script.append(reset)
+    waits = Waits()
+
+    publish(client_of(server, pause=waits))
+
+    assert (len(server.requests), waits) == (2, [0.0])
+
+
+@pytest.mark.parametrize("status", [400, 402, 404, 422, 500])
+def test_publish_does_not_repeat_what_was_refused(server: ScriptedServer, status: int) -> None:
+    """Other statuses are final."""
+    server.script.append(answer(status, b"{}"))
+
+    with pytest.raises(Refused, match=str(status)) as refused:
+        publish(client_of(server))
+
+    assert not refused.value.retryable
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, KeyRefused), (403, KeyRefused), (413, PayloadTooLarge)])
+def test_publish_tells_a_refused_key_and_a_large_body_apart(
+    server: ScriptedServer, status: int, error: type[TracenError]
+) -> None:
+    """What a caller can act upon has its own type."""
+    server.script.append(answer(status))
+
+    with pytest.raises(error):
+        publish(client_of(server))
+
+
+def test_publish_names_refused_fields_but_never_their_values(server: ScriptedServer) -> None:
+    """Of a 422 the message holds the paths; the server's words may quote the payload."""
+    problem = {
+        "title": "a secret question",
+        "errors": [
+            {"field": "steps[2].name", "message": "got 'a secret question'"},
+            {"field": "a secret question"},
+        ],
+    }
+    server.script.append(answer(422, json.dumps(problem).encode()))
+
+    with pytest.raises(Refused) as refused:
+        publish(client_of(server))
+
+    assert str(refused.value) == "the server answered 422 Unprocessable Entity: steps[2].name"
+
+
+def test_publish_sends_no_body_over_the_limit(server: ScriptedServer) -> None:
+    """More than 5 MiB is refused here: the server would, after reading it all."""
+    with pytest.raises(PayloadTooLarge):
+        client_of(server).publish({"prompt": "x" * 5_300_000}, idempotency_key="once", deadline_s=5)
+
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_publish_follows_no_redirect(server: ScriptedServer, status: int) -> None:
+    """The key goes to the host it was meant for and to no other."""
+    with scripted_server() as elsewhere:
+        server.script.append(answer(status, Location=f"{elsewhere.endpoint}/api/traces"))
+
+        with pytest.raises(Refused, match="redirect"):
+            publish(client_of(server))
+
+        assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Welcome to the hotel</html>",
+        b"[]",
+        b"{}",
+        b'{"trace_id": "1", "url": "http://x.test/"}',
+        b'{"trace_id": 7, "url": "http://x.test/"}',
+        b'{"trace_id": "b0d0e6a4-25f3-4a51-b0ff-6a7a3bbe0f10", "url": "javascript:alert(1)"}',
+        b'{"trace_id": "b0d0e6a4-25f3-4a51-b0ff-6a7a3bbe0f10", "url": "http://x.test/\\u001b[31m"}',
+        b"\xff\xfe",
+        b"[" * 60_000,
+    ],
+)
+def test_publish_takes_no_url_from_something_that_is_no_tracen(server: ScriptedServer, body: bytes) -> None:
+    """Whatever else answers 200, nothing of it is printed or raised but UnreadableReply."""
+    server.script.append(answer(200, body))
+
+    with pytest.raises(UnreadableReply):
+        publish(client_of(server))
+
+
+def test_publish_reads_a_bounded_part_of_a_reply(server: ScriptedServer) -> None:
+    """A reply of 1 GB is left after 64 KiB."""
+    server.script.append(flood)
+    begin_s = time.monotonic()
+
+    with pytest.raises(UnreadableReply):
+        publish(client_of(server))
+
+    assert time.monotonic() - begin_s < 5
+    assert publish(client_of(server)).url
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        hang,
+        trickle(b"X-Slow: 1\r\n"),
+        trickle(b"x"),
+        trickle(b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"),
+    ],
+    ids=["hang", "trickled headers", "trickled header line", "trickled body"],
+)
+def test_publish_has_a_wall_that_no_slow_server_moves(server: ScriptedServer, step: Step) -> None:
+    """However an answer is dragged out, the call ends about when its deadline does."""
+    server.script.extend(20 * [step])
+    begin_s = time.monotonic()
+
+    with pytest.raises((Unreachable, UnreadableReply)):
+        publish(client_of(server, timeout_s=0.3), deadline_s=0.3)
+
+    assert time.monotonic() - begin_s < 2
+
+
+@pytest.mark.parametrize(
+    "endpoint", [f"http://127.0.0.1:{closed_port()}", "http://no-such-host.invalid", "http://[::1]:9"]
+)
+def test_publish_says_unreachable_when_nothing_answers(endpoint: str) -> None:
+    """A closed port and an unknown name are retryable, and the message holds neither key nor payload."""
+    with pytest.raises(Unreachable) as error:
+        publish(TracenClient(endpoint, KEY, 0.5, pause=Waits()), deadline_s=0.01)
+
+    assert error.value.retryable
+    assert KEY not in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_publish_speaks_tls_only_with_whom_it_can_trust(server: ScriptedServer) -> None:
+    """A server that speaks no TLS, or with a wrong certificate, is no answer at all."""
+    endpoint = server.endpoint.replace("http:", "https:")
+
+    with pytest.raises(Unreachable, match="SSLError"):
+        publish(TracenClient(endpoint, KEY, 0.5, pause=lambda seconds: True))
+
+
+def test_publish_replaces_text_that_is_no_unicode(server: ScriptedServer) -> None:
+    """A lone surrogate out of some JSON string costs itself, not the trace."""
+    client_of(server).publish({"prompt": "a\ud800b"}, idempotency_key="once", deadline_s=5)
+
+    assert server.requests[0].payload == {"prompt": "a?b"}
+
+
+def test_client_logs_neither_key_nor_payload(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the most talkative level, through failures and success, the log stays clean."""
+    caplog.set_level(logging.DEBUG)
+    server.script.extend([answer(503), reset, answer()])
+
+    publish(client_of(server, pause=Waits()))
+
+    assert len(server.requests) == 3
+    assert KEY not in caplog.text
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "",
+        "127.0.0.1:8000",
+        "ftp://x.test",
+        "http://",
+        "http://x.test:port",
+        "http://[::1",
+        "http://x.test/\r\nX: y",
+        "http://x y.test",
+        "http://user:secret@x.test",
+        "http://x.test?key=1",
+    ],
+)
+def test_client_refuses_an_endpoint_that_is_no_plain_url(endpoint: str) -> None:
+    """A mistyped endpoint is told where it is made, not at the first trace."""
+    with pytest.raises(ValueError, match="endpoint: expected a URL"):
+        TracenClient(endpoint, KEY)
+
+
+@pytest.mark.parametrize("key", ["", "  ", "tracen_sk_a\r\nX-Evil: 1", "ключ"])
+def test_client_refuses_a_key_that_fits_no_header_without_showing_it(key: str) -> None:
+    """The message does not hold what might be a key."""
+    with pytest.raises(ValueError, match="key: expected") as refused:
+        TracenClient("http://x.test", key)
+
+    assert not key.strip() or key not in str(refused.value)
+
+
+def test_client_opens_nothing_when_it_is_made() -> None:
+    """No socket is there before the first payload, so a fork after construction is harmless."""
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+    TracenClient("http://127.0.0.1:9", KEY)
+
+    assert (len(os.listdir("/proc/self/fd")) if before else 0) == before
+
+
+def test_client_that_was_used_before_a_fork_opens_its_own_connection_after_it(server: ScriptedServer) -> None:
+    """Parent and child never share a connection: each gets its own answer."""
+    client = client_of(server)
+    publish(client)
+    child = os.fork()
+    if child == 0:  # the child reports by its exit status alone
+        os._exit(0 if uuid.UUID(publish(client).trace_id) else 1)
+    publish(client)
+
+    assert os.waitpid(child, 0)[1] == 0
+    assert (len(server.requests), server.connections) == (3, 2)

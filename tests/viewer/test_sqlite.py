@@ -1,0 +1,96 @@
+"""What only the SQLite engine has: its file, its lock, its one writer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.viewer.test_store import TRACE, accepted, batch, key_in, post
+from viewer.store.base import StoreUnavailable, StoreUnusable
+from viewer.store.sqlite import SqliteStore
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_sqlite_second_server_on_the_file_is_refused(tmp_path: Path) -> None:
+    """Two checkpointers could corrupt the file, so the second is told to go elsewhere."""
+    store = SqliteStore(tmp_path / "store.db")
+    with pytest.raises(StoreUnusable, match="another `tracen serve`"):
+        SqliteStore(tmp_path / "store.db")
+    await store.close()
+    await SqliteStore(tmp_path / "store.db").close()
+
+
+async def test_sqlite_limit_is_exact_over_two_connections(tmp_path: Path) -> None:
+    """The decision and its record are one transaction, so processes that share the file share the limit."""
+    server, beside = SqliteStore(tmp_path / "store.db"), SqliteStore(tmp_path / "store.db", exclusive=False)
+    key = await key_in(server)
+    counts = await asyncio.gather(
+        *(accepted(s, *(post(key, os.urandom(16)) for _ in range(80))) for s in (server, beside))
+    )
+    assert sum(counts) == 100
+    await beside.close()
+    await server.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"this is no database" * 100, "not a database"), (b"SQLite format 3\x00" + b"\xff" * 4080, "store.db")],
+)
+def test_sqlite_foreign_file_is_refused_untouched(tmp_path: Path, content: bytes, message: str) -> None:
+    """A file that is not ours is named, and left as it is."""
+    path = tmp_path / "store.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreUnusable, match=message):
+        SqliteStore(path)
+    assert path.read_bytes() == content
+
+
+async def test_sqlite_file_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    """A schema that this release does not know is not written to."""
+    await SqliteStore(tmp_path / "store.db").close()
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("insert into _sqlite_migrations (migration_set, name) values ('tracen', 'of_the_future')")
+    connection.close()
+    with pytest.raises(StoreUnusable, match="newer Tracen"):
+        SqliteStore(tmp_path / "store.db")
+
+
+async def test_sqlite_acknowledges_with_full_synchronisation(tmp_path: Path) -> None:
+    """WAL with synchronous=FULL: every commit is synced before it is answered."""
+    store = SqliteStore(tmp_path / "store.db")
+    pragmas = ("journal_mode", "synchronous", "mmap_size")
+    values = [store._connection.execute(f"pragma {pragma}").fetchone()[0] for pragma in pragmas]
+    assert values == ["wal", 2, 0]
+    await store.close()
+
+
+async def test_sqlite_full_disk_is_answered_and_survived(tmp_path: Path) -> None:
+    """A full disk refuses writes and keeps reads; with space again, writing goes on without a restart."""
+    store = SqliteStore(tmp_path / "store.db")
+    key = await key_in(store)
+    page = await store.append(batch(key, b"kept", TRACE))
+    assert page is not None
+    # Beyond max_page_count SQLite answers SQLITE_FULL, as on a full disk. The writer is idle between awaits.
+    (page_count,) = store._connection.execute("pragma page_count").fetchone()
+    store._connection.execute(f"pragma max_page_count = {page_count}")
+    with pytest.raises(StoreUnavailable):
+        await store.append(batch(key, os.urandom(1_000_000), TRACE))
+    assert [body for _, body in (await store.telling(page)).bodies] == [b"kept"]
+    store._connection.execute("pragma max_page_count = 1073741823")
+    await store.append(batch(key, b"after", TRACE))
+    assert [body for _, body in (await store.telling(page)).bodies] == [b"kept", b"after"]
+    await store.close()
+
+
+async def test_sqlite_after_close_nothing_is_accepted(tmp_path: Path) -> None:
+    """A late caller is told to come back, not left waiting."""
+    store = SqliteStore(tmp_path / "store.db")
+    key = await key_in(store)
+    await store.close()
+    with pytest.raises(StoreUnavailable):
+        await store.append(batch(key, b"late", TRACE))
