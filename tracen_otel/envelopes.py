@@ -96,8 +96,6 @@ class Told:
 
 def open_envelope(value: Any, side: Side) -> Told:
     """Find the words in a value of any shape."""
-    if not any(text.strip() not in ABSENT for text in _scalars_in(value)):
-        return Told()  # {"args": [], "kwargs": {}}
     original = value
     for _ in range(_MAX_DEPTH):
         value = decode_json(value)
@@ -108,7 +106,7 @@ def open_envelope(value: Any, side: Side) -> Told:
         if inner is None:
             break
         value = inner
-    words = _words(value, original)
+    words = _words(value, original) if _says_anything(value) else None
     return Told(words, _single(words, side.role))
 
 
@@ -125,8 +123,9 @@ def strings_in(value: Any) -> Iterator[str]:
     return (leaf for leaf in _leaves(value) if isinstance(leaf, str))
 
 
-def _scalars_in(value: Any) -> Iterator[str]:
-    return (str(leaf) for leaf in _leaves(value) if leaf is not None)
+def _says_anything(value: Any) -> bool:
+    """Tell {"args": [], "kwargs": {"input": ""}} from a value that holds something."""
+    return any(leaf is not None and str(leaf).strip() not in ABSENT for leaf in _leaves(value))
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -37,8 +37,8 @@ _MAX_NESTING = 4
 
 def read_messages(value: Any, role: str) -> tuple[Message, ...]:
     """Every message in a list, a single message, or a text; `role` is for those that tell none."""
-    items = decode_json(value)
-    return tuple(_merged(_messages(items, role, _MAX_NESTING)))
+    messages = _messages(decode_json(value), role, _MAX_NESTING)
+    return tuple(_merged(message for message in messages if message.parts))
 
 
 def looks_like_messages(value: Any) -> bool:

@@ -17,7 +17,8 @@ MAX_LEVEL = 32
 
 _AXIS = 10_000
 """Units of the time axis: hundredths of a percent."""
-_MIN_WIDTH = 20
+_MIN_WIDTH = 50
+"""Of a bar: enough to be seen on a phone."""
 _MAX_TICKS = 5
 
 _SECOND = 1_000_000_000

@@ -22,6 +22,7 @@ _KIND_BY_NAME = {
     "evaluator": StepKind.EVALUATION,
     "prompt": StepKind.CHAIN,
 }
+_OUTPUT = "output.value"
 _WRAPPERS = ("message", "message_content", "tool_call", "prompt", "completion", "embedding", "document")
 """OpenInference puts each item's fields under the item's name: `message.role`, `tool_call.id` …"""
 
@@ -82,7 +83,7 @@ OPENINFERENCE = Dialect(
         Reading("llm.choices", _messages("assistant"), indexed),
         Reading("retrieval.documents", _items, indexed),
         Reading("reranker.output_documents", _items, indexed),
-        Reading("output.value", read_json),
+        Reading(_OUTPUT, read_json),
     ),
     model=(
         Reading("llm.response.model_name"),
@@ -100,5 +101,6 @@ OPENINFERENCE = Dialect(
         Reading("llm.token_count.prompt_details.cache_input", read_integer),
     ),
     cache_write_tokens=(Reading("llm.token_count.prompt_details.cache_write", read_integer),),
+    response_id=(Reading(_OUTPUT, field_of("id")),),
     reasoning_tokens=(Reading("llm.token_count.completion_details.reasoning", read_integer),),
 )
