@@ -53,7 +53,9 @@ def _is_root(span: Span, tree: Tree) -> bool:
 
 
 def _trace(tree: Tree, root: Span) -> Trace:
-    steps = tuple(_placed(interpret(span), tree) for span in tree.spans)
+    meanings = [interpret(span) for span in tree.spans]
+    steps = tuple(_placed(meaning.step, tree) for meaning in meanings)
+    response_id_by_step = {meaning.step.id: meaning.response_id for meaning in meanings if meaning.response_id}
     root_step = next(step for step in steps if step.id == root.span_id)
     true_root = root_step if _is_root(root, tree) else None
     status, error_message = outcome_of(steps, true_root)
@@ -70,7 +72,7 @@ def _trace(tree: Tree, root: Span) -> Trace:
         system=system_of(steps),
         provider_name=speaker.provider_name if speaker else None,
         error_message=error_message,
-        usage=total_usage(counted_steps(steps)),
+        usage=total_usage(counted_steps(steps, response_id_by_step)),
         started_ns=root.start_ns or min((s.start_ns for s in steps if s.start_ns), default=0),
         latency_ns=_latency_ns(tree, root),
         service_name=service_name if isinstance(service_name, str) else None,

@@ -20,6 +20,7 @@ _MAX_JSON_IN_JSON = 3
 _MAX_INDEX_DIGITS = 9
 _MAX_KEY_DEPTH = 12
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_JSON_MARK = re.compile(r'\\.|["{}\[\],]', re.DOTALL)
 _MAX_TOKENS = 2**53
 
 
@@ -53,25 +54,57 @@ def read_integer(value: Any) -> int | None:
     return value if 0 <= value <= _MAX_TOKENS else None
 
 
-def read_json(value: Any) -> Any:
-    """A value as it is meant: JSON in a string is decoded, absence is None, anything else is as it came."""
+def read_value(value: Any) -> Any:
+    """A value of any shape as it came, JSON still in its own spelling; None where nothing is told."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):
-        return None if value.strip() in ABSENT else decode_json(clean(value))
+        return None if value.strip() in ABSENT else clean(value)
     return None if value in ({}, [], ()) else value
 
 
 def decode_json(value: Any) -> Any:
-    """JSON in a string, also JSON in JSON in a string; anything else, and broken JSON, as it came."""
+    """JSON in a string, also JSON in JSON and JSON that breaks off; anything else as it came."""
     for _ in range(_MAX_JSON_IN_JSON):
         if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "[", '"'):
             break
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            break
+            return _mended(value) if is_cut_json(value) else value
     return value
+
+
+def _mended(text: str) -> Any:
+    """What is left of JSON that breaks off (SDKs cut long attributes), closed where it ends; else the text."""
+    for whole in _closed(text):
+        try:
+            return json.loads(whole)
+        except (ValueError, RecursionError):
+            continue
+    return text
+
+
+def _closed(text: str) -> Iterator[str]:
+    """The text with open strings and brackets closed, then the same up to its last comma."""
+    open_brackets: list[str] = []
+    at_comma: tuple[int, str] | None = None
+    in_string = False
+    for match in _JSON_MARK.finditer(text):
+        mark = match[0]
+        if mark == '"':
+            in_string = not in_string
+        elif in_string or mark[0] == "\\":
+            continue
+        elif mark in "{[":
+            open_brackets.append("}" if mark == "{" else "]")
+        elif mark == ",":
+            at_comma = match.start(), "".join(reversed(open_brackets))
+        elif open_brackets:
+            open_brackets.pop()
+    yield text + '"' * in_string + "".join(reversed(open_brackets))
+    if at_comma:
+        yield text[: at_comma[0]] + at_comma[1]
 
 
 def is_cut_json(value: Any) -> bool:

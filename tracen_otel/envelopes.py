@@ -12,7 +12,7 @@ from typing import Any
 
 from tracen_otel.attributes import ABSENT, decode_json, encode_json
 from tracen_otel.messages import last_text, looks_like_messages, opened, read_messages
-from tracen_otel.model import Message, Part
+from tracen_otel.model import Message
 
 _MAX_DEPTH = 8
 _MAX_LEAVES = 200
@@ -31,6 +31,8 @@ class Side:
     """Fields that never do."""
 
 
+_TOOL_NAMES = frozenset({"inputs", "outputs", "output"})
+_TOOL_NOISE = frozenset({"input_str", "tags", "metadata", "kwargs", "config", "color", "name"})
 _NOISE = frozenset({"tags", "metadata", "kwargs", "config", "type", "id", "tools", "model", "usage"})
 
 QUESTION = Side(
@@ -106,8 +108,25 @@ def open_envelope(value: Any, side: Side) -> Told:
         if inner is None:
             break
         value = inner
-    words = _words(value, original) if _says_anything(value) else None
-    return Told(words, _single(words, side.role))
+    return Told(_words(value, original) if _says_anything(value) else None)
+
+
+def open_tool_envelope(value: Any) -> str:
+    """A tool's arguments or result as they are, without the bookkeeping that LangChain puts around them."""
+    inner = decode_json(value)
+    if isinstance(inner, Mapping):
+        told = [v for k, v in inner.items() if k in _TOOL_NAMES and v not in (None, "", [], {})]
+        if told and inner.keys() <= _TOOL_NAMES | _TOOL_NOISE and (len(inner) > 1 or isinstance(told[0], Mapping)):
+            value, inner = told[0], decode_json(told[0])
+    if looks_like_messages(inner):
+        return tool_words(read_messages(inner, "tool"))
+    return inner if isinstance(inner, str) else encode_json(value)
+
+
+def tool_words(messages: tuple[Message, ...]) -> str:
+    """What a tool was told or gave back, where that came as messages."""
+    parts = [part for message in messages for part in message.parts]
+    return "\n".join(part.text or encode_json(part.value) for part in parts)
 
 
 def told_messages(messages: tuple[Message, ...], side: Side) -> Told:
@@ -154,11 +173,15 @@ def _messages(value: Any, side: Side) -> tuple[Message, ...]:
         inner = decode_json(value.get(name))
         if looks_like_messages(inner) or (name in _ALWAYS_MESSAGES and _holds_messages(inner)):
             return (*_system(value), *read_messages(inner, side.role))
+    if side is QUESTION and (system := _system(value)):
+        question = open_envelope({k: v for k, v in value.items() if k not in _SYSTEM_NAMES}, side)
+        return (*system, *(question.messages or read_messages(question.text or "", side.role)))
     if side is ANSWER and isinstance(calls := value.get("toolCalls") or value.get("tool_calls"), list) and calls:
         return read_messages([{"role": "assistant", **value}], side.role)
     return ()
 
 
+_SYSTEM_NAMES = ("system", "instructions", "system_instruction", "systemPrompt", "system_prompt")
 _ALWAYS_MESSAGES = frozenset({"choices", "generations", "candidates"})
 
 
@@ -170,7 +193,7 @@ def _holds_messages(inner: Any) -> bool:
 
 def _system(body: Mapping[str, Any]) -> tuple[Message, ...]:
     """The system prompt that request bodies hold beside the messages."""
-    value = next((body[k] for k in ("system", "instructions", "system_instruction", "systemPrompt") if body.get(k)), None)
+    value = next((body[k] for k in _SYSTEM_NAMES if body.get(k)), None)
     return read_messages(value, "system") if value else ()
 
 
@@ -195,7 +218,3 @@ def _words(value: Any, original: Any) -> str | None:
         value = original  # JSON that was told as text keeps its own spelling
     text = encode_json(value)
     return None if text.strip() in ABSENT else text
-
-
-def _single(words: str | None, role: str) -> tuple[Message, ...]:
-    return (Message(role, (Part("text", words),)),) if words else ()

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from tracen_otel.attributes import clean, encode_json, is_cut_json
+from tracen_otel.attributes import clean, is_cut_json
 from tracen_otel.dialects import DIALECTS, Dialect, Reading
 from tracen_otel.dialects.table import FIELDS
-from tracen_otel.envelopes import ANSWER, QUESTION, Side, Told, open_envelope, told_messages
+from tracen_otel.envelopes import ANSWER, QUESTION, Side, Told, open_envelope, open_tool_envelope, told_messages, tool_words
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Message, Span, Status, StatusCode, Step, StepKind, Usage
 from tracen_otel.providers import provider_of
@@ -34,7 +34,15 @@ class Found:
         return self.values.get(field)
 
 
-def interpret(span: Span) -> Step:
+@dataclass(frozen=True, slots=True)
+class Interpretation:
+    """A step, and the id of the response it tells of, by which two tellings of one call are known."""
+
+    step: Step
+    response_id: str | None = None
+
+
+def interpret(span: Span) -> Interpretation:
     """Tell what a span means."""
     found = _look_up(span)
     kind = found.get("kind") or StepKind.OTHER
@@ -43,7 +51,7 @@ def interpret(span: Span) -> Step:
     status, error_message = _outcome(span, found, answered)
     model = found.get("model")
     provider_name = found.get("provider_name")
-    return Step(
+    step = Step(
         name=_name(span, kind, found),
         id=span.span_id,
         parent_id=span.parent_id,
@@ -57,7 +65,7 @@ def interpret(span: Span) -> Step:
         input_messages=_with_system(asked.messages, found.get("system")),
         output_messages=answered.messages,
         model=model,
-        provider=provider_of(provider_name, model) if provider_name or (model and kind in _MODEL_KINDS) else None,
+        provider=provider_of(provider_name, model) if kind in _MODEL_KINDS and (provider_name or model) else None,
         provider_name=provider_name,
         usage=_usage(found),
         attributes=span.attributes,
@@ -65,6 +73,7 @@ def interpret(span: Span) -> Step:
         warnings=tuple(_warnings(span)),
         sources=found.sources,
     )
+    return Interpretation(step, found.get("response_id"))
 
 
 def latency_ns(start_ns: int, end_ns: int) -> int | None:
@@ -114,13 +123,8 @@ def _told(value: Any, side: Side, kind: StepKind) -> Told:
         return Told()
     is_conversation = isinstance(value, tuple) and all(isinstance(item, Message) for item in value)
     if kind is StepKind.TOOL:
-        return Told(_tool_words(value) if is_conversation else encode_json(value))
+        return Told(tool_words(value) if is_conversation else open_tool_envelope(value))
     return told_messages(value, side) if is_conversation else open_envelope(value, side)
-
-
-def _tool_words(messages: tuple[Message, ...]) -> str:
-    parts = [part for message in messages for part in message.parts]
-    return "\n".join(part.text or encode_json(part.value) for part in parts)
 
 
 def _with_calls(told: Told, calls: Any) -> Told:

@@ -67,7 +67,8 @@ def _spent(step: Step) -> Usage:
 
 def _failed_call(step: Step) -> bool:
     """Tell whether a model call failed before it gave anything back, for which nobody reports tokens."""
-    return step.kind is StepKind.LLM and step.status is Status.ERROR and not step.usage and not step.output_messages
+    gave = step.usage or step.output or step.output_messages
+    return step.kind is StepKind.LLM and step.status is Status.ERROR and not gave
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

@@ -1,6 +1,6 @@
 """What any program may write by hand: plain words, HTTP and database spans. The last resort."""
 
-from tracen_otel.attributes import read_integer, read_json
+from tracen_otel.attributes import read_integer, read_value
 from tracen_otel.dialects.table import Dialect, Reading, means
 from tracen_otel.model import StepKind
 
@@ -16,16 +16,16 @@ GENERIC = Dialect(
         Reading("db.system", means(StepKind.DB)),
     ),
     input=(
-        Reading("input", read_json),
-        Reading("inputs", read_json),
-        Reading("llm.prompt", read_json),
-        Reading("prompt", read_json),
+        Reading("input", read_value),
+        Reading("inputs", read_value),
+        Reading("llm.prompt", read_value),
+        Reading("prompt", read_value),
     ),
     output=(
-        Reading("output", read_json),
-        Reading("outputs", read_json),
-        Reading("llm.completion", read_json),
-        Reading("completion", read_json),
+        Reading("output", read_value),
+        Reading("outputs", read_value),
+        Reading("llm.completion", read_value),
+        Reading("completion", read_value),
     ),
     model=(Reading(_LLM_MODEL), Reading("model"), Reading("model_name")),
     input_tokens=(

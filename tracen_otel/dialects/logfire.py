@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracen_otel.attributes import decode_json, read_integer, read_json, read_plain
+from tracen_otel.attributes import decode_json, read_integer, read_value, read_plain
 from tracen_otel.dialects.otel_genai import messages_of_events
 from tracen_otel.dialects.table import Dialect, Reading, either, field_of, from_scope, marked_by
 from tracen_otel.messages import read_messages, split_turn
@@ -45,13 +45,13 @@ def _answered(value: Any) -> tuple[Message, ...] | None:
 
 def _request(value: Any) -> Any:
     """A request body, unless it was cut down to the model's name."""
-    body = read_json(value)
+    body = decode_json(value)
     return body if isinstance(body, Mapping) and not body.keys() <= {"model", "stream"} else None
 
 
 def _answer(value: Any) -> Any:
     """The reply in a response summary; its text comes as `message`, `text` or `combined_chunk_content`."""
-    body = read_json(value)
+    body = decode_json(value)
     if not isinstance(body, Mapping):
         return None
     if isinstance(message := body.get("message"), Mapping):
@@ -74,8 +74,8 @@ LOGFIRE = Dialect(
         Reading(_ALL_EVENTS, _asked_in_events),
         Reading(_EVENTS, _asked_in_events),
         Reading(_REQUEST, _request),
-        Reading("tool_arguments", read_json),
-        Reading("raw_input", read_json),
+        Reading("tool_arguments", read_value),
+        Reading("raw_input", read_value),
     ),
     output=(
         Reading("final_result", read_plain),
@@ -83,7 +83,7 @@ LOGFIRE = Dialect(
         Reading(_ALL_EVENTS, _answered_in_events),
         Reading(_EVENTS, _answered_in_events),
         Reading(_RESPONSE, _answer),
-        Reading("tool_response", read_json),
+        Reading("tool_response", read_value),
     ),
     input_tokens=(Reading("gen_ai.aggregated_usage.input_tokens", read_integer),),
     output_tokens=(Reading("gen_ai.aggregated_usage.output_tokens", read_integer),),

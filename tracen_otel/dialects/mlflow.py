@@ -1,6 +1,6 @@
 """MLflow Tracing's own attributes. Every value is JSON, also a plain name."""
 
-from tracen_otel.attributes import read_json
+from tracen_otel.attributes import read_value
 from tracen_otel.dialects.table import Dialect, Reading, kinds
 from tracen_otel.model import StepKind
 from tracen_otel.usage import read_usage
@@ -29,8 +29,8 @@ MLFLOW = Dialect(
             ),
         ),
     ),
-    input=(Reading("mlflow.spanInputs", read_json),),
-    output=(Reading("mlflow.spanOutputs", read_json),),
+    input=(Reading("mlflow.spanInputs", read_value),),
+    output=(Reading("mlflow.spanOutputs", read_value),),
     model=(Reading("mlflow.llm.model"),),
     provider_name=(Reading("mlflow.llm.provider"),),
     usage=(Reading("mlflow.chat.tokenUsage", read_usage),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracen_otel.attributes import indexed, read_integer, read_json, read_text
+from tracen_otel.attributes import indexed, read_integer, read_value, read_text
 from tracen_otel.dialects.table import Dialect, Reading, field_of, kinds
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Message, StepKind
@@ -73,9 +73,9 @@ OPENINFERENCE = Dialect(
     input=(
         Reading("llm.input_messages", _messages("user"), indexed),
         Reading("reranker.query"),
-        Reading("input.value", read_json),
+        Reading("input.value", read_value),
         Reading("llm.prompts", _texts, indexed),
-        Reading("tool.parameters", read_json),
+        Reading("tool.parameters", read_value),
         Reading("embedding.embeddings", _texts, indexed),
     ),
     output=(
@@ -83,7 +83,7 @@ OPENINFERENCE = Dialect(
         Reading("llm.choices", _messages("assistant"), indexed),
         Reading("retrieval.documents", _items, indexed),
         Reading("reranker.output_documents", _items, indexed),
-        Reading(_OUTPUT, read_json),
+        Reading(_OUTPUT, read_value),
     ),
     model=(
         Reading("llm.response.model_name"),

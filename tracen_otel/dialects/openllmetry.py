@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracen_otel.attributes import indexed, read_integer, read_json
+from tracen_otel.attributes import indexed, read_integer, read_value
 from tracen_otel.dialects.table import Dialect, Reading, kinds
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Message, StepKind
@@ -38,11 +38,11 @@ OPENLLMETRY = Dialect(
     ),
     input=(
         Reading("gen_ai.prompt.N", _turns("user"), lambda span, key: indexed(span, key.removesuffix(".N"))),
-        Reading("traceloop.entity.input", read_json),
+        Reading("traceloop.entity.input", read_value),
     ),
     output=(
         Reading("gen_ai.completion.N", _turns("assistant"), lambda span, key: indexed(span, key.removesuffix(".N"))),
-        Reading("traceloop.entity.output", read_json),
+        Reading("traceloop.entity.output", read_value),
     ),
     model=(Reading("traceloop.association.properties.ls_model_name"),),
     provider_name=(Reading("traceloop.association.properties.ls_provider"),),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracen_otel.attributes import decode_json, event_fields, events_named, in_events, read_integer, read_json
+from tracen_otel.attributes import decode_json, event_fields, events_named, in_events, read_integer, read_value
 from tracen_otel.dialects.table import Dialect, Reading, kinds, means, on_event
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Event, Message, Span, StepKind
@@ -119,24 +119,24 @@ OTEL_GENAI = Dialect(
         Reading(_SYSTEM_INSTRUCTIONS, _instructed, _DETAILS),
     ),
     input=(
-        Reading("gen_ai.tool.call.arguments", read_json),
+        Reading("gen_ai.tool.call.arguments", read_value),
         Reading(_INPUT_MESSAGES, _asked),
         Reading(_INPUT_MESSAGES, _asked, _DETAILS),
         Reading("gen_ai.*.message", _asked, _message_events),
-        Reading("gen_ai.prompt", read_json),
-        Reading("gen_ai.prompt", read_json, on_event("gen_ai.content.prompt")),
+        Reading("gen_ai.prompt", read_value),
+        Reading("gen_ai.prompt", read_value, on_event("gen_ai.content.prompt")),
         Reading("gen_ai.retrieval.query.text"),
         Reading("gen_ai.memory.query.text"),
     ),
     output=(
-        Reading("gen_ai.tool.call.result", read_json),
+        Reading("gen_ai.tool.call.result", read_value),
         Reading(_OUTPUT_MESSAGES, _answered),
         Reading(_OUTPUT_MESSAGES, _answered, _DETAILS),
         Reading("gen_ai.choice", _answered, _choice_events),
-        Reading("gen_ai.completion", read_json),
-        Reading("gen_ai.completion", read_json, on_event("gen_ai.content.completion")),
-        Reading("gen_ai.retrieval.documents", read_json),
-        Reading("gen_ai.memory.records", read_json),
+        Reading("gen_ai.completion", read_value),
+        Reading("gen_ai.completion", read_value, on_event("gen_ai.content.completion")),
+        Reading("gen_ai.retrieval.documents", read_value),
+        Reading("gen_ai.memory.records", read_value),
     ),
     model=(
         Reading(_RESPONSE_MODEL),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracen_otel.attributes import read_integer, read_json, read_text
+from tracen_otel.attributes import read_integer, read_value, read_text
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Message, StepKind
@@ -47,21 +47,21 @@ VERCEL_AI = Dialect(
     tool_name=(Reading("ai.toolCall.name"),),
     input=(
         Reading("ai.prompt.messages", _asked),
-        Reading("ai.prompt", read_json),
-        Reading("ai.toolCall.args", read_json),
-        Reading("ai.value", read_json),
-        Reading("ai.values", read_json),
+        Reading("ai.prompt", read_value),
+        Reading("ai.toolCall.args", read_value),
+        Reading("ai.value", read_value),
+        Reading("ai.values", read_value),
     ),
     output=(
         Reading("ai.response.text", _said),
         Reading("ai.response.object", _said),
-        Reading("ai.toolCall.result", read_json),
+        Reading("ai.toolCall.result", read_value),
         Reading("ai.result.text", _said),
         Reading("ai.result.object", _said),
     ),
     tool_calls=(
-        Reading("ai.response.toolCalls", read_json),
-        Reading("ai.result.toolCalls", read_json),
+        Reading("ai.response.toolCalls", read_value),
+        Reading("ai.result.toolCalls", read_value),
     ),
     model=(Reading("ai.response.model"), Reading("ai.model.id")),
     provider_name=(Reading("ai.model.provider"),),

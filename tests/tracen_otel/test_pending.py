@@ -1,0 +1,210 @@
+"""What is held, when it falls due, and what goes first when there is too much."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.tracen_otel.readable_spans import readable_span, root_span
+from tracen_otel.pending import Bounds, PendingTraces, text_chars_of
+
+
+class Dropped(Counter[str]):
+    def __call__(self, reason: str, spans: int) -> None:
+        self[reason] += spans
+
+
+@pytest.fixture
+def dropped() -> Dropped:
+    return Dropped()
+
+
+def pending_of(dropped: Dropped, *, republish: bool = True, **bounds: Any) -> PendingTraces:
+    return PendingTraces(Bounds(**bounds), dropped, republish=republish)
+
+
+def taken(pending: PendingTraces, now_s: float) -> list[tuple[int, int]]:
+    """Trace id and number of spans of everything that is due."""
+    parcels = []
+    while parcel := pending.take(now_s):
+        parcels.append((parcel.trace_id, len(parcel.spans)))
+    return parcels
+
+
+def test_pending_trace_is_due_when_its_root_ended(dropped: Dropped) -> None:
+    """Children wait for the root, which brings them along at once."""
+    pending = pending_of(dropped)
+    pending.add(readable_span(1, 2), 0)
+    pending.add(readable_span(1, 3), 1)
+    before = taken(pending, 2)
+    pending.add(root_span(1), 2)
+
+    assert (before, taken(pending, 2), taken(pending, 2)) == ([], [(1, 3)], [])
+
+
+def test_pending_trace_is_due_when_a_span_with_a_remote_parent_ended(dropped: Dropped) -> None:
+    """A part of a distributed trace need not wait for a root that ends elsewhere."""
+    pending = pending_of(dropped)
+    pending.add(readable_span(1, 2, remote=True), 0)
+
+    assert taken(pending, 0) == [(1, 1)]
+
+
+def test_pending_traces_are_taken_in_the_order_they_fell_due(dropped: Dropped) -> None:
+    """No trace overtakes another."""
+    pending = pending_of(dropped)
+    for now_s, trace_id in enumerate([5, 3, 4]):
+        pending.add(root_span(trace_id), now_s)
+
+    assert [trace_id for trace_id, _ in taken(pending, 9)] == [5, 3, 4]
+
+
+def test_pending_trace_comes_back_whole_with_its_late_spans(dropped: Dropped) -> None:
+    """Late spans linger a little, so that several cost one post, and bring the whole trace again."""
+    pending = pending_of(dropped, late_linger_s=3)
+    pending.add(root_span(1), 0)
+    first = taken(pending, 0)
+    pending.add(readable_span(1, 2), 10)
+    pending.add(readable_span(1, 3), 12)
+
+    assert (first, taken(pending, 12.9), taken(pending, 13)) == ([(1, 1)], [], [(1, 3)])
+
+
+def test_pending_trace_with_spans_without_end_is_published_less_and_less_often(dropped: Dropped) -> None:
+    """One span a second for an hour costs few posts, and the last spans are not put off for ever."""
+    pending = pending_of(dropped, late_linger_s=3, longest_linger_s=300)
+    pending.add(root_span(1), 0)
+    posts = 0
+    for now_s in range(3600):
+        pending.add(readable_span(1, now_s + 2), now_s)
+        posts += len(taken(pending, now_s))
+
+    assert 10 <= posts <= 20
+    assert taken(pending, 3900) == [(1, 3601)]
+
+
+def test_pending_trace_without_a_root_is_due_when_it_was_quiet_for_long(dropped: Dropped) -> None:
+    """What a crashed part left behind is published as it is; every span puts that off."""
+    pending = pending_of(dropped, idle_s=600)
+    pending.add(readable_span(1, 2), 0)
+    pending.add(readable_span(1, 3), 100)
+
+    assert (taken(pending, 699), taken(pending, 700)) == ([], [(1, 2)])
+
+
+def test_pending_trace_that_was_put_back_is_due_again(dropped: Dropped) -> None:
+    """A trace that could not be published loses nothing, and queues behind the others."""
+    pending = pending_of(dropped)
+    pending.add(root_span(1), 0)
+    parcel = pending.take(0)
+    assert parcel is not None
+    pending.add(root_span(2), 1)
+
+    assert pending.put_back(parcel, 2)
+    assert taken(pending, 2) == [(2, 1), (1, 1)]
+
+
+def test_pending_hastens_ended_traces_and_unfinished_ones_on_request(dropped: Dropped) -> None:
+    """A flush brings late spans forward; only the end of the program brings unfinished traces."""
+    pending = pending_of(dropped)
+    pending.add(root_span(1), 0)
+    taken(pending, 0)
+    pending.add(readable_span(1, 2), 1)
+    pending.add(readable_span(2, 2), 1)
+
+    pending.hasten(1, unfinished=False)
+    flushed = taken(pending, 1)
+    pending.hasten(1, unfinished=True)
+
+    assert (flushed, taken(pending, 1)) == ([(1, 2)], [(2, 1)])
+
+
+def test_pending_published_once_waits_for_late_spans_and_drops_later_ones(dropped: Dropped) -> None:
+    """Where a page can not be replaced, its trace goes out once, a moment after its root."""
+    pending = pending_of(dropped, republish=False, late_linger_s=3)
+    pending.add(root_span(1), 0)
+    pending.add(readable_span(1, 2), 1)
+    early, on_time = taken(pending, 2), taken(pending, 3)
+    pending.add(readable_span(1, 3), 4)
+
+    assert (early, on_time, taken(pending, 99)) == ([], [(1, 2)], [])
+    assert dropped == {"too late for their trace": 1}
+
+
+def test_pending_forgets_published_traces_but_never_replaces_their_pages(dropped: Dropped) -> None:
+    """After a while the spans are given up; a span that comes still later can not stand for the trace."""
+    pending = pending_of(dropped, keep_s=900)
+    pending.add(root_span(1), 0)
+    taken(pending, 0)
+
+    pending.expire(900)
+    kept = len(pending)
+    pending.expire(901)
+    pending.add(readable_span(1, 2), 902)
+
+    assert (kept, len(pending)) == (1, 0)
+    assert dropped == {"too late for their trace": 1}
+
+
+def test_pending_gives_up_on_what_could_not_be_published_for_hours(dropped: Dropped) -> None:
+    """A server that never comes back does not cost memory for ever, and the loss is counted."""
+    pending = pending_of(dropped, age_s=3600)
+    pending.add(root_span(1), 0)
+
+    pending.expire(3601)
+
+    assert (len(pending), dropped) == (0, {"not published for hours": 1})
+
+
+def test_pending_drops_published_traces_before_unpublished_ones(dropped: Dropped) -> None:
+    """When there are too many traces, nothing is lost as long as something published is held."""
+    pending = pending_of(dropped, traces=2)
+    pending.add(root_span(1), 0)
+    pending.add(root_span(2), 1)
+    pending.take(1)  # trace 1 is out, 2 waits
+    pending.add(root_span(3), 2)
+
+    assert (len(pending), dropped) == (2, {})
+    assert taken(pending, 2) == [(2, 1), (3, 1)]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "reason"),
+    [
+        ({"traces": 2}, "too many traces"),
+        ({"spans": 4}, "too many spans"),
+        ({"text_chars": 500}, "too much text"),
+    ],
+)
+def test_pending_drops_the_trace_that_was_quiet_for_longest(
+    dropped: Dropped, bounds: dict[str, int], reason: str
+) -> None:
+    """Each bound holds, costs the oldest trace as a whole, and is counted by its name."""
+    pending = pending_of(dropped, **bounds)
+    for trace_id in (1, 2, 3):
+        for span_id in (2, 3):
+            pending.add(readable_span(trace_id, span_id, attributes={"text": "x" * 100}), trace_id)
+    pending.hasten(9, unfinished=True)
+
+    assert dropped == {reason: 2}
+    assert taken(pending, 9) == [(2, 2), (3, 2)]
+
+
+def test_pending_keeps_the_root_of_a_trace_that_is_too_long(dropped: Dropped) -> None:
+    """An endless loop fills its own trace alone; the root still gives it a name and an end."""
+    pending = pending_of(dropped, spans_per_trace=10)
+    for span_id in range(2, 100):
+        pending.add(readable_span(1, span_id), 0)
+    pending.add(root_span(1), 0)
+
+    assert taken(pending, 0) == [(1, 11)]
+    assert dropped == {"too many spans in one trace": 88}
+
+
+def test_text_chars_of_counts_nested_text() -> None:
+    """A book inside a list inside a mapping is found."""
+    span = readable_span(1, 2, attributes={"a": "xx", "b": [{"c": "yyy"}, b"zzzz"], "n": 7})  # type: ignore[dict-item]
+
+    assert text_chars_of(span) == 9

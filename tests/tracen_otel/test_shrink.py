@@ -1,0 +1,64 @@
+"""Smaller forms of a trace that is too large."""
+
+from __future__ import annotations
+
+import json
+
+from tracen_otel.model import Event, Message, Part, Step, Trace
+from tracen_otel.payload import decode, encode
+from tracen_otel.shrink import forms
+
+
+def large_trace(steps: int, chars: int) -> Trace:
+    text = "é" * chars
+    step = Step(
+        "step",
+        id="1",
+        input=text,
+        output=text,
+        error_message=text,
+        input_messages=(Message("user", (Part("text", text), Part("tool_call", value={"q": [text]}))),),
+        attributes={"gen_ai.input.messages": [{"content": text}], "blob": b"x" * chars, "n": 1},
+        events=(Event("token", attributes={"text": text}, body=text),),
+        sources={"input": "gen_ai.input.messages"},
+    )
+    return Trace(prompt=text, response=text, title=text, system=text, steps=(step,) * steps, notes=("odd",))
+
+
+def size_of(trace: Trace, *, extended: bool = True) -> int:
+    return len(json.dumps(encode(trace, extended=extended), ensure_ascii=False).encode())
+
+
+def test_forms_begin_with_the_trace_itself_and_only_shrink() -> None:
+    """A trace that fits is sent untouched, and every further form is smaller than the one before."""
+    trace = large_trace(3000, 200)
+
+    first, *others = forms(trace)
+
+    assert first is trace
+    sizes = [size_of(form) for form in others]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] < 500_000
+
+
+def test_forms_reach_a_small_size_whatever_is_large() -> None:
+    """One endless text, or endless steps: the last form fits, extended or not, and is still a payload."""
+    for trace in (large_trace(1, 3_000_000), large_trace(20_000, 10)):
+        *_, last = forms(trace)
+
+        for extended in (True, False):
+            assert size_of(last, extended=extended) < 1_000_000
+            decode(encode(last, extended=extended))
+
+
+def test_forms_tell_the_reader_what_was_left_out() -> None:
+    """The cut text says how much is missing, the trace says why, and what was odd before stays noted."""
+    _, *others = forms(large_trace(201, 150_000))
+
+    assert others[0].prompt.endswith("é… [50,000 characters left out]")
+    assert others[0].steps[0].attributes["blob"] == "[150,000 bytes left out]"
+    assert others[0].notes == (
+        "odd",
+        "The trace was too large to send: texts were cut at 100,000 characters.",
+    )
+    assert others[-1].notes[-1].endswith("and the last 1 steps.")
