@@ -36,7 +36,7 @@ def tracen() -> None:
 def _with_settings(command: Command) -> Command:
     """Give a command one option per setting, each with its environment variable and default in --help."""
     for setting in reversed(fields(Settings)):
-        default = setting.default_factory() if setting.default is MISSING else setting.default  # type: ignore[misc]
+        default = setting.default_factory() if setting.default is MISSING else setting.default
         command = click.option(
             "--" + setting.name.replace("_", "-"),
             setting.name,
@@ -89,14 +89,14 @@ def keys_create(email: str, label: str, db: str) -> None:
     if "@" not in email.strip("@"):
         raise click.BadParameter(f"expected an email address, got {email!r}", param_hint="--account")
     with _clear_errors():
-        click.echo(_run(_create_key(Settings(db=db), email, label)))
+        click.echo(_run(_create_key(db, email, label)))
 
 
-async def _create_key(settings: Settings, email: str, label: str) -> str:
+async def _create_key(db: str, email: str, label: str) -> str:
     from viewer.keys import create_key
-    from viewer.store.sqlite import SqliteStore
+    from viewer.store.engines import open_store
 
-    store = SqliteStore(settings.db_path, exclusive=False)
+    store = open_store(db, exclusive=False)
     try:
         return await create_key(store, email, time.time_ns(), label)
     finally:

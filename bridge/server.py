@@ -26,7 +26,7 @@ from viewer.app import create_app
 from viewer.keys import Authenticator, create_key
 from viewer.settings import Settings
 from viewer.store.base import Store
-from viewer.store.sqlite import SqliteStore
+from viewer.store.engines import open_store
 
 GRACE_S = 8
 LOCAL_EMAIL = "local@tracen"
@@ -49,7 +49,7 @@ async def serve(settings: Settings, announce: Callable[[Ready], None]) -> None:
     _stop_on_signals(stop)
     with _listening(settings.host, settings.port) as http, _listening(settings.host, settings.otlp_http_port) as otlp:
         settings = replace(settings, base_url=_base_url(settings, _port(http)))
-        store = SqliteStore(settings.db_path)
+        store = open_store(settings.db)
         try:
             await _serve_store(store, settings, http, otlp, stop, announce)
         finally:

@@ -17,7 +17,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def tracen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TracenProcess]:
-    """A real `tracen serve` on a fresh file. The limit is wide: what is limited is tested on its own server."""
+    """A real `tracen serve` on a fresh file. Its limit is wide: the limit is tested on servers of its own."""
     db = tmp_path_factory.mktemp("tracen") / "tracen.db"
     with running_tracen(db, "--requests-per-hour", "100000") as process:
         yield process

@@ -33,7 +33,17 @@ class TracenProcess:
 
     def create_key(self, account: str) -> str:
         """What `tracen keys create` prints, beside the running server."""
-        command = [sys.executable, "-m", "bridge", "keys", "create", "--account", account, "--db", str(self.db)]
+        command = [
+            sys.executable,
+            "-m",
+            "bridge",
+            "keys",
+            "create",
+            "--account",
+            account,
+            "--db",
+            str(self.db),
+        ]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
     def stop(self) -> int:
@@ -54,7 +64,7 @@ def serve_command(db: Path, *more: str) -> list[str]:
 
 
 def start_tracen(db: Path, *more: str, key: str = "") -> TracenProcess:
-    """Start a server and wait until its doors are open. `key`: the one of an earlier start on the same file."""
+    """Start a server, wait until its doors are open. `key`: that of an earlier start on the same file."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRACEN_")}
     errors = db.with_suffix(".stderr").open("w+", encoding="utf-8")
     with errors:
@@ -69,7 +79,7 @@ def start_tracen(db: Path, *more: str, key: str = "") -> TracenProcess:
         process.kill()
         raise AssertionError(f"tracen serve did not start: {told}")
     found = re.search(r"tracen_sk_\w+", told)
-    return TracenProcess(process, db, *ready.groups(), key=found[0] if found else key)
+    return TracenProcess(process, db, ready[1], ready[2], ready[3], found[0] if found else key)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Spans → Trace: arrange them, interpret each, choose what stands for the whole.
 
-The result does not depend on the order or number of deliveries. Knows no dialect, clock, socket or wire format.
+The result does not depend on the order or number of deliveries. It knows no dialect, clock or wire format.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def _is_root(span: Span, tree: Tree) -> bool:
 def _trace(tree: Tree, root: Span) -> Trace:
     meanings = [interpret(span) for span in tree.spans]
     steps = tuple(_placed(meaning.step, tree) for meaning in meanings)
-    response_id_by_step = {meaning.step.id: meaning.response_id for meaning in meanings if meaning.response_id}
+    response_id_by_step = {
+        meaning.step.id: meaning.response_id for meaning in meanings if meaning.response_id
+    }
     root_step = next(step for step in steps if step.id == root.span_id)
     true_root = root_step if _is_root(root, tree) else None
     status, error_message = outcome_of(steps, true_root)
@@ -84,7 +86,9 @@ def _trace(tree: Tree, root: Span) -> Trace:
 def _placed(step: Step, tree: Tree) -> Step:
     """The step at its place in the tree, with what was odd about its delivery."""
     versions = tree.versions_by_id.get(step.id)
-    warning = (f"arrived in {versions} differing versions; the one that ended last is shown",) if versions else ()
+    warning = (
+        (f"arrived in {versions} differing versions; the one that ended last is shown",) if versions else ()
+    )
     return replace(step, parent_id=tree.parent_by_id.get(step.id), warnings=step.warnings + warning)
 
 

@@ -17,8 +17,10 @@ ABSENT = frozenset({"", "{}", "[]", "null", "None", "N/A", "<REDACTED>", "__REDA
 """What instrumentations write where they tell nothing, or hide it."""
 
 _MAX_JSON_IN_JSON = 3
+_MAX_JSON_DEPTH = 48
 _MAX_INDEX_DIGITS = 9
 _MAX_KEY_DEPTH = 12
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _JSON_MARK = re.compile(r'\\.|["{}\[\],]', re.DOTALL)
 _MAX_TOKENS = 2**53
@@ -28,7 +30,7 @@ _MAX_TOKENS = 2**53
 
 
 def read_text(value: Any) -> str | None:
-    """A string as it came, also one in a JSON string (`"\\"gpt-4o\\""`); None where nothing is told."""
+    """A string as it came, also one that was encoded as JSON; None where nothing is told."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str) and value[:1] == '"':
@@ -69,17 +71,44 @@ def decode_json(value: Any) -> Any:
         if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "[", '"'):
             break
         try:
-            value = json.loads(value)
+            decoded = _loads(value)
         except (ValueError, RecursionError):
             return _mended(value) if is_cut_json(value) else value
+        if _is_too_deep(decoded):
+            break
+        value = decoded
     return value
 
 
+def _loads(text: str) -> Any:
+    """Decode JSON; lone surrogates, which its escapes can smuggle in, are replaced."""
+    value = json.loads(text)
+    if _SURROGATE_ESCAPE.search(text):
+        spelled = json.dumps(value, ensure_ascii=False)
+        if _LONE_SURROGATE.search(spelled):
+            return json.loads(clean(spelled))
+    return value
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_MAX_JSON_DEPTH):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def _mended(text: str) -> Any:
-    """What is left of JSON that breaks off (SDKs cut long attributes), closed where it ends; else the text."""
+    """What is left of JSON that breaks off (SDKs cut long attributes), closed where it ends."""
     for whole in _closed(text):
         try:
-            return json.loads(whole)
+            return _loads(whole)
         except (ValueError, RecursionError):
             continue
     return text
@@ -143,28 +172,31 @@ def indexed(span: Span, prefix: str) -> Any:
     return unflatten(span.attributes, prefix + ".")
 
 
+class _Branch(dict[str, Any]):
+    """A node made here, as against a value that happens to be a dict."""
+
+
 def unflatten(attributes: Attributes, prefix: str) -> Any:
     """Attributes whose keys start with `prefix` as nested lists and dicts; None without any."""
-    tree: dict[str, Any] = {}
-    for key, value in attributes.items():
-        if key.startswith(prefix):
-            _plant(tree, key[len(prefix) :].split(".", _MAX_KEY_DEPTH), value)
+    tree = _Branch()
+    for key in sorted(key for key in attributes if key.startswith(prefix)):
+        _plant(tree, key[len(prefix) :].split(".", _MAX_KEY_DEPTH), attributes[key])
     return _lists(tree) if tree else None
 
 
-def _plant(tree: dict[str, Any], path: list[str], value: Any) -> None:
-    """Put a value into the tree; where a leaf stands in the way (`a` beside `a.b`), the first one stays."""
+def _plant(tree: _Branch, path: list[str], value: Any) -> None:
+    """Put a value into the tree; where one stands in the way (`a` before `a.b`), that one stays."""
     for name in path[:-1]:
-        branch = tree.setdefault(name, {})
-        if not isinstance(branch, dict):
+        branch = tree.setdefault(name, _Branch())
+        if not isinstance(branch, _Branch):
             return
         tree = branch
     tree.setdefault(path[-1], value)
 
 
 def _lists(node: Any) -> Any:
-    """The same tree with dicts of indices as lists. Recursion is bounded by _MAX_KEY_DEPTH."""
-    if not isinstance(node, dict):
+    """The same tree with branches of indices as lists. Recursion is bounded by _MAX_KEY_DEPTH."""
+    if not isinstance(node, _Branch):
         return node
     children = {name: _lists(child) for name, child in node.items()}
     if children and all(_is_index(name) for name in children):

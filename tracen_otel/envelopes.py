@@ -1,7 +1,7 @@
 """What a person would call the question or the answer in a value that frameworks wrapped in JSON.
 
-`{"args": ["autumn"], "kwargs": {}}` asks "autumn"; `{"outputs": {"answer": "42"}}` answers "42"; a request body asks
-its last user message. Where no reading is certain the JSON itself is the text. Knows no attribute keys.
+`{"args": ["autumn"], "kwargs": {}}` asks "autumn"; `{"outputs": {"answer": "42"}}` answers "42"; a request
+body asks its last user message. Where no reading is certain the JSON itself is the text.
 """
 
 from __future__ import annotations
@@ -52,9 +52,13 @@ QUESTION = Side(
         "text",
         "content",
         "message",
+        "user_msg",
+        "new_message",
+        "str_or_query_bundle",
         "query_bundle",
         "task",
         "topic",
+        "goal",
         "input_str",
         "arguments",
         "request",
@@ -81,6 +85,12 @@ ANSWER = Side(
         "update",
         "object",
         "completion",
+        "final_answer",
+        "reply",
+        "replies",
+        "return_values",
+        "chat_response",
+        "generated_text",
         "return_value",
         "value",
     ),
@@ -102,7 +112,7 @@ def open_envelope(value: Any, side: Side) -> Told:
     for _ in range(_MAX_DEPTH):
         value = decode_json(value)
         value = opened(value) if isinstance(value, Mapping) else value
-        if messages := _messages(value, side):
+        if (messages := _messages(value, side)) is not None:
             return told_messages(messages, side)
         inner = _inner(value, side)
         if inner is None:
@@ -116,7 +126,11 @@ def open_tool_envelope(value: Any) -> str:
     inner = decode_json(value)
     if isinstance(inner, Mapping):
         told = [v for k, v in inner.items() if k in _TOOL_NAMES and v not in (None, "", [], {})]
-        if told and inner.keys() <= _TOOL_NAMES | _TOOL_NOISE and (len(inner) > 1 or isinstance(told[0], Mapping)):
+        if (
+            told
+            and inner.keys() <= _TOOL_NAMES | _TOOL_NOISE
+            and (len(inner) > 1 or isinstance(told[0], Mapping))
+        ):
             value, inner = told[0], decode_json(told[0])
     if looks_like_messages(inner):
         return tool_words(read_messages(inner, "tool"))
@@ -133,7 +147,9 @@ def told_messages(messages: tuple[Message, ...], side: Side) -> Told:
     """The words of a conversation: the last ones of the side's role, else of anybody but the system."""
     text = last_text(messages, side.role)
     if text is None and side is QUESTION:
-        text = next((m.text for m in reversed(messages) if m.role not in ("system", "assistant") and m.text), None)
+        text = next(
+            (m.text for m in reversed(messages) if m.role not in ("system", "assistant") and m.text), None
+        )
     return Told(text, messages)
 
 
@@ -151,7 +167,7 @@ def _leaves(value: Any) -> Iterator[Any]:
     level = [decode_json(value)]
     seen = 0
     while level and seen < _MAX_LEAVES:
-        below = []
+        below: list[Any] = []
         for node in level:
             seen += 1
             if isinstance(node, Mapping):
@@ -163,12 +179,12 @@ def _leaves(value: Any) -> Iterator[Any]:
         level = below
 
 
-def _messages(value: Any, side: Side) -> tuple[Message, ...]:
-    """The conversation in a message list, a message, or a request or response body; () where there is none."""
+def _messages(value: Any, side: Side) -> tuple[Message, ...] | None:
+    """The conversation in a message list, a message, or a request or response body; None where it is none."""
     if looks_like_messages(value):
         return read_messages(value, side.role)
     if not isinstance(value, Mapping):
-        return ()
+        return None
     for name in side.lists:
         inner = decode_json(value.get(name))
         if looks_like_messages(inner) or (name in _ALWAYS_MESSAGES and _holds_messages(inner)):
@@ -176,13 +192,17 @@ def _messages(value: Any, side: Side) -> tuple[Message, ...]:
     if side is QUESTION and (system := _system(value)):
         question = open_envelope({k: v for k, v in value.items() if k not in _SYSTEM_NAMES}, side)
         return (*system, *(question.messages or read_messages(question.text or "", side.role)))
-    if side is ANSWER and isinstance(calls := value.get("toolCalls") or value.get("tool_calls"), list) and calls:
+    if (
+        side is ANSWER
+        and isinstance(calls := value.get("toolCalls") or value.get("tool_calls"), list)
+        and calls
+    ):
         return read_messages([{"role": "assistant", **value}], side.role)
-    return ()
+    return None
 
 
 _SYSTEM_NAMES = ("system", "instructions", "system_instruction", "systemPrompt", "system_prompt")
-_ALWAYS_MESSAGES = frozenset({"choices", "generations", "candidates"})
+_ALWAYS_MESSAGES = frozenset({"messages", "choices", "generations", "candidates"})
 
 
 def _holds_messages(inner: Any) -> bool:
@@ -209,7 +229,11 @@ def _inner(value: Any, side: Side) -> Any:
     told = [v for k, v in value.items() if k not in side.noise and v not in (None, "", [], {})]
     if len(told) == 1:
         return told[0]
-    return next((v for k in ("kwargs", "data") if isinstance(v := value.get(k), Mapping) and v), None) if not told else None
+    return (
+        next((v for k in ("kwargs", "data") if isinstance(v := value.get(k), Mapping) and v), None)
+        if not told
+        else None
+    )
 
 
 def _words(value: Any, original: Any) -> str | None:

@@ -13,13 +13,28 @@ from typing import Any
 from tracen_otel.attributes import clean, is_cut_json
 from tracen_otel.dialects import DIALECTS, Dialect, Reading
 from tracen_otel.dialects.table import FIELDS
-from tracen_otel.envelopes import ANSWER, QUESTION, Side, Told, open_envelope, open_tool_envelope, told_messages, tool_words
+from tracen_otel.envelopes import (
+    ANSWER,
+    QUESTION,
+    Side,
+    Told,
+    open_envelope,
+    open_tool_envelope,
+    told_messages,
+    tool_words,
+)
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Message, Span, Status, StatusCode, Step, StepKind, Usage
 from tracen_otel.providers import provider_of
 from tracen_otel.usage import whole
 
-_USAGE_FIELDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+_USAGE_FIELDS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
 _MODEL_KINDS = frozenset({StepKind.LLM, StepKind.EMBEDDING, StepKind.RERANK, StepKind.AGENT})
 
 
@@ -65,7 +80,9 @@ def interpret(span: Span) -> Interpretation:
         input_messages=_with_system(asked.messages, found.get("system")),
         output_messages=answered.messages,
         model=model,
-        provider=provider_of(provider_name, model) if kind in _MODEL_KINDS and (provider_name or model) else None,
+        provider=provider_of(provider_name, model)
+        if kind in _MODEL_KINDS and (provider_name or model)
+        else None,
         provider_name=provider_name,
         usage=_usage(found),
         attributes=span.attributes,

@@ -1,4 +1,5 @@
 """Several tellings of one trace become one."""
+
 from __future__ import annotations
 from collections.abc import Sequence
 from tracen_otel.model import Trace

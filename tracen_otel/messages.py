@@ -94,13 +94,18 @@ def opened(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _role(item: Mapping[str, Any]) -> str | None:
     """A message's role, from its role or its type; None where the item is no message."""
+    has_content = not _CONTENT_KEYS.isdisjoint(item)
     told = item.get("role")
     if isinstance(told, str) and told:
-        return ROLE_BY_NAME.get(told.lower(), told.lower())
-    kind = item.get("type")
-    if not isinstance(kind, str):
-        return None
-    return _ROLE_BY_ITEM_TYPE.get(kind) or (ROLE_BY_NAME.get(kind.lower()) if "content" in item else None)
+        return ROLE_BY_NAME.get(told.lower()) or (told.lower() if has_content else None)
+    for name in ("type", "source"):  # LangChain tells its kind of message, AutoGen who speaks
+        kind = item.get(name)
+        if isinstance(kind, str) and (role := _ROLE_BY_ITEM_TYPE.get(kind) or (has_content and ROLE_BY_NAME.get(kind.lower()))):
+            return role
+    return None
+
+
+_CONTENT_KEYS = frozenset({"content", "parts", "contents", "tool_calls", "toolCalls"})
 
 
 _ROLE_BY_ITEM_TYPE = {  # items of OpenAI's Responses API
@@ -117,13 +122,17 @@ def _message(item: Mapping[str, Any], default_role: str) -> Message:
     if item.get("type") in ("function_call", "function_call_output", "reasoning"):
         return Message(role, tuple(read_parts(item)))
     parts = [*_reasoning_parts(item), *_content_parts(item, role)]
-    told = {part.id for part in parts if part.type == "tool_call" and part.id}  # LangChain tells Anthropic's twice
+    told = {
+        part.id for part in parts if part.type == "tool_call" and part.id
+    }  # LangChain tells Anthropic's twice
     parts += (part for part in _call_parts(item) if part.id not in told)
     return Message(role, tuple(parts))
 
 
 def _content_parts(item: Mapping[str, Any], role: str) -> Iterator[Part]:
-    content = next((item[k] for k in ("parts", "contents", "content", "text", "refusal") if item.get(k)), None)
+    content = next(
+        (item[k] for k in ("parts", "contents", "content", "text", "refusal") if item.get(k)), None
+    )
     if role == "tool" and content is not None and not _answers_calls(content):
         yield tool_response({**item, "content": content})
         return
@@ -143,7 +152,11 @@ def _reasoning_parts(item: Mapping[str, Any]) -> Iterator[Part]:
 
 def _call_parts(item: Mapping[str, Any]) -> Iterator[Part]:
     extra = item.get("additional_kwargs")
-    calls = item.get("tool_calls") or item.get("toolCalls") or (extra.get("tool_calls") if isinstance(extra, Mapping) else None)
+    calls = (
+        item.get("tool_calls")
+        or item.get("toolCalls")
+        or (extra.get("tool_calls") if isinstance(extra, Mapping) else None)
+    )
     calls = decode_json(calls)
     for call in calls if isinstance(calls, list) else ():
         if isinstance(call, Mapping):
@@ -153,7 +166,7 @@ def _call_parts(item: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _merged(messages: Iterator[Message]) -> Iterator[Message]:
-    """Responses API items belong to one turn: neighbours of the assistant without text of their own join it."""
+    """Responses API items belong to one turn: the assistant's neighbours join unless both have text."""
     held: Message | None = None
     for message in messages:
         if held is not None and held.role == message.role == "assistant" and not (held.text and message.text):

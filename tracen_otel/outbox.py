@@ -99,6 +99,7 @@ class Outbox:
             if not self._server_asked:
                 self._paused_until_s = now_s
             self._changed.notify_all()
+        end_s = time.monotonic() + timeout_s
         if threading.current_thread() is not self._sender:
             self._wait_until(lambda: self._is_idle() or (self._server_asked and self._is_paused()), timeout_s)
         with self._changed:
@@ -107,7 +108,13 @@ class Outbox:
             self._pending.drop_all(_ENDED)
             if self._in_flight is not None:
                 self._tally.drop(_ENDED, len(self._in_flight.spans))
+        self._join_sender(end_s - time.monotonic())
         self._tally.report(self._clock(), last=True)
+
+    def _join_sender(self, timeout_s: float) -> None:
+        """It may be about to log; one that waits for an answer is left behind."""
+        if self._sender is not None and self._sender is not threading.current_thread():
+            self._sender.join(max(0.0, timeout_s))
 
     def deliver_due(self, until: Callable[[], bool] = lambda: False) -> None:
         """Publish what is due on the calling thread until nothing is, or `until` says so."""

@@ -14,9 +14,18 @@ from tracen_otel.model import Part
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[^,]{0,100})?,", re.ASCII)
 _BYTES_KEYS = ("content", "data", "bytes", "base64", "image", "file_data", "fileData", "body")
-_MIME_KEYS = ("mime_type", "media_type", "mimeType", "mediaType", "format", "modality")
+_MIME_KEYS = ("mime_type", "media_type", "mimeType", "mediaType", "contentType", "format", "modality")
 _PLACE_KEYS = ("uri", "url", "file_id", "fileUri", "file_uri", "filename")
-_NESTED_KEYS = ("source", "image_url", "input_audio", "file", "image", "inline_data", "inlineData", "fileData")
+_NESTED_KEYS = (
+    "source",
+    "image_url",
+    "input_audio",
+    "file",
+    "image",
+    "inline_data",
+    "inlineData",
+    "fileData",
+)
 _MAX_MEDIA_DEPTH = 4
 
 
@@ -40,7 +49,7 @@ def tool_call(call: Mapping[str, Any]) -> Part:
     return Part(
         "tool_call",
         name=_first_text(told, "name", "toolName", "tool_name"),
-        id=_first_text(told, "id", "call_id", "toolCallId", "toolUseId", "tool_call_id"),
+        id=_first_text(told, "id", "call_id", "toolCallId", "toolUseId", "tool_call_id", "ref"),
         value=decode_json(_first(told, "arguments", "args", "input", "parameters")),
     )
 
@@ -139,7 +148,8 @@ _READ_BY_TYPE: dict[str, Callable[[Mapping[str, Any]], Part | None]] = {
     **dict.fromkeys(("text", "input_text", "output_text", "refusal", "text-delta"), _text),
     **dict.fromkeys(("reasoning", "thinking", "redacted_thinking", "reasoning_content"), _reasoning),
     **dict.fromkeys(
-        ("tool_call", "tool_use", "tool-call", "function", "function_call", "server_tool_call", "toolCall"), tool_call
+        ("tool_call", "tool_use", "tool-call", "function", "function_call", "server_tool_call", "toolCall"),
+        tool_call,
     ),
     **dict.fromkeys(
         (
@@ -175,6 +185,9 @@ _READ_BY_TYPE: dict[str, Callable[[Mapping[str, Any]], Part | None]] = {
 }
 _READ_BY_KEY: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "toolUse": tool_call,
+    "toolRequest": tool_call,
+    "toolResponse": tool_response,
+    "media": _media,
     "functionCall": tool_call,
     "function_call": tool_call,
     "toolResult": tool_response,
@@ -202,7 +215,7 @@ def _decoded_parts(content: Any) -> Any:
 
 
 def _looks_like_part(item: Mapping[str, Any]) -> bool:
-    return item.get("type") in _READ_BY_TYPE or "text" in item or not _READ_BY_KEY.keys().isdisjoint(item)
+    return str(item.get("type")) in _READ_BY_TYPE or "text" in item or not _READ_BY_KEY.keys().isdisjoint(item)
 
 
 def _plain(value: Any) -> Any:

@@ -323,12 +323,17 @@ def _milliseconds(latency_ns: int | None) -> int | None:
     return None if latency_ns is None else (latency_ns + 500_000) // 1_000_000
 
 
+def _non_finite(value: float) -> str:
+    """As proto3 JSON writes it."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
 def json_value(value: Any) -> Any:
     """An OTel attribute value as JSON can hold it: bytes as base64, NaN and infinities as strings."""
     if isinstance(value, str):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return value if math.isfinite(value) else _non_finite(value)
     if isinstance(value, Mapping):
         return {str(k): json_value(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

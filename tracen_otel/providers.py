@@ -28,10 +28,10 @@ _PROVIDER_BY_NAME = {
     "googleai": Provider.GEMINI,
 }
 _HOSTS_OF_MANY = (
-    "azure", "azaiinference", "vertex", "gcpvertex", "google", "groq", "openrouter",
-    "litellm", "together", "fireworks", "vercel", "gateway", "replicate", "huggingface", "github", "databricks",
-    "langchain", "langgraph", "llamaindex", "strands", "autogen", "crewai", "semantickernel", "agno", "pydantic",
-    "haystack", "dspy", "smolagents", "mastra", "genkit",
+    "azure", "azaiinference", "vertex", "gcpvertex", "google", "groq", "openrouter", "litellm",
+    "together", "fireworks", "vercel", "gateway", "replicate", "huggingface", "github", "databricks",
+    "langchain", "langgraph", "llamaindex", "strands", "autogen", "crewai", "semantickernel", "agno",
+    "pydantic", "haystack", "dspy", "smolagents", "mastra", "genkit",
 )  # fmt: skip
 """Clouds, gateways and frameworks: the model's name says whose model it is."""
 
@@ -39,7 +39,10 @@ _MODEL_PATTERNS = (
     (re.compile(r"claude|anthropic"), Provider.ANTHROPIC),
     (re.compile(r"gemini"), Provider.GEMINI),
     (re.compile(r"mi[sx]tral|codestral|ministral|magistral|pixtral|devstral"), Provider.MISTRAL),
-    (re.compile(r"(^|[/.:])(gpt-|gpt[345]|chatgpt|o[134](-|$)|text-embedding-(3|ada)|davinci)"), Provider.OPENAI),
+    (
+        re.compile(r"(^|[/.:])(gpt-|gpt[345]|chatgpt|o[134](-|$)|text-embedding-(3|ada)|davinci)"),
+        Provider.OPENAI,
+    ),
 )
 _NOT_OPENAI = re.compile(r"gpt-(oss|j|neo)")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")

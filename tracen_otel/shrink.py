@@ -24,9 +24,9 @@ def forms(trace: Trace) -> Iterator[Trace]:
     note = f"texts were cut at {_TEXT_LIMITS[-1]:,} characters, attributes, events and messages left out"
     yield _noted(bare, note)
     for count in _STEP_LIMITS:
-        left_out = len(bare.steps) - count
-        if left_out > 0:
-            yield _noted(replace(bare, steps=bare.steps[:count]), f"{note}, and the last {left_out:,} steps")
+        if len(bare.steps) > count:
+            shorter = replace(bare, steps=bare.steps[:count])
+            yield _noted(shorter, f"{note}, and all but the first {count:,} of {len(bare.steps):,} steps")
 
 
 def _noted(trace: Trace, what: str) -> Trace:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from tracen_otel.envelopes import strings_in
 from tracen_otel.messages import last_text
 from tracen_otel.model import Status, Step, StepKind
 
@@ -18,7 +19,9 @@ _ASIDE = frozenset({StepKind.HTTP, StepKind.DB, StepKind.TOOL, StepKind.GUARDRAI
 def prompt_of(steps: Sequence[Step], root: Step | None) -> str:
     """The root's own input; else that of the outermost step that speaks; else anything the run was given."""
     if root and root.input and root.kind not in _ASIDE:
-        return root.input
+        return _leaf_said(
+            root.input, [step.input for step in steps if step.kind in _MODEL and step.input][:1]
+        )
     asked = [step for step in steps if step.input]
     chosen = _first(asked, _SPEAKING) or _first(asked, set(StepKind) - _ASIDE)
     return (chosen.input if chosen else None) or ""
@@ -27,7 +30,8 @@ def prompt_of(steps: Sequence[Step], root: Step | None) -> str:
 def response_of(steps: Sequence[Step], root: Step | None) -> str:
     """The root's own output; else the last one of the outermost steps that speak."""
     if root and root.output and root.kind not in _ASIDE:
-        return root.output
+        models = [step for step in steps if step.kind in _MODEL and step.output]
+        return _leaf_said(root.output, [step.output for step in sorted(models, key=_by_start)[-1:]])
     if _gave_up(steps):
         return ""
     answered = _outermost([step for step in steps if step.output and step.kind in _SPEAKING], steps)
@@ -40,14 +44,14 @@ def system_of(steps: Iterable[Step]) -> str | None:
 
 
 def model_step(steps: Sequence[Step]) -> Step | None:
-    """The step that speaks for the trace's model: the first LLM step that succeeded, else any that tells one."""
+    """The step that names the trace's model: the first LLM step that succeeded, else any that tells one."""
     told = [step for step in steps if step.kind not in _ASIDE and (step.model or step.provider_name)]
     ranked = sorted(told, key=_speaks_for_model, reverse=True)
     return ranked[0] if ranked else None
 
 
 def outcome_of(steps: Sequence[Step], root: Step | None) -> tuple[Status, str | None]:
-    """How the run ended: as its root did, but a run whose model failed last and that has no answer failed too.
+    """How the run ended: as its root did; but one whose model failed last and that has no answer failed too.
 
     A failed step that was retried or replaced does not fail the run.
     """
@@ -56,6 +60,14 @@ def outcome_of(steps: Sequence[Step], root: Step | None) -> tuple[Status, str | 
         failed = [step for step in steps if step.status is Status.ERROR and step.error_message]
         return Status.ERROR, failed[0].error_message if failed else None
     return Status.SUCCESS, None
+
+
+def _leaf_said(text: str, spoken: Sequence[str | None]) -> str:
+    """Of JSON that no envelope explains, the string that the model was told or said; else the text."""
+    if not text.startswith(("{", "[")):
+        return text
+    wanted = {" ".join(words.split()) for words in spoken if words}
+    return next((leaf for leaf in strings_in(text) if " ".join(leaf.split()) in wanted), text)
 
 
 def _gave_up(steps: Sequence[Step]) -> bool:

@@ -52,7 +52,7 @@ class Tally:
     def report(self, now_s: float, *, last: bool = False) -> None:
         """Warn of drops not warned of yet: a reason once in REPORT_EVERY_S, or all the last time."""
         for reason, spans in self._take_unreported(now_s, last):
-            _logger.warning("%d spans dropped: %s", spans, reason)
+            _logger.warning("spans dropped: %d (%s)", spans, reason)
 
     def next_report_s(self) -> float | None:
         """Answer when a warning that had to wait may go out; None: none waits."""

@@ -13,16 +13,19 @@ _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_to
 _NO_IDS: Mapping[str, str] = {}
 
 
-def counted_steps(steps: Sequence[Step], response_id_by_step: Mapping[str, str] = _NO_IDS) -> tuple[Step, ...]:
-    """Tell whose tokens make up the trace's: the deepest steps that tell any, and model calls of their own above.
+def counted_steps(
+    steps: Sequence[Step], response_id_by_step: Mapping[str, str] = _NO_IDS
+) -> tuple[Step, ...]:
+    """Tell whose tokens make up the trace's: the deepest steps that tell any, and model calls above them.
 
-    A step above others is left out where it only rolls them up: where it is no LLM step, or its tokens are theirs.
-    Of steps that tell of one response the last to start counts. Embeddings count only where no LLM tells tokens.
-    `steps` are in reading order.
+    A step above others is left out where it only rolls them up: where it is no LLM step, or its tokens are
+    theirs. Of steps that tell of one response the last to start counts. Embeddings count only where no LLM
+    tells tokens. `steps` are in reading order.
     """
     counted = _counted(steps, without=_NOT_LLM) or _counted(steps, without=frozenset())
     by_response = {
-        response_id_by_step.get(step.id, step.id): step for step in sorted(counted, key=lambda step: step.start_ns)
+        response_id_by_step.get(step.id, step.id): step
+        for step in sorted(counted, key=lambda step: step.start_ns)
     }
     once = {step.id for step in by_response.values()}
     return tuple(step for step in counted if step.id in once)

@@ -1,6 +1,6 @@
 """From dirty spans to an ordered tree: deliver once, adopt orphans, cut cycles, walk.
 
-Every function's result is independent of the order in which spans arrived. Nothing recurses. Knows no meaning.
+No result depends on the order in which spans arrived. Nothing recurses. It knows no meaning.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def _deliver_once(spans: Iterable[Span]) -> tuple[dict[str, Span], dict[str, int
             continue
         by_content = {_content(span): span for span in versions}
         finished = {c: s for c, s in by_content.items() if not _is_pending(s)} or by_content
-        _, kept[span_id] = max(finished.items(), key=lambda item: (item[1].end_ns, len(item[1].attributes), item[0]))
+        _, kept[span_id] = max(
+            finished.items(), key=lambda item: (item[1].end_ns, len(item[1].attributes), item[0])
+        )
         if len(finished) > 1:
             versions_by_id[span_id] = len(finished)
     return kept, versions_by_id
@@ -85,14 +87,16 @@ def _is_pending(span: Span) -> bool:
 
 
 def _without_pending(span_by_id: Mapping[str, Span]) -> dict[str, Span]:
-    """Logfire announces a span by a child of it. It goes once that span is there, else stands in its place."""
+    """Logfire announces a span by a child of it: gone once that span is there, in its place until then."""
     kept = {span_id: span for span_id, span in span_by_id.items() if not _is_pending(span)}
     for span in sorted(span_by_id.values(), key=by_start):
         if _is_pending(span):
             parent_id = span.attributes.get("logfire.pending_parent_id")
             told = isinstance(parent_id, str) and parent_id != _NO_PARENT
             real_id = span.parent_id or span.span_id
-            kept.setdefault(real_id, replace(span, span_id=real_id, parent_id=parent_id if told else None, end_ns=0))
+            kept.setdefault(
+                real_id, replace(span, span_id=real_id, parent_id=parent_id if told else None, end_ns=0)
+            )
     return kept
 
 

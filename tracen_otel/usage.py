@@ -9,7 +9,15 @@ from typing import Any
 from tracen_otel.attributes import decode_json, read_integer
 from tracen_otel.model import Usage
 
-_INPUT = ("input_tokens", "prompt_tokens", "inputTokens", "promptTokens", "input", "prompt_token_count", "promptTokenCount")
+_INPUT = (
+    "input_tokens",
+    "prompt_tokens",
+    "inputTokens",
+    "promptTokens",
+    "input",
+    "prompt_token_count",
+    "promptTokenCount",
+)
 _OUTPUT = (
     "output_tokens",
     "completion_tokens",
@@ -30,7 +38,12 @@ _CACHE_READ = (
     "cached_content_token_count",
     "cachedContentTokenCount",
 )
-_CACHE_WRITE = ("cache_creation_input_tokens", "cache_write_tokens", "input_cache_creation", "cacheWriteInputTokens")
+_CACHE_WRITE = (
+    "cache_creation_input_tokens",
+    "cache_write_tokens",
+    "input_cache_creation",
+    "cacheWriteInputTokens",
+)
 _REASONING = (
     "reasoning_tokens",
     "reasoning",

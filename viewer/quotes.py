@@ -6,6 +6,7 @@ A quote is exact. JSON is laid out anew only where that loses nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any, NoReturn
 
 from tracen_otel.payload import json_value
@@ -23,6 +24,7 @@ _LONG_CHARACTERS = 2_000
 _LONG_LINES = 24
 _MAX_LAYOUT = 100_000
 """Characters of JSON that are worth laying out: the indenting encoder is slow."""
+_MAX_LAYOUT_DEPTH = 24
 _MAX_INLINE = 80
 """Characters of JSON that stay on one line."""
 
@@ -60,11 +62,25 @@ def _offer(kept: int, whole: int) -> str:
 
 
 def layout(value: Any) -> str:
-    """JSON for reading: one line where it is short, else indented."""
+    """JSON for reading: indented, or one line where it is short, huge or deep."""
     line = json.dumps(value, ensure_ascii=False)
-    if len(line) <= _MAX_INLINE or len(line) > _MAX_LAYOUT or not isinstance(value, list | dict):
+    if not _MAX_INLINE < len(line) <= _MAX_LAYOUT or _is_deep(value):
         return line
     return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether indenting would make far more of it than it is."""
+    level = [value]
+    for _ in range(_MAX_LAYOUT_DEPTH + 1):
+        level = [child for parent in level for child in _children(parent)]
+    return bool(level)
+
+
+def _children(value: Any) -> Collection[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _lay_out_text(text: str) -> str | None:

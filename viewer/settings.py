@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
@@ -38,7 +37,3 @@ class Settings:
     requests_per_hour: int = _setting(100, "Accepted POST /api/traces per key in any rolling hour.")
     max_body_bytes: int = _setting(MAX_BODY_BYTES, "Largest POST /api/traces body, also after decompression.")
     otlp_max_body_bytes: int = _setting(64 * MIB, "Largest OTLP request body, also after decompression.")
-
-    @property
-    def db_path(self) -> Path:
-        return Path(self.db).expanduser()

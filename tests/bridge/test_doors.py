@@ -32,10 +32,14 @@ def run_agent(exporter: SpanExporter, processor: type[BatchSpanProcessor | Simpl
     with tracer.start_as_current_span("weather agent") as root:
         root.set_attribute("gen_ai.operation.name", "invoke_agent")
         with tracer.start_as_current_span("chat") as first:
-            first.set_attributes(chat({"type": "tool_call", "name": "get_weather", "id": "1", "arguments": {}}, 50, 7))
+            first.set_attributes(
+                chat({"type": "tool_call", "name": "get_weather", "id": "1", "arguments": {}}, 50, 7)
+            )
         for attempt in ("", "21 °C"):
             with tracer.start_as_current_span("execute_tool get_weather") as tool:
-                tool.set_attributes({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_weather"})
+                tool.set_attributes(
+                    {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_weather"}
+                )
                 if attempt:
                     tool.set_attribute("gen_ai.tool.call.result", attempt)
                 else:
@@ -70,7 +74,9 @@ def get(url: str, key: str = "") -> bytes:
 
 DOORS: dict[str, Callable[[TracenProcess], SpanExporter]] = {
     "otlp-grpc": lambda t: GrpcExporter(t.otlp_grpc, insecure=True, headers={"x-tracen-key": t.key}),
-    "otlp-http": lambda t: HttpExporter(f"{t.otlp_http}/v1/traces", headers={"authorization": f"Bearer {t.key}"}),
+    "otlp-http": lambda t: HttpExporter(
+        f"{t.otlp_http}/v1/traces", headers={"authorization": f"Bearer {t.key}"}
+    ),
     "otlp-http-gzip-main-port": lambda t: HttpExporter(
         f"{t.http}/v1/traces", headers={"x-tracen-key": t.key}, compression=Compression.Gzip
     ),

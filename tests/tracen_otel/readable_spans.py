@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
-from opentelemetry.util.types import AttributeValue
+from opentelemetry.util.types import AnyValue
 
 LLM = {"openinference.span.kind": "LLM", "llm.model_name": "small", "output.value": "hello"}
 
@@ -15,7 +18,7 @@ def readable_span(
     parent_id: int | None = 1,
     *,
     remote: bool = False,
-    attributes: dict[str, AttributeValue] | None = None,
+    attributes: Mapping[str, AnyValue] | None = None,
 ) -> ReadableSpan:
     """A span of one second. Span 1 is the root by habit."""
     parent = None if parent_id is None else SpanContext(trace_id, parent_id, is_remote=remote)
@@ -23,6 +26,7 @@ def readable_span(
         f"span {span_id}",
         SpanContext(trace_id, span_id, is_remote=False),
         parent,
+        Resource({"service.name": "shop"}),
         attributes=LLM if attributes is None else attributes,
         start_time=span_id * 1_000_000_000,
         end_time=(span_id + 1) * 1_000_000_000,

@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,10 +88,17 @@ class ScriptedServer:
     script: deque[Step] = field(default_factory=deque)
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    sockets: list[socket.socket] = field(default_factory=list)
 
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def hang_up(self) -> None:
+        """End every connection, so that no client waits any longer."""
+        for sock in self.sockets:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def serve_connection(self, sock: socket.socket) -> None:
         with sock, sock.makefile("rb") as reader:
@@ -129,6 +136,7 @@ def scripted_server(*script: Step) -> Iterator[ScriptedServer]:
                 except OSError:
                     return
                 server.connections += 1
+                server.sockets.append(sock)
                 threading.Thread(target=server.serve_connection, args=(sock,), daemon=True).start()
 
         acceptor = threading.Thread(target=accept, daemon=True)
@@ -138,6 +146,7 @@ def scripted_server(*script: Step) -> Iterator[ScriptedServer]:
         finally:
             listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
             acceptor.join()
+            server.hang_up()
 
 
 def closed_port() -> int:

@@ -205,6 +205,6 @@ def test_pending_keeps_the_root_of_a_trace_that_is_too_long(dropped: Dropped) ->
 
 def test_text_chars_of_counts_nested_text() -> None:
     """A book inside a list inside a mapping is found."""
-    span = readable_span(1, 2, attributes={"a": "xx", "b": [{"c": "yyy"}, b"zzzz"], "n": 7})  # type: ignore[dict-item]
+    span = readable_span(1, 2, attributes={"a": "xx", "b": [{"c": "yyy"}, b"zzzz"], "n": 7})
 
     assert text_chars_of(span) == 9

@@ -54,7 +54,9 @@ async def test_sqlite_file_of_a_newer_release_is_refused(tmp_path: Path) -> None
     """A schema that this release does not know is not written to."""
     await SqliteStore(tmp_path / "store.db").close()
     with sqlite3.connect(tmp_path / "store.db") as connection:
-        connection.execute("insert into _sqlite_migrations (migration_set, name) values ('tracen', 'of_the_future')")
+        connection.execute(
+            "insert into _sqlite_migrations (migration_set, name) values ('tracen', 'of_the_future')"
+        )
     connection.close()
     with pytest.raises(StoreUnusable, match="newer Tracen"):
         SqliteStore(tmp_path / "store.db")

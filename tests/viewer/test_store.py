@@ -202,7 +202,10 @@ async def test_post_lands_on_the_page_of_its_trace(store: Store) -> None:
     outcome = await store.post(post(key, TRACE, body=b"{payload}"))
     assert page is not None
     assert outcome.page_id == page.id
-    assert [kind for kind, _ in (await store.telling(page)).bodies] == [BodyKind.OTLP_PROTOBUF, BodyKind.PAYLOAD]
+    assert [kind for kind, _ in (await store.telling(page)).bodies] == [
+        BodyKind.OTLP_PROTOBUF,
+        BodyKind.PAYLOAD,
+    ]
 
 
 async def test_idempotency_key_replays_the_answer_without_counting(store: Store) -> None:

@@ -4,10 +4,17 @@ Vendors' explicit keys, then conventions with a marker of their own, then the co
 To add a dialect, write its table in a file here and name it below.
 """
 
+from tracen_otel.dialects.braintrust import BRAINTRUST
+from tracen_otel.dialects.claude_code import CLAUDE_CODE
 from tracen_otel.dialects.generic import GENERIC
+from tracen_otel.dialects.genkit import GENKIT
+from tracen_otel.dialects.google_adk import GOOGLE_ADK
+from tracen_otel.dialects.haystack import HAYSTACK
+from tracen_otel.dialects.laminar import LAMINAR
 from tracen_otel.dialects.langfuse import LANGFUSE
 from tracen_otel.dialects.langsmith import LANGSMITH
 from tracen_otel.dialects.litellm import LITELLM
+from tracen_otel.dialects.livekit import LIVEKIT
 from tracen_otel.dialects.logfire import LOGFIRE
 from tracen_otel.dialects.mastra import MASTRA
 from tracen_otel.dialects.mlflow import MLFLOW
@@ -18,16 +25,25 @@ from tracen_otel.dialects.otel_genai import OTEL_GENAI
 from tracen_otel.dialects.strands import STRANDS
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.dialects.vercel_ai import VERCEL_AI
+from tracen_otel.dialects.voltagent import VOLTAGENT
 
 __all__ = ["DIALECTS", "Dialect", "Reading"]
 
 DIALECTS: tuple[Dialect, ...] = (
     LANGFUSE,
+    LAMINAR,
     MLFLOW,
     LANGSMITH,
+    BRAINTRUST,
     VERCEL_AI,
     LOGFIRE,
     MASTRA,
+    GOOGLE_ADK,
+    GENKIT,
+    HAYSTACK,
+    CLAUDE_CODE,
+    LIVEKIT,
+    VOLTAGENT,
     OPENINFERENCE,
     OPENLLMETRY,
     OTEL_GENAI,

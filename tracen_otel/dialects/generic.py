@@ -1,15 +1,25 @@
 """What any program may write by hand: plain words, HTTP and database spans. The last resort."""
 
 from tracen_otel.attributes import read_integer, read_value
-from tracen_otel.dialects.table import Dialect, Reading, means
+from tracen_otel.dialects.table import Dialect, Reading, kinds, means
 from tracen_otel.model import StepKind
 
 _LLM_MODEL = "llm.model"
+_KIND_BY_SPAN_TYPE = {
+    "llm": StepKind.LLM,
+    "agent": StepKind.AGENT,
+    "tool": StepKind.TOOL,
+    "retrieval": StepKind.RETRIEVAL,
+    "embedding": StepKind.EMBEDDING,
+    "flow": StepKind.CHAIN,
+    "function": StepKind.CHAIN,
+}
 
 GENERIC = Dialect(
     name="Generic",
     kind=(
         Reading(_LLM_MODEL, means(StepKind.LLM)),
+        Reading("span_type", kinds(_KIND_BY_SPAN_TYPE)),
         Reading("http.request.method", means(StepKind.HTTP)),
         Reading("http.method", means(StepKind.HTTP)),
         Reading("db.system.name", means(StepKind.DB)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracen_otel.attributes import decode_json, read_integer, read_value, read_plain
+from tracen_otel.attributes import decode_json, read_integer, read_plain, read_value
 from tracen_otel.dialects.otel_genai import messages_of_events
 from tracen_otel.dialects.table import Dialect, Reading, either, field_of, from_scope, marked_by
 from tracen_otel.messages import read_messages, split_turn

@@ -1,11 +1,11 @@
-"""OpenInference: Phoenix and the instrumentations of Arize, smolagents, Agno, LlamaIndex, CrewAI …"""
+"""OpenInference: Phoenix and the instrumentations of Arize, for LlamaIndex, CrewAI, Agno and many more."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from tracen_otel.attributes import indexed, read_integer, read_value, read_text
+from tracen_otel.attributes import indexed, read_integer, read_text, read_value
 from tracen_otel.dialects.table import Dialect, Reading, field_of, kinds
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Message, StepKind
@@ -22,22 +22,27 @@ _KIND_BY_NAME = {
     "evaluator": StepKind.EVALUATION,
     "prompt": StepKind.CHAIN,
 }
+_MAX_DEPTH = 12
 _OUTPUT = "output.value"
 _WRAPPERS = ("message", "message_content", "tool_call", "prompt", "completion", "embedding", "document")
 """OpenInference puts each item's fields under the item's name: `message.role`, `tool_call.id` …"""
 
 
-def _unwrapped(node: Any) -> Any:
-    """The same value with every item's fields directly in it. Depth is bounded by how keys are unflattened."""
-    if isinstance(node, list):
-        return [_unwrapped(item) for item in node]
-    if not isinstance(node, Mapping):
+def _unwrapped(node: Any, depth: int = _MAX_DEPTH) -> Any:
+    """The same value with every item's fields directly in it."""
+    if isinstance(node, list) and depth:
+        return [_unwrapped(item, depth - 1) for item in node]
+    if not isinstance(node, Mapping) or not depth:
         return node
     told: dict[str, Any] = {}
     for name, child in node.items():
-        child = _unwrapped(child)
+        child = _unwrapped(child, depth - 1)
         if name in _WRAPPERS and isinstance(child, Mapping):
-            told = {**child, **told, **({"type": "tool_call"} if name == "tool_call" and len(node) == 1 else {})}
+            told = {
+                **child,
+                **told,
+                **({"type": "tool_call"} if name == "tool_call" and len(node) == 1 else {}),
+            }
         else:
             told[name] = child
     return told
@@ -58,7 +63,10 @@ def _items(value: Any) -> list[Any]:
 def _named_call(item: Any) -> Any:
     """The oldest form of a call: `message.function_call_name` and `…_arguments_json`."""
     if isinstance(item, dict) and (name := read_text(item.get("function_call_name"))):
-        return {**item, "function_call": {"name": name, "arguments": item.get("function_call_arguments_json")}}
+        return {
+            **item,
+            "function_call": {"name": name, "arguments": item.get("function_call_arguments_json")},
+        }
     return item
 
 

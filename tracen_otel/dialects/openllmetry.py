@@ -1,4 +1,4 @@
-"""OpenLLMetry (Traceloop): indexed messages of old, workflow and task spans, and what LiteLLM took from it."""
+"""OpenLLMetry (Traceloop): indexed messages of old, workflow, task, agent and tool spans."""
 
 from __future__ import annotations
 
@@ -41,10 +41,13 @@ OPENLLMETRY = Dialect(
         Reading("traceloop.entity.input", read_value),
     ),
     output=(
-        Reading("gen_ai.completion.N", _turns("assistant"), lambda span, key: indexed(span, key.removesuffix(".N"))),
+        Reading(
+            "gen_ai.completion.N",
+            _turns("assistant"),
+            lambda span, key: indexed(span, key.removesuffix(".N")),
+        ),
         Reading("traceloop.entity.output", read_value),
     ),
-    model=(Reading("traceloop.association.properties.ls_model_name"),),
     provider_name=(Reading("traceloop.association.properties.ls_provider"),),
     reasoning_tokens=(Reading("llm.usage.reasoning_tokens", read_integer),),
 )

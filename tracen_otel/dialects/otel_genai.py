@@ -1,4 +1,4 @@
-"""OTel GenAI semantic conventions, three generations: attributes, message events, indexed-free old keys.
+"""OTel GenAI semantic conventions, three generations: attributes, message events, old keys.
 
 semantic-conventions-genai (current), semantic-conventions 1.26 to 1.36 (events, `gen_ai.system`), and before.
 """
@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracen_otel.attributes import decode_json, event_fields, events_named, in_events, read_integer, read_value
+from tracen_otel.attributes import (
+    decode_json,
+    event_fields,
+    events_named,
+    in_events,
+    read_integer,
+    read_value,
+)
 from tracen_otel.dialects.table import Dialect, Reading, kinds, means, on_event
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Event, Message, Span, StepKind
@@ -45,7 +52,15 @@ KIND_BY_OPERATION = {
     **dict.fromkeys(("execute_tool", "tool_call"), StepKind.TOOL),
     **dict.fromkeys(("invoke_agent", "create_agent", "agent_call", "agent"), StepKind.AGENT),
     **dict.fromkeys(
-        ("invoke_workflow", "plan", "agent_step", "execute_task", "chain", "workflow", "execute_event_loop_cycle"),
+        (
+            "invoke_workflow",
+            "plan",
+            "agent_step",
+            "execute_task",
+            "chain",
+            "workflow",
+            "execute_event_loop_cycle",
+        ),
         StepKind.CHAIN,
     ),
     **dict.fromkeys(("guardrail", "guard"), StepKind.GUARDRAIL),
@@ -63,8 +78,10 @@ _MESSAGE_EVENTS = frozenset(_ROLE_BY_EVENT)
 
 
 def messages_of_events(events: list[Mapping[str, Any]]) -> tuple[Message, ...]:
-    """Messages out of events as JSON objects that name themselves in `event.name` (Logfire keeps such lists)."""
-    return tuple(m for e in events if (r := _ROLE_BY_EVENT.get(str(e.get("event.name")))) for m in read_messages(e, r))
+    """Messages out of events told as JSON objects that name themselves in `event.name`."""
+    return tuple(
+        m for e in events if (r := _ROLE_BY_EVENT.get(str(e.get("event.name")))) for m in read_messages(e, r)
+    )
 
 
 def _message_events(span: Span, key: str) -> list[dict[str, Any]] | None:
@@ -77,12 +94,17 @@ def _choice_events(span: Span, key: str) -> list[Any] | None:
 
 
 def _choice(event: Event) -> Any:
-    """The turn of a choice: a message object, its JSON, or text, with tool calls told inside it or beside it."""
+    """The turn of a choice: a message object, its JSON, or text, with tool calls in it or beside it."""
     fields = _content(event)
     message = decode_json(fields.get("message"))
     if isinstance(message, Mapping):
         return {"role": "assistant", **fields, **message} if "message" not in message else message
-    return {"role": "assistant", **fields, "content": fields.get("content") if message is None else message, "message": None}
+    return {
+        "role": "assistant",
+        **fields,
+        "content": fields.get("content") if message is None else message,
+        "message": None,
+    }
 
 
 def _content(event: Event) -> Mapping[str, Any]:
@@ -110,6 +132,7 @@ OTEL_GENAI = Dialect(
     kind=(
         Reading("gen_ai.operation.name", kinds(KIND_BY_OPERATION)),
         Reading(_TOOL_NAME, means(StepKind.TOOL)),
+        Reading("mcp.method.name", kinds({"tools/call": StepKind.TOOL})),
         Reading(_REQUEST_MODEL, means(StepKind.LLM)),
         Reading(_RESPONSE_MODEL, means(StepKind.LLM)),
     ),

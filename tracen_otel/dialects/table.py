@@ -41,8 +41,8 @@ def _always(span: Span) -> bool:
 class Dialect:
     """A convention. `applies` need only be told where its keys are words that others use as well.
 
-    `input` and `output` read messages, text or a JSON value; `tool_calls` the calls told beside the output's text;
-    `usage` an object that holds several counts.
+    `input` and `output` read messages, text or a JSON value; `tool_calls` the calls told beside the output's
+    text; `usage` an object that holds several counts.
     """
 
     name: str
@@ -110,12 +110,21 @@ def means(kind: StepKind) -> Read:
     return lambda value: None if value == "" else kind
 
 
+def span_name(span: Span, key: str) -> Any:
+    """Look at the span's name, for conventions that say there what others say in an attribute."""
+    return span.name
+
+
 def on_event(*names: str) -> Find:
     """Look for the key on the events of these names, the last one first."""
     wanted = frozenset(names)
 
     def find(span: Span, key: str) -> Any:
-        values = [value for event in events_named(span, wanted) if (value := event_fields(event).get(key)) is not None]
+        values = [
+            value
+            for event in events_named(span, wanted)
+            if (value := event_fields(event).get(key)) is not None
+        ]
         return values[-1] if values else None
 
     return find

@@ -1,10 +1,10 @@
-"""Vercel AI SDK 3 to 6 (`experimental_telemetry`, scope `ai`). Version 7 with `@ai-sdk/otel` speaks OTel GenAI."""
+"""Vercel AI SDK 3 to 6 (scope `ai`). Version 7 with `@ai-sdk/otel` speaks OTel GenAI."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tracen_otel.attributes import read_integer, read_value, read_text
+from tracen_otel.attributes import read_integer, read_text, read_value
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Message, StepKind

@@ -38,7 +38,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, exclusive: bool = True) -> None:
         """Open the file, made and migrated as needed. Raises StoreUnusable."""
         self._path = path
-        _make_folder(path)
+        _make_private(path)
         self._lock = _lock(path) if exclusive else None
         try:
             connection = _open_writing(path, checkpoint_pages=CHECKPOINT_PAGES if exclusive else 0)
@@ -279,16 +279,23 @@ def _was_received(connection: sqlite3.Connection, account_id: str, otel_trace_id
 # -- connections ---------------------------------------------------------------------------------------
 
 
-def _make_folder(path: Path) -> None:
+def _lock_path(path: Path) -> Path:
+    return Path(f"{path}.lock")
+
+
+def _make_private(path: Path) -> None:
+    """Make folder and files for their owner alone: they hold prompts. SQLite gives the WAL the same mode."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for file in (path, _lock_path(path)):
+            file.touch(mode=0o600)
     except OSError as error:
-        raise base.StoreUnusable(f"{path.parent}: {error.strerror}") from None
+        raise base.StoreUnusable(f"{path}: {error.strerror}") from None
 
 
 def _lock(path: Path) -> IO[bytes]:
     try:
-        file = Path(f"{path}.lock").open("wb")  # noqa: SIM115 - held open for as long as the store is
+        file = _lock_path(path).open("wb")  # noqa: SIM115 - held open for as long as the store is
     except OSError as error:
         raise base.StoreUnusable(f"{path}: {error.strerror}") from None
     try:

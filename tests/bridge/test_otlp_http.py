@@ -1,0 +1,277 @@
+"""OTLP/HTTP over real sockets, rule by rule (opentelemetry-proto `docs/specification.md`, "OTLP/HTTP")."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from tests.bridge.otlp_bodies import fresh_id, json_body, json_span, protobuf
+from tests.processes import TracenProcess
+
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+
+
+class Sender:
+    """A plain HTTP client of the OTLP port."""
+
+    def __init__(self, tracen: TracenProcess) -> None:
+        self.tracen = tracen
+        self.client = httpx2.Client(timeout=30, trust_env=False)
+
+    def post(self, body: bytes, content_type: str, key: str | None = None, **headers: str) -> httpx2.Response:
+        sent = {"x-tracen-key": self.tracen.key if key is None else key, "content-type": content_type}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {name: value for name, value in sent.items() if value}
+        return self.client.post(f"{self.tracen.otlp_http}/v1/traces", content=body, headers=sent)
+
+    def steps(self, trace_id: bytes) -> list[dict[str, Any]] | None:
+        """The steps on the page of a trace; None where there is no page."""
+        headers = {"x-tracen-key": self.tracen.key}
+        where = self.client.get(f"{self.tracen.http}/api/traces/by-otel/{trace_id.hex()}", headers=headers)
+        if where.status_code == 404:
+            return None
+        steps: list[dict[str, Any]] = self.client.get(where.json()["url"] + ".json").json()["steps"]
+        return steps
+
+
+@pytest.fixture(scope="module")
+def sender(tracen: TracenProcess) -> Iterator[Sender]:
+    sender = Sender(tracen)
+    yield sender
+    sender.client.close()
+
+
+def status_of(answer: httpx2.Response) -> tuple[int, str]:
+    """Code and message of a google.rpc.Status, in the encoding that the answer says."""
+    if answer.headers["content-type"] == PROTOBUF:
+        status = Status.FromString(answer.content)
+        return status.code, status.message
+    assert answer.headers["content-type"] == JSON
+    body = answer.json()
+    return body["code"], body["message"]
+
+
+@pytest.mark.parametrize("content_type", [PROTOBUF, "application/x-protobuf; x=y", "Application/X-Protobuf"])
+def test_http_protobuf_is_accepted_and_shown(sender: Sender, content_type: str) -> None:
+    """Full success is 200 and the empty message in the caller's encoding; media types compare without case."""
+    trace_id = fresh_id()
+    answer = sender.post(protobuf((trace_id, fresh_id(8), "hello")), content_type)
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"", PROTOBUF)
+    steps = sender.steps(trace_id)
+    assert steps is not None
+    assert [step["name"] for step in steps] == ["hello"]
+
+
+@pytest.mark.parametrize("content_type", [JSON, "application/json; charset=utf-8"])
+def test_http_json_is_accepted_and_shown(sender: Sender, content_type: str) -> None:
+    """Ids in hex of any case, integers as numbers or strings, unknown fields at every level."""
+    trace_id = fresh_id()
+    span = json_span(trace_id.hex().upper(), "hello", endTimeUnixNano=2_000_001, unknown={"a": 1}, kind=3)
+    answer = sender.post(json_body(span), content_type)
+    assert (answer.status_code, answer.json()) == (200, {})
+    steps = sender.steps(trace_id)
+    assert steps is not None
+    assert [(step["name"], step["latency_ms"]) for step in steps] == [("hello", 2)]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"", PROTOBUF),
+        (b"{}", JSON),
+        (b'{"resourceSpans":[]}', JSON),
+        (b'{"resourceSpans":[{"scopeSpans":[{}]}]}', JSON),
+    ],
+)
+def test_http_empty_request_is_a_success(sender: Sender, body: bytes, content_type: str) -> None:
+    """Nothing to keep is nothing to complain about."""
+    assert sender.post(body, content_type).status_code == 200
+
+
+def test_http_gzip_is_accepted_in_both_encodings(sender: Sender) -> None:
+    """All servers must accept gzip."""
+    for body, content_type in (
+        (protobuf((fresh_id(), fresh_id(8), "a")), PROTOBUF),
+        (json_body(json_span(fresh_id())), JSON),
+    ):
+        assert sender.post(gzip.compress(body), content_type, content_encoding="gzip").status_code == 200
+
+
+def test_http_answer_names_the_page_of_a_single_trace(sender: Sender) -> None:
+    """A sender of one trace has its URL at once; with two traces there is none to name."""
+    trace_id = fresh_id()
+    answer = sender.post(protobuf((trace_id, fresh_id(8), "a"), (trace_id, fresh_id(8), "b")), PROTOBUF)
+    assert sender.client.get(answer.headers["x-tracen-url"]).status_code == 200
+    two = sender.post(protobuf((fresh_id(), fresh_id(8), "a"), (fresh_id(), fresh_id(8), "b")), PROTOBUF)
+    assert "x-tracen-url" not in two.headers
+
+
+@pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
+def test_http_span_with_an_invalid_id_is_rejected_alone(sender: Sender, content_type: str) -> None:
+    """Zero, short, long and non-hex ids cost that span; the answer counts and says why."""
+    trace_id = fresh_id()
+    if content_type == PROTOBUF:
+        spans = [(trace_id, fresh_id(8), "good"), (bytes(16), fresh_id(8), "a"), (trace_id, bytes(8), "b")]
+        answer = sender.post(protobuf(*spans, (trace_id[:15], fresh_id(8), "c")), content_type)
+        partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+        rejected, message = partial.rejected_spans, partial.error_message
+    else:
+        bad = ["0" * 32, "xyz", trace_id.hex()[:-1], "AAAAAAAAAAAAAAAAAAAAAA=="]
+        answer = sender.post(json_body(json_span(trace_id, "good"), *map(json_span, bad[1:])), content_type)
+        partial_success = answer.json()["partialSuccess"]
+        assert isinstance(partial_success["rejectedSpans"], str)
+        rejected, message = int(partial_success["rejectedSpans"]), partial_success["errorMessage"]
+    assert answer.status_code == 200
+    assert rejected == 3
+    assert "16 bytes" in message
+    steps = sender.steps(trace_id)
+    assert steps is not None
+    assert [step["name"] for step in steps] == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"garbage", PROTOBUF),
+        (protobuf((fresh_id(), fresh_id(8), "cut"))[:-3], PROTOBUF),
+        (b"", JSON),
+        (b"{", JSON),
+        (b"[]", JSON),
+        (b'{"resourceSpans": NaN}', JSON),
+        (b"[" * 100_000, JSON),
+        (b'{"resourceSpans": {"scopeSpans": []}}', JSON),
+        (json_body({"traceId": "x", "attributes": []}, "not a span"), JSON),
+    ],
+)
+def test_http_undecodable_body_is_400_in_the_callers_encoding(
+    sender: Sender, body: bytes, content_type: str
+) -> None:
+    """INVALID_ARGUMENT, which no sender retries, as google.rpc.Status."""
+    answer = sender.post(body, content_type)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == content_type
+    code, message = status_of(answer)
+    assert code == 3
+    assert message
+
+
+def test_http_attributes_as_an_object_are_named(sender: Sender) -> None:
+    """The commonest mistake of hand-written JSON gets an answer that repairs it."""
+    answer = sender.post(json_body(json_span(fresh_id(), attributes={"a": 1})), JSON)
+    assert answer.status_code == 400
+    assert "attributes" in status_of(answer)[1]
+
+
+@pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
+@pytest.mark.parametrize("key", ["", "nonsense", "tracen_sk_heemjbBSmHb2uDdY0Cu8dd6lwEnKSn1iTwIc"])
+def test_http_without_a_valid_key_is_401_and_keeps_nothing(
+    sender: Sender, content_type: str, key: str
+) -> None:
+    """UNAUTHENTICATED in the caller's encoding, with WWW-Authenticate."""
+    trace_id = fresh_id()
+    body = (
+        protobuf((trace_id, fresh_id(8), "a")) if content_type == PROTOBUF else json_body(json_span(trace_id))
+    )
+    answer = sender.post(body, content_type, key=key)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == content_type
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert status_of(answer)[0] == 16
+    assert sender.steps(trace_id) is None
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "multipart/form-data"])
+def test_http_other_content_type_is_415(sender: Sender, content_type: str) -> None:
+    """Without a known encoding the Status is JSON."""
+    answer = sender.post(b"x", content_type)
+    assert answer.status_code == 415
+    assert "application/x-protobuf" in status_of(answer)[1]
+
+
+def test_http_other_content_encoding_is_415_with_what_is_accepted(sender: Sender) -> None:
+    """The answer says what to send instead."""
+    answer = sender.post(b"x", PROTOBUF, content_encoding="br")
+    assert answer.status_code == 415
+    assert answer.headers["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "DELETE", "PATCH"])
+def test_http_other_method_is_405_with_allow(sender: Sender, method: str) -> None:
+    """Only POST is answered."""
+    answer = sender.client.request(method, f"{sender.tracen.otlp_http}/v1/traces")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "POST"
+
+
+def test_http_damaged_gzip_is_400(sender: Sender) -> None:
+    """A stream that is cut or is no gzip can never succeed."""
+    for body in (gzip.compress(protobuf((fresh_id(), fresh_id(8), "a")))[:-5], b"no gzip"):
+        answer = sender.post(body, PROTOBUF, content_encoding="gzip")
+        assert answer.status_code == 400
+        assert status_of(answer)[0] == 3
+
+
+def test_http_main_port_and_otlp_port_answer_alike(sender: Sender) -> None:
+    """`/v1/traces` is there on both."""
+    headers = {"x-tracen-key": sender.tracen.key, "content-type": JSON}
+    for base in (sender.tracen.http, sender.tracen.otlp_http):
+        answer = sender.client.post(
+            f"{base}/v1/traces", content=json_body(json_span(fresh_id())), headers=headers
+        )
+        assert (answer.status_code, answer.json()) == (200, {})
+
+
+def test_http_same_batch_ten_times_is_each_span_once(sender: Sender) -> None:
+    """Senders repeat what was not acknowledged; a page shows it once."""
+    trace_id = fresh_id()
+    body = protobuf((trace_id, fresh_id(8), "a"), (trace_id, fresh_id(8), "b"))
+    for _ in range(10):
+        assert sender.post(body, PROTOBUF).status_code == 200
+    steps = sender.steps(trace_id)
+    assert steps is not None
+    assert sorted(step["name"] for step in steps) == ["a", "b"]
+
+
+def test_http_late_span_appears_on_the_same_page(sender: Sender) -> None:
+    """A page that was looked at is assembled anew when something arrives."""
+    trace_id, root_id = fresh_id(), fresh_id(8)
+    first = sender.post(
+        json_body(json_span(trace_id, "child", parentSpanId=root_id.hex(), startTimeUnixNano="5")), JSON
+    )
+    url = first.headers["x-tracen-url"]
+    before = sender.client.get(url + ".json").json()
+    assert [step["name"] for step in before["steps"]] == ["child"]
+    late = sender.post(protobuf((trace_id, root_id, "root")), PROTOBUF)
+    assert late.headers["x-tracen-url"] == url
+    after = sender.client.get(url + ".json").json()
+    assert [(step["name"], step.get("parent_id")) for step in after["steps"]] == [
+        ("root", None),
+        ("child", root_id.hex()),
+    ]
+
+
+def test_http_hostile_values_are_kept_as_text(sender: Sender) -> None:
+    """NUL, lone surrogates, NaN, markup: the page is valid and shows what was sent."""
+    trace_id = fresh_id()
+    attributes = [
+        {"key": "nul", "value": {"stringValue": "a\x00b"}},
+        {"key": "nan", "value": {"doubleValue": "NaN"}},
+        {"key": "<script>", "value": {"stringValue": "<img onerror=alert(1)>"}},
+    ]
+    body = json_body(json_span(trace_id, "<b>", attributes=attributes)).replace(
+        b'"a\\u0000b"', b'"a\\u0000b\\ud800"'
+    )
+    assert sender.post(body, JSON).status_code == 200
+    steps = sender.steps(trace_id)
+    assert steps is not None
+    told = steps[0]["attributes"]
+    assert told["nan"] == "NaN"
+    assert told["nul"].startswith("a\x00b")
+    assert json.dumps(steps, ensure_ascii=False).encode("utf-8")

@@ -1,0 +1,479 @@
+"""TracenSpanExporter under the real SDK, against a real server."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExportResult
+from opentelemetry.trace import Tracer
+
+from tests.tracen_otel.readable_spans import LLM, readable_span, root_span
+from tests.tracen_otel.scripted_server import (
+    KEY,
+    ScriptedServer,
+    answer,
+    closed_port,
+    hang,
+    scripted_server,
+)
+from tracen_otel import PublishedTrace, TracenSpanExporter
+from tracen_otel.payload import MAX_BODY_BYTES, decode
+from tracen_otel.tally import Counts
+
+REPOSITORY = Path(__file__).parents[2]
+PLAIN = {"http.request.method": "GET"}
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ENDPOINT", "KEY", "ONLY", "TIMEOUT"):
+        monkeypatch.delenv(f"TRACEN_{name}", raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with scripted_server() as running:
+        yield running
+
+
+def tracer_of(processor: SpanProcessor) -> Tracer:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    return provider.get_tracer("test")
+
+
+def run_agent(tracer: Tracer) -> int:
+    """Root, model call, tool; answers the trace id."""
+    with tracer.start_as_current_span("agent", attributes={"openinference.span.kind": "AGENT"}) as root:
+        with tracer.start_as_current_span("chat", attributes=LLM):
+            pass
+        with tracer.start_as_current_span("weather", attributes={"openinference.span.kind": "TOOL"}):
+            pass
+    return root.get_span_context().trace_id
+
+
+def test_exporter_publishes_a_trace_under_the_batch_processor(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One trace is one post; its URL is logged at INFO, handed to on_url and answered later."""
+    caplog.set_level(logging.INFO, "tracen_otel")
+    told: list[PublishedTrace] = []
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY, on_url=told.append)
+    processor = BatchSpanProcessor(exporter)
+
+    trace_id = run_agent(tracer_of(processor))
+    processor.force_flush()
+    assert exporter.force_flush()
+    processor.shutdown()
+
+    (request,) = server.requests
+    trace = decode(request.payload)
+    assert [step.name for step in trace.steps] == ["agent", "chat", "weather"]
+    assert (trace.otel_trace_id, trace.model) == (f"{trace_id:032x}", "small")
+    (published,) = told
+    assert published.otel_trace_id == f"{trace_id:032x}"
+    assert exporter.url(trace_id) == exporter.url(f"{trace_id:032X}") == published.url
+    assert exporter.url("f" * 32) is None
+    assert [record.getMessage() for record in caplog.records] == [f"trace {trace_id:032x}: {published.url}"]
+    assert exporter.counts == Counts(published=1)
+
+
+def test_exporter_gathers_a_trace_that_comes_span_by_span(server: ScriptedServer) -> None:
+    """Under the simple processor each span is an export of its own, and the page is still one."""
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY)
+    processor = SimpleSpanProcessor(exporter)
+
+    run_agent(tracer_of(processor))
+    processor.shutdown()
+
+    assert [len(request.payload["steps"]) for request in server.requests] == [3]
+
+
+def test_exporter_does_not_stall_the_thread_that_ends_a_span(server: ScriptedServer) -> None:
+    """With a server that never answers, the agent is through before the post is."""
+    server.script.append(hang)
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY, timeout=60)
+    trace_id = run_agent(tracer_of(SimpleSpanProcessor(exporter)))
+
+    assert exporter.url(trace_id) is None
+    assert not exporter.force_flush(100)
+    exporter.shutdown(100)
+
+
+def test_exporter_sends_late_spans_to_the_same_page(server: ScriptedServer) -> None:
+    """A span that ends after its root brings the whole trace again; the URL stays, and is told once."""
+    told: list[PublishedTrace] = []
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY, on_url=told.append)
+    tracer = tracer_of(SimpleSpanProcessor(exporter))
+    with tracer.start_as_current_span("agent", attributes=LLM):
+        background = tracer.start_span("background")
+    assert exporter.force_flush()
+    background.end()
+    assert exporter.force_flush()
+    exporter.shutdown()
+
+    first, second = server.requests
+    assert [len(request.payload["steps"]) for request in server.requests] == [1, 2]
+    assert first.payload["otel_trace_id"] == second.payload["otel_trace_id"]
+    assert first.headers["idempotency-key"] != second.headers["idempotency-key"]
+    assert len(told) == 1
+
+
+def test_exporter_asks_again_with_the_same_idempotency_key_when_an_answer_was_lost(
+    server: ScriptedServer,
+) -> None:
+    """A post whose answer never came may have made a page: the repetition is recognisable as one."""
+    server.script.extend([answer(503), answer(503)])
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY)
+    exporter.export([root_span(1)])
+    assert exporter.force_flush()
+    exporter.shutdown()
+
+    assert len({(request.headers["idempotency-key"], request.body) for request in server.requests}) == 1
+    assert (len(server.requests), exporter.counts.retries) == (3, 2)
+
+
+def test_exporter_leaves_out_traces_without_a_model_unless_told_otherwise(server: ScriptedServer) -> None:
+    """A web request in which no model was at work is nobody's page; only="all" publishes it."""
+    for only in ("llm", "all"):
+        exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY, only=only)  # type: ignore[arg-type]
+        exporter.export([readable_span(1, 1, None, attributes=PLAIN)])
+        assert exporter.force_flush()
+        exporter.shutdown()
+
+        published = only == "all"
+        assert exporter.counts == Counts(published=int(published), skipped=int(not published))
+        assert len(server.requests) == int(published)
+
+
+def test_exporter_sends_the_documented_fields_alone_when_not_extended(server: ScriptedServer) -> None:
+    """A strict server sees nothing it does not know; the trace is sent once, and has its URL."""
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY, extended=False)
+    exporter.export([readable_span(1, 2), root_span(1)])
+    exporter.force_flush()
+    exporter.export([readable_span(1, 3)])
+    exporter.shutdown()
+
+    (request,) = server.requests
+    assert set(request.payload["steps"][0]) == {"name", "timestamp", "latency_ms"}
+    assert "otel_trace_id" not in request.payload
+    assert exporter.url(1) is not None
+    assert exporter.counts.dropped == {"too late for their trace": 1}
+
+
+def test_exporter_keeps_what_a_rate_limited_server_did_not_take(server: ScriptedServer) -> None:
+    """A long Retry-After blocks neither export nor flush, and loses nothing while the program lives."""
+    server.script.append(answer(429, Retry_After="1800"))
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY)
+    exporter.export([root_span(1)])
+    first_flush = exporter.force_flush()
+
+    assert exporter.export([root_span(2)]) is SpanExportResult.SUCCESS
+    assert (first_flush, exporter.force_flush(60_000)) == (False, False)
+    assert (len(server.requests), exporter.counts.dropped) == (1, {})
+    exporter.shutdown()
+    assert exporter.counts.dropped == {"the program ended before they could be published": 2}
+
+
+def test_exporter_shutdown_publishes_unfinished_traces_and_ends(server: ScriptedServer) -> None:
+    """A root that never ended does not hide its children; afterwards export fails and no thread is left."""
+    before = threading.active_count()
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY)
+    exporter.export([readable_span(1, 2)])
+    assert threading.active_count() > before
+    exporter.shutdown()
+    exporter.shutdown()
+
+    assert [len(request.payload["steps"]) for request in server.requests] == [1]
+    assert exporter.export([root_span(2)]) is SpanExportResult.FAILURE
+    assert "tracen-exporter" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_exporter_survives_a_callback_that_fails(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The user's mistake is logged with its traceback; the next trace goes out all the same."""
+
+    def broken(published: PublishedTrace) -> None:
+        raise LookupError("the user's own mistake")
+
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY, on_url=broken)
+    exporter.export([root_span(1), root_span(2)])
+    assert exporter.force_flush()
+    exporter.shutdown()
+
+    assert exporter.counts == Counts(published=2)
+    assert caplog.text.count("LookupError: the user's own mistake") == 2
+
+
+def test_exporter_suppresses_instrumentation_on_its_own_thread(server: ScriptedServer) -> None:
+    """Instrumented HTTP clients are told not to trace our posts, nor what a callback sends."""
+    seen: list[Any] = []
+    exporter = TracenSpanExporter(
+        endpoint=server.endpoint,
+        key=KEY,
+        on_url=lambda published: seen.extend(
+            get_value(key) for key in (_SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
+        ),
+    )
+    exporter.export([root_span(1)])
+    exporter.shutdown()
+
+    assert seen == [True, True]
+
+
+def test_exporter_publishes_a_trace_that_is_too_large_with_gaps(server: ScriptedServer) -> None:
+    """10 MB of text in one attribute still give a page, which says that something was cut."""
+    attributes = {**LLM, "input.value": "x" * 10_000_000}
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY)
+    exporter.export([readable_span(1, 1, None, attributes=attributes)])
+    assert exporter.force_flush()
+    exporter.shutdown()
+
+    (request,) = server.requests
+    assert len(request.body) < MAX_BODY_BYTES
+    assert "too large" in request.payload["notes"][-1]
+
+
+def test_exporter_counts_and_tells_what_the_server_refused(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A wrong key gives one warning with the reason, whatever the number of traces, and never the key."""
+    caplog.set_level(logging.DEBUG)
+    server.script.extend([answer(401)] * 5)
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY)
+    exporter.export([root_span(n) for n in range(1, 6)])
+    assert exporter.force_flush()
+    exporter.shutdown()
+
+    assert exporter.counts.dropped == {"the server answered 401 Unauthorized": 5}
+    warnings = [record for record in caplog.records if record.name == "tracen_otel"]
+    assert 1 <= len(warnings) <= 2
+    assert all("401 Unauthorized" in record.getMessage() for record in warnings)
+    assert KEY not in caplog.text
+
+
+class Alien:
+    """Looks like a span from afar."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+def test_exporter_never_raises_into_the_program(server: ScriptedServer) -> None:
+    """What is no span at all is a FAILURE, and the exporter goes on."""
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY)
+
+    assert exporter.export([Alien()]) is SpanExportResult.FAILURE  # type: ignore[list-item]
+    assert exporter.export([root_span(1)]) is SpanExportResult.SUCCESS
+    assert exporter.force_flush()
+    exporter.shutdown()
+
+
+def test_exporter_without_a_key_warns_once_and_does_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A program that is started without a key runs as ever."""
+    exporter = TracenSpanExporter()
+
+    assert exporter.export([root_span(1)]) is SpanExportResult.SUCCESS
+    assert exporter.force_flush()
+    exporter.shutdown()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "TRACEN_KEY" in caplog.text
+    assert exporter.counts == Counts()
+
+
+def test_exporter_reads_its_environment_twins(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chosen by its entry point and made without arguments, everything comes from the environment."""
+    monkeypatch.setenv("TRACEN_ENDPOINT", server.endpoint + "/")
+    monkeypatch.setenv("TRACEN_KEY", f" {KEY}\n")
+    monkeypatch.setenv("TRACEN_ONLY", "all")
+    monkeypatch.setenv("TRACEN_TIMEOUT", "2.5")
+    (entry,) = entry_points(group="opentelemetry_traces_exporter", name="tracen")
+
+    exporter: TracenSpanExporter = entry.load()()
+    exporter.export([readable_span(1, 1, None, attributes=PLAIN)])
+    assert exporter.force_flush()
+    exporter.shutdown()
+
+    assert [request.headers["x-tracen-key"] for request in server.requests] == [KEY]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("TRACEN_ENDPOINT", "tracen.test", "endpoint: expected a URL"),
+        ("TRACEN_ONLY", "some", 'only: expected "llm" or "all", got \'some\''),
+        ("TRACEN_TIMEOUT", "soon", "timeout: expected seconds"),
+        ("TRACEN_TIMEOUT", "nan", "timeout: expected seconds"),
+        ("TRACEN_KEY", "sécret", "key: expected a Tracen key"),
+    ],
+)
+def test_exporter_warns_of_a_wrong_environment_and_goes_on(
+    variable: str,
+    value: str,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A typo in a deployment is no reason for a program not to start."""
+    monkeypatch.setenv("TRACEN_KEY", KEY)
+    monkeypatch.setenv(variable, value)
+
+    TracenSpanExporter().shutdown()
+
+    assert f"{variable} is not used: {expected}" in caplog.text
+    assert "sécret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"endpoint": "x"}, {"key": "\n"}, {"only": "some"}, {"timeout": 0}, {"timeout": float("inf")}],
+)
+def test_exporter_refuses_a_wrong_argument_when_it_is_made(arguments: dict[str, Any]) -> None:
+    """What a programmer wrote wrong is a ValueError that names it."""
+    with pytest.raises(ValueError, match=f"^{next(iter(arguments))}: expected"):
+        TracenSpanExporter(**arguments)
+
+
+# -- whole processes ----------------------------------------------------------------------------------
+
+PROGRAM = """
+import os, sys
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from tracen_otel import TracenSpanExporter
+
+provider = TracerProvider()
+exporter = TracenSpanExporter()
+provider.add_span_processor(BatchSpanProcessor(exporter))
+tracer = provider.get_tracer("test")
+
+def work(name):
+    with tracer.start_as_current_span(name, attributes={"openinference.span.kind": "LLM"}):
+        pass
+"""
+
+
+def run_program(rest: str, endpoint: str) -> subprocess.CompletedProcess[str]:
+    """Run PROGRAM and `rest` as a process, strictly; it has 20 seconds to end."""
+    return subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", PROGRAM + textwrap.dedent(rest)],
+        env={"TRACEN_ENDPOINT": endpoint, "TRACEN_KEY": KEY, "PATH": ""},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+def titles(server: ScriptedServer) -> list[str]:
+    return sorted(request.payload["title"] for request in server.requests)
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [("", 0), ("sys.exit(3)", 3), ("raise LookupError", 1), ("provider.shutdown()", 0)],
+)
+def test_program_that_ends_at_once_leaves_its_page(server: ScriptedServer, ending: str, status: int) -> None:
+    """However a short program ends, what it did is published on the way out."""
+    ended = run_program(f"work('short')\n{ending}", server.endpoint)
+
+    assert (ended.returncode, titles(server)) == (status, ["short"])
+
+
+@pytest.mark.parametrize("down", ["closed", "hangs"])
+def test_program_ends_soon_when_the_server_is_down(server: ScriptedServer, down: str) -> None:
+    """A dead server delays the end by a few seconds at most, and the loss is told on stderr."""
+    server.script.extend([hang] * 10)
+    endpoint = f"http://127.0.0.1:{closed_port()}" if down == "closed" else server.endpoint
+
+    ended = run_program(
+        """
+        import time
+        work("lost")
+        begin_s = time.monotonic()
+        provider.shutdown()
+        print(time.monotonic() - begin_s)
+        """,
+        endpoint,
+    )
+
+    assert ended.returncode == 0
+    assert float(ended.stdout) < 6
+    assert "spans dropped: 1 (the program ended before they could be published)" in ended.stderr
+
+
+def test_forked_children_publish_their_own_spans_once(server: ScriptedServer) -> None:
+    """Spans of the parent are not repeated by a child, and a child's exporter works."""
+    ended = run_program(
+        """
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: fork in a process with threads
+        work("before")
+        provider.force_flush()
+        exporter.force_flush()
+        context_span = tracer.start_span("open", attributes={"openinference.span.kind": "AGENT"})
+        from opentelemetry.trace import set_span_in_context
+        tracer.start_span("held", context=set_span_in_context(context_span)).end()
+        provider.force_flush()
+        children = []
+        for n in range(3):
+            pid = os.fork()
+            if pid == 0:
+                work(f"child {n}")
+                provider.shutdown()
+                os._exit(0 if exporter.counts.published == 1 else 1)
+            children.append(pid)
+        failed = [pid for pid in children if os.waitpid(pid, 0)[1]]
+        context_span.end()
+        work("after")
+        provider.shutdown()
+        sys.exit(len(failed))
+        """,
+        server.endpoint,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert titles(server) == ["after", "before", "child 0", "child 1", "child 2", "open"]
+
+
+def test_program_whose_exporters_come_and_go_leaks_nothing(server: ScriptedServer) -> None:
+    """After many traces through many exporters there are no more threads and files than before."""
+    ended = run_program(
+        """
+        import threading
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        def once():
+            mine = TracerProvider(shutdown_on_exit=False)
+            mine.add_span_processor(SimpleSpanProcessor(TracenSpanExporter()))
+            for _ in range(5):
+                mine.get_tracer("t").start_span("x", attributes={"openinference.span.kind": "LLM"}).end()
+            mine.shutdown()
+        def held():
+            files = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+            return threading.active_count(), files
+        once()
+        before = held()
+        for _ in range(20):
+            once()
+        assert held() == before, (before, held())
+        """,
+        server.endpoint,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(server.requests) == 105

@@ -1,0 +1,73 @@
+"""Reads a page back: its elements with their attributes, whether they are balanced, its text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+_BLOCKS = frozenset({"dt", "dd", "div", "p", "li", "section", "svg"})
+"""What a browser would not run together with the text before it."""
+_VOID = frozenset({"meta", "link", "input", "br"})
+
+
+@dataclass(slots=True)
+class Element:
+    """A start tag as it stands in the page."""
+
+    tag: str
+    attributes: dict[str, str]
+    inside: tuple[str, ...]
+    """The tags it stands in, outermost first."""
+    text: str = ""
+    """All text inside, that of inner elements included."""
+
+
+@dataclass(slots=True)
+class Page(HTMLParser):
+    """Parses a page; raises AssertionError where an element is closed that is not the innermost open one."""
+
+    html: str
+    elements: list[Element] = field(default_factory=list)
+    _open: list[Element] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        HTMLParser.__init__(self)
+        self.feed(self.html)
+        self.close()
+        assert [element.tag for element in self._open] == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _BLOCKS:
+            self.handle_data(" ")
+        self._add(tag, attrs)
+        if tag not in _VOID:
+            self._open.append(self.elements[-1])
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._add(tag, attrs)
+
+    def _add(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        inside = tuple(element.tag for element in self._open)
+        self.elements.append(Element(tag, {name: value or "" for name, value in attrs}, inside))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open, f"</{tag}> closes nothing"
+        assert self._open.pop().tag == tag
+
+    def handle_data(self, data: str) -> None:
+        for element in self._open:
+            element.text += data
+
+    def all(self, tag: str, **attributes: str) -> list[Element]:
+        """The elements of a tag that have these attributes (`class_` for class), in order."""
+        wanted = {name.rstrip("_"): value for name, value in attributes.items()}
+        return [e for e in self.elements if e.tag == tag and wanted.items() <= e.attributes.items()]
+
+    def texts(self, tag: str) -> list[str]:
+        """The text of each element of a tag; a newline right after <pre> is markup, as in a browser."""
+        return [e.text.removeprefix("\n") if tag == "pre" else e.text for e in self.all(tag)]
+
+    @property
+    def text(self) -> str:
+        """The text of the whole page, its white space collapsed."""
+        return " ".join(self.all("body")[0].text.split())

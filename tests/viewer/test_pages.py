@@ -1,0 +1,457 @@
+"""Pages say what happened, and show hostile text as text."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from tests.viewer.markup import Page
+from tests.viewer.samples import (
+    ANSWER,
+    HOSTILE,
+    MS,
+    QUESTION,
+    START_NS,
+    TRICKY,
+    agent_trace,
+    failed_trace,
+    hostile_trace,
+    said,
+    silent_trace,
+    step,
+)
+from tracen_otel import payload
+from tracen_otel.model import Part, Step, StepKind, Trace, Usage
+from viewer.pages import STATIC, render_home, render_message, render_trace
+from viewer.quotes import MAX_PAGE, MAX_QUOTE
+
+MAX_STATIC_BYTES = 60_000
+
+PLAIN = {
+    "prompt": "What is the weather in Paris?",
+    "response": "It is 21 °C and sunny.",
+    "provider": "openai",
+    "model": "gpt-4.1",
+    "status": "success",
+    "input_tokens": 50,
+    "output_tokens": 18,
+    "total_latency_ms": 1840,
+    "steps": [
+        {"name": "get_weather", "timestamp": "2026-11-24T09:30:00.000Z", "latency_ms": 420},
+        {"name": "answer", "timestamp": "2026-11-24T09:30:00.430Z", "latency_ms": 1400},
+    ],
+}
+
+
+def page_of(trace: Trace) -> Page:
+    return Page(render_trace(trace, page_url="http://tracen.test/traces/1", json_url="/traces/1.json"))
+
+
+def chain(length: int) -> Trace:
+    return Trace(
+        "q", "a", steps=tuple(step(str(n), n, 1, id=str(n), parent=str(n - 1)) for n in range(length))
+    )
+
+
+def cycle() -> Trace:
+    return Trace("q", "a", steps=(step("a", 0, 1, id="a", parent="b"), step("b", 0, 1, id="b", parent="a")))
+
+
+SAMPLES = {
+    "agent": agent_trace(),
+    "failed": failed_trace(),
+    "silent": silent_trace(),
+    "plain": payload.decode(PLAIN),
+    "empty": Trace(),
+    "hostile": hostile_trace(HOSTILE),
+    "tricky": hostile_trace(TRICKY),
+    "chain": chain(100),
+    "cycle": cycle(),
+}
+every_sample = pytest.mark.parametrize("trace", SAMPLES.values(), ids=SAMPLES.keys())
+
+
+# -- what happened ------------------------------------------------------------------------------------
+
+
+def test_first_screen_answers_what_happened() -> None:
+    """Title, outcome, model, duration, tokens, start and service stand before the timeline."""
+    first_screen = page_of(agent_trace()).text.partition("Timeline")[0]
+    for words in (
+        "invoke_agent planner",
+        "Succeeded",
+        "gpt-4.1 OpenAI",
+        "9.21 s",
+        "2,943 in · 498 out",
+        "1,536 from cache · 192 reasoning",
+        "2 LLM calls · 2 tool calls",
+        "24 Nov 2026",
+        "travel-agent",
+    ):
+        assert words in first_screen
+
+
+def test_prompt_system_and_response_are_quoted_exactly() -> None:
+    """The conversation is what was said, to the character."""
+    text = "  two  spaces\n\n\tand a tab\n"
+    quoted = page_of(replace(agent_trace(), prompt=text, response="\n" + text, system=text * 2)).texts("pre")
+    assert {text, "\n" + text, text * 2} <= set(quoted)
+
+
+@every_sample
+def test_every_step_has_a_row_and_an_anchor(trace: Trace) -> None:
+    """Each step can be linked to, by its number in reading order."""
+    page = page_of(trace)
+    ids = [e.attributes["id"] for e in page.elements if e.attributes.get("id", "").startswith("step-")]
+    assert ids == [f"step-{n}" for n in range(1, len(trace.steps) + 1)]
+    assert len(page.all("summary")) >= len(trace.steps)
+
+
+@every_sample
+def test_page_is_well_formed(trace: Trace) -> None:
+    """Every element is closed in order, ids are unique, and links within the page lead somewhere."""
+    page = page_of(trace)
+    ids = [e.attributes["id"] for e in page.elements if "id" in e.attributes]
+    assert len(ids) == len(set(ids))
+    targets = {
+        e.attributes.get("href", "") for e in page.elements if e.attributes.get("href", "").startswith("#")
+    }
+    assert {target[1:] for target in targets} <= set(ids)
+
+
+def test_timeline_nests_as_the_steps_do() -> None:
+    """A list within a list for each level, which is what a screen reader tells."""
+    page = page_of(agent_trace())
+    bodies = [e for e in page.all("div", class_="step-body")]
+    assert [body.inside.count("ol") for body in bodies] == [1, 2, 2, 3, 2, 2, 2]
+
+
+def test_step_shows_its_conversation_with_tools_and_reasoning() -> None:
+    """Roles, reasoning, tool calls with arguments, and tool results are told apart."""
+    text = page_of(agent_trace()).text
+    assert "assistant Reasoning Prices first. Calls search call_1" in text
+    assert '{"query": "MAAT ticket price", "limit": 3}' in text
+    assert 'tool Result call_1 [{"title": "MAAT", "price": "11 €"}]' in text
+
+
+def test_long_conversation_folds_its_beginning() -> None:
+    """The last turns are in view, the earlier ones one click away."""
+    messages = tuple(said("user", f"turn {n}") for n in range(9))
+    page = page_of(Trace("q", "a", steps=(replace(step("chat", 0, 1), input_messages=messages),)))
+    folded = next(e for e in page.all("details") if e.text.strip().startswith("5 earlier messages"))
+    assert "turn 4" in folded.text
+    assert "turn 5" not in folded.text
+
+
+def test_media_and_unknown_parts_are_described() -> None:
+    """A picture is named, never loaded; a part of an unknown type is shown as it came."""
+    parts = (Part("media", "image/png, 12 kB"), Part("server_tool_use", value={"x": 1}))
+    message = replace(said("user", ""), parts=parts)
+    page = page_of(Trace("q", "a", steps=(replace(step("chat", 0, 1), input_messages=(message,)),)))
+    assert 'Media image/png, 12 kB server_tool_use {"x": 1}' in page.text
+    assert not page.all("img")
+
+
+def test_attributes_events_warnings_and_sources_are_listed() -> None:
+    """Nothing that was told about a step is withheld."""
+    text = page_of(agent_trace()).text
+    for words in (
+        "gen_ai.request.temperature 0.2",
+        "exception after 2.41 s exception.stacktrace Traceback",
+        "The span ended before its last event.",
+        "input messages gen_ai.input.messages",
+    ):
+        assert words in text
+
+
+def test_long_attribute_that_the_step_shows_is_not_repeated() -> None:
+    """The raw messages of each call would double every page."""
+    page = page_of(agent_trace())
+    assert "gen_ai.input.messages Shown above as input." in page.text
+
+
+def test_unknown_is_not_zero() -> None:
+    """What was not told is called unknown."""
+    text = page_of(Trace("q", "a", steps=(step("never ended", 0, None),))).text
+    assert "Duration unknown" in text
+    assert "Tokens unknown" in text
+    assert "never ended unknown" in text
+    assert "0 ms unknown" not in text
+
+
+def test_plain_payload_makes_a_whole_page() -> None:
+    """Names, times and durations are enough for a timeline with bars; no empty columns."""
+    page = page_of(payload.decode(PLAIN))
+    assert "What is the weather in Paris?" in page.texts("h1")
+    assert [e.attributes["width"] for e in page.all("rect", class_="bar")] == ["22.82%", "76.08%"]
+    assert "get_weather 420 ms" in page.text
+    assert "Tokens" not in page.text.partition("Timeline")[2]
+
+
+@pytest.mark.parametrize("kind", StepKind)
+def test_kind_is_told_by_a_picture_and_a_word(kind: StepKind) -> None:
+    """Colour is never the only sign; a step of no known kind needs no word."""
+    page = page_of(Trace("q", "a", steps=(replace(step("s", 0, 1), kind=kind),)))
+    assert page.all("use", href=f"#kind-{kind}")
+    assert page.all("symbol", id=f"kind-{kind}")
+    assert bool(page.all("span", class_="row-kind")) == (kind is not StepKind.OTHER)
+
+
+def test_json_twin_is_linked() -> None:
+    """For people in the page, for machines in its head."""
+    page = page_of(agent_trace())
+    assert page.all("a", href="/traces/1.json")
+    assert page.all("link", rel="alternate", href="/traces/1.json")
+
+
+def test_notes_of_the_trace_are_shown() -> None:
+    """What was odd about the data is said above the conversation."""
+    text = page_of(replace(agent_trace(), notes=("The root span never arrived.",))).text
+    assert text.index("The root span never arrived.") < text.index(QUESTION)
+
+
+def test_preview_tells_the_outcome() -> None:
+    """A link that is pasted somewhere says what happened, and no crawler keeps the page."""
+    page = page_of(agent_trace())
+    told = page.all("meta", property="og:description")[0].attributes["content"]
+    assert told == f"Succeeded in 9.21 s with gpt-4.1. {' '.join(ANSWER.split())}"
+    assert page.all("meta", name="robots", content="noindex, nofollow, noarchive")
+
+
+# -- failures and silence -----------------------------------------------------------------------------
+
+
+def test_failure_is_told_first_and_leads_to_its_step() -> None:
+    """The message and the innermost step it came from stand before the conversation."""
+    page = page_of(failed_trace())
+    told = page.all("section", class_="failure is-fatal")[0].text
+    assert "RateLimitError: 429, try again in 2 s" in told
+    assert "It began in step 6, chat gpt-4.1" in told
+    assert "Step 5, get_weather: TimeoutError" in told
+    assert page.text.index("The run failed") < page.text.index("Prompt")
+    assert "The run failed before it answered." in page.text
+
+
+def test_survived_failure_does_not_fail_the_run() -> None:
+    """A failed step of a successful run is named, and the run still succeeded."""
+    page = page_of(agent_trace())
+    assert "1 step failed; the run went on Step 5, get_weather" in page.text
+    assert "Succeeded" in page.text
+    assert not page.all("section", class_="failure is-fatal")
+
+
+def test_failed_row_says_so_in_words() -> None:
+    """The row has a word and the error, not only another colour."""
+    rows = page_of(agent_trace()).all("summary", class_="row indent-1")
+    (told,) = (row.text for row in rows if "get_weather" in row.text)
+    assert "Failed TimeoutError: no answer" in " ".join(told.split())
+
+
+def test_failure_without_any_failed_step_is_still_told() -> None:
+    """A payload may say error and nothing more."""
+    value = PLAIN | {"status": "error", "error_message": "out of credit", "response": ""}
+    assert "The run failed out of credit" in page_of(payload.decode(value)).text
+
+
+def test_many_failures_are_counted() -> None:
+    """The first screen stays one screen."""
+    failed = tuple(replace(step(str(n), n, 1), status=failed_trace().status) for n in range(40))
+    assert "40 steps failed; the run went on" in page_of(Trace("q", "a", steps=failed)).text
+    assert "and 35 more" in page_of(Trace("q", "a", steps=failed)).text
+
+
+def test_silent_trace_says_how_to_record_content() -> None:
+    """Neither prompt nor response is the default of most instrumentations; the page says what to set."""
+    text = page_of(silent_trace()).text
+    assert "No prompt and no response were recorded" in text
+    assert "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true" in text
+    assert "TRACELOOP_TRACE_CONTENT=true" in text
+    assert "were recorded" not in page_of(agent_trace()).text
+
+
+# -- hostile text -------------------------------------------------------------------------------------
+
+_OWN_TAGS = frozenset(
+    re.findall(
+        r"\w+",
+        """html head meta title link body a header nav main footer section h1 h2 h3 p div pre dl dt dd ol ul li
+        details summary label input span small bdi time code svg symbol path rect circle ellipse use text""",
+    )
+)
+_OWN_URL = re.compile(
+    r"/(static/[\w.]+\?v=[0-9a-f]{12}|traces/1\.json)?|#[\w-]+|http://tracen\.test/traces/1"
+)
+
+
+@pytest.mark.parametrize("text", [HOSTILE, TRICKY, "'\"><script>", "</pre><!--", "&#60;script&#62;"])
+def test_hostile_text_is_only_text(text: str) -> None:
+    """No field, key or name makes an element, an attribute or an address."""
+    for element in page_of(hostile_trace(text)).elements:
+        assert element.tag in _OWN_TAGS
+        assert "style" not in element.attributes
+        assert not any(name.startswith("on") for name in element.attributes)
+        for name in ("href", "src"):
+            assert _OWN_URL.fullmatch(element.attributes.get(name, "/"))
+
+
+def test_hostile_text_is_shown_as_sent() -> None:
+    """Markup, braces, entities and Markdown read exactly as they came, wherever text is quoted."""
+    page = page_of(hostile_trace(HOSTILE))
+    assert page.texts("pre").count(HOSTILE) >= 8
+    assert HOSTILE in page.texts("h1")
+    assert HOSTILE in page.texts("dt")
+    assert HOSTILE in page.all("bdi")[0].text
+
+
+def test_hiding_characters_are_visible() -> None:
+    """Controls and bidi overrides are spelled out in a span; none is left in the page."""
+    html = render_trace(hostile_trace(TRICKY), page_url="", json_url="")
+    assert '<span class="escape">\\u202e</span>' in html
+    assert '<span class="escape">␀</span>' in html
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", html)
+
+
+def test_long_text_is_cut_and_the_page_says_so() -> None:
+    """A text of megabytes does not make a page of megabytes."""
+    html = render_trace(Trace("x" * 3_000_000, "a"), page_url="", json_url="")
+    assert len(html) < MAX_QUOTE + 20_000
+    assert "This page leaves out 2,800,000 characters here." in html
+
+
+def test_repeated_conversations_do_not_make_a_page_without_end() -> None:
+    """An agent that resends everything with every call is held by the budget of the page."""
+    steps = tuple(
+        replace(
+            step("chat", n, 1),
+            input_messages=(said("user", "x" * 100_000),),
+            attributes={"raw": "y" * 100_000},
+        )
+        for n in range(200)
+    )
+    assert len(render_trace(Trace("q", "a", steps=steps), page_url="", json_url="")) < MAX_PAGE + 2_000_000
+
+
+def test_deep_and_long_traces_render() -> None:
+    """Thousands of steps, each under the one before, need no recursion."""
+    page = page_of(chain(2_000))
+    assert page.all("div", id="step-2000")
+
+
+def test_absurd_numbers_render() -> None:
+    """Whatever passes the payload's checks has a page."""
+    value = PLAIN | {"total_latency_ms": 10**4000, "input_tokens": 10**4000, "output_tokens": -1}
+    value["steps"] = [
+        {"name": "", "timestamp": "0001-01-01T00:00:00Z", "latency_ms": -5},
+        {
+            "name": "x",
+            "timestamp": "9999-12-31T23:59:59Z",
+            "latency_ms": 10**4000,
+            "sources": {"input": ["odd"]},
+        },
+    ]
+    assert "over 100 years" in page_of(payload.decode(value)).text
+
+
+def test_page_of_a_trace_is_always_the_same() -> None:
+    """Rendering depends on the trace alone."""
+    assert page_of(agent_trace()).html == page_of(agent_trace()).html
+
+
+def test_extended_payload_makes_the_same_page() -> None:
+    """What was sent as a payload reads like what was assembled here."""
+    copy = payload.decode(json.loads(json.dumps(payload.encode(agent_trace()))))
+    assert page_of(copy).html == page_of(agent_trace()).html
+
+
+# -- the other pages ----------------------------------------------------------------------------------
+
+
+def test_home_has_three_doors_with_its_own_address() -> None:
+    """Exporter, OTLP variables and cURL are ready to paste."""
+    text = Page(render_home(base_url="https://tracen.example/")).text
+    assert 'TracenSpanExporter(key="tracen_sk_…", endpoint="https://tracen.example")' in text
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=https://tracen.example " in text
+    assert "OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=tracen_sk_…" in text
+    assert "curl https://tracen.example/api/traces" in text
+    assert "X-Tracen-Key: tracen_sk_…" in text
+
+
+def test_home_payload_is_one_that_is_accepted() -> None:
+    """Whoever pastes the example gets a page, not an error."""
+    text = Page(render_home(base_url="http://x")).texts("pre")[-1]
+    body = text[text.index("'{") + 1 : text.rindex("}'") + 1]
+    assert payload.decode(json.loads(body)).steps[0].name == "get_weather"
+
+
+def test_message_tells_status_title_and_detail() -> None:
+    """An absent page says why, as text."""
+    page = Page(render_message(410, "Deleted", f"Gone: {HOSTILE}"))
+    assert "410 Deleted Gone: <script>alert(1)</script>" in page.text
+    assert page.all("meta", name="robots")
+
+
+# -- static files -------------------------------------------------------------------------------------
+
+
+def test_static_files_are_small() -> None:
+    """Styles and scripts together stay within their budget, compressed."""
+    files = [path for path in STATIC.iterdir() if path.suffix in (".css", ".js")]
+    assert files
+    assert sum(len(gzip.compress(path.read_bytes())) for path in files) <= MAX_STATIC_BYTES
+
+
+def test_static_urls_change_with_their_content() -> None:
+    """A browser may keep a file for ever, because another content has another address."""
+    digest = hashlib.sha256((STATIC / "tracen.css").read_bytes()).hexdigest()[:12]
+    assert page_of(Trace()).all("link", rel="stylesheet", href=f"/static/tracen.css?v={digest}")
+
+
+def test_stylesheet_loads_nothing() -> None:
+    """No font, image or import: what the page needs is the page and its stylesheet."""
+    css = (STATIC / "tracen.css").read_text()
+    assert not re.search(r"url\(|@import|@font-face|https?:", css)
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: str, other: str) -> float:
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+_TEXT_ON = [
+    *((ink, ground) for ink in ("ink", "soft", "faint", "accent") for ground in ("paper", "sheet", "tint")),
+    *((hue, f"{hue}-tint") for hue in ("good", "bad", "odd")),
+    *(("ink", f"{hue}-tint") for hue in ("bad", "odd")),
+    *(("bad", ground) for ground in ("sheet", "tint")),
+]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_have_contrast(scheme: str) -> None:
+    """WCAG 2.2 AA in light and dark: 4.5 for text on every ground it stands on, 3 for bars and icons."""
+    css = (STATIC / "tracen.css").read_text()
+    light, dark = css.split("@media (prefers-color-scheme: dark)")[:2]
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", light if scheme == "light" else dark))
+    for ink, ground in _TEXT_ON:
+        assert _contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+    for hue in (name for name in colours if name.startswith("hue-")):
+        assert _contrast(colours[hue], colours["sheet"]) >= 3, hue
+        assert _contrast(colours[hue], colours["tint"]) >= 3, hue
+
+
+def test_samples_cover_usage_and_start() -> None:
+    """The fixtures tell what the assertions above rely on."""
+    assert agent_trace().usage == Usage(2943, 498, 1536, None, 192)
+    assert agent_trace().started_ns == START_NS
+    assert agent_trace().latency_ns == 9_210 * MS
+    assert isinstance(agent_trace().steps[0], Step)

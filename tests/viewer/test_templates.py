@@ -1,0 +1,119 @@
+"""Templates say only what their contexts hold, and the contexts hold only what templates say."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import Any
+
+import pytest
+from jinja2 import nodes
+
+from viewer import contexts
+from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
+
+MACRO_ARGUMENTS: dict[str, Any] = {
+    "quote": contexts.Quote,
+    "message": contexts.MessageView,
+    "exchange": contexts.Exchange,
+    "step": contexts.StepView,
+    "facts": tuple[contexts.Fact, ...],
+    "attributes": tuple[contexts.AttributeView, ...],
+    "style": str,
+}
+RECORDS = [r for r in vars(contexts).values() if isinstance(r, type) and dataclasses.is_dataclass(r)]
+
+Scope = dict[str, Any]
+
+
+class Reader:
+    """Walks a template with the types of its variables, and keeps the fields it reads."""
+
+    def __init__(self) -> None:
+        self.fields: set[tuple[str, str]] = set()
+
+    def visit(self, node: nodes.Node, scope: Scope) -> None:
+        if isinstance(node, nodes.For):
+            self.visit(node.iter, scope)
+            assert isinstance(node.target, nodes.Name)
+            scope = scope | {node.target.name: _item(self.type_of(node.iter, scope)), "loop": Any}
+            self.visit_all([*node.body, *node.else_], scope)
+        elif isinstance(node, nodes.Macro):
+            self.visit_all(node.body, scope | {arg.name: MACRO_ARGUMENTS[arg.name] for arg in node.args})
+        else:
+            if isinstance(node, nodes.Name | nodes.Getattr):
+                self.type_of(node, scope)
+            self.visit_all(list(node.iter_child_nodes()), scope)
+
+    def visit_all(self, body: list[nodes.Node], scope: Scope) -> None:
+        for child in body:
+            self.visit(child, scope)
+
+    def type_of(self, node: nodes.Node, scope: Scope) -> Any:
+        if isinstance(node, nodes.Name):
+            assert node.name in scope or node.ctx == "store", f"{node.name} is no variable here"
+            return scope.get(node.name, Any)
+        if not isinstance(node, nodes.Getattr):
+            return Any
+        owner = self.type_of(node.node, scope)
+        if owner is Any:
+            return Any
+        hints = typing.get_type_hints(owner)
+        assert node.attr in hints, f"{owner.__name__} has no field {node.attr}"
+        self.fields.add((owner.__name__, node.attr))
+        return _without_none(hints[node.attr])
+
+
+def _item(hint: Any) -> Any:
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else Any
+
+
+def _without_none(hint: Any) -> Any:
+    if not isinstance(hint, types.UnionType):
+        return hint
+    (only,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
+    return only
+
+
+def read(names: list[str], page: type | None) -> set[tuple[str, str]]:
+    reader = Reader()
+    scope: Scope = dict.fromkeys(
+        [*ENVIRONMENT.globals, "parts", "quoted", "message_turn", "attribute_list"], Any
+    )
+    scope |= {"exchanged": Any, "fact_sheet": Any} | ({"page": page} if page else {})
+    for name in names:
+        reader.visit(ENVIRONMENT.parse((TEMPLATES / name).read_text()), scope)
+    return reader.fields
+
+
+@pytest.mark.parametrize("page", TEMPLATE_BY_CONTEXT, ids=lambda page: page.__name__)
+def test_template_reads_only_its_context(page: type) -> None:
+    """Every name and field in a template, and in the frame around it, is one its context has."""
+    assert read(["base.html", TEMPLATE_BY_CONTEXT[page]], page)
+
+
+def test_contexts_have_no_field_that_no_template_reads() -> None:
+    """A field that nobody prints is not computed for every page."""
+    told = read(["parts.html", "icons.html"], None)
+    for page, name in TEMPLATE_BY_CONTEXT.items():
+        told |= read(["base.html", name], page)
+    assert {(r.__name__, f.name) for r in RECORDS for f in dataclasses.fields(r)} - told == set()
+
+
+def test_templates_never_switch_escaping_off() -> None:
+    """There is no `safe` filter, no raw markup and no unescaped block in any template."""
+    for path in TEMPLATES.iterdir():
+        tree = ENVIRONMENT.parse(path.read_text())
+        assert {found.name for found in tree.find_all(nodes.Filter)} <= {"length"}
+        assert not list(tree.find_all(nodes.ScopedEvalContextModifier))
+
+
+def test_every_template_is_used() -> None:
+    """The folder holds nothing that no page needs."""
+    assert {path.name for path in TEMPLATES.iterdir()} == {
+        "base.html",
+        "parts.html",
+        "icons.html",
+        *TEMPLATE_BY_CONTEXT.values(),
+    }

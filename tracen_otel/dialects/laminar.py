@@ -1,0 +1,25 @@
+"""Laminar's own attributes."""
+
+from tracen_otel.attributes import read_value
+from tracen_otel.dialects.table import Dialect, Reading, kinds
+from tracen_otel.model import StepKind
+
+LAMINAR = Dialect(
+    name="Laminar",
+    kind=(
+        Reading(
+            "lmnr.span.type",
+            kinds(
+                {
+                    "llm": StepKind.LLM,
+                    "tool": StepKind.TOOL,
+                    "evaluator": StepKind.EVALUATION,
+                    "executor": StepKind.CHAIN,
+                    "pipeline": StepKind.CHAIN,
+                }
+            ),
+        ),
+    ),
+    input=(Reading("lmnr.span.input", read_value),),
+    output=(Reading("lmnr.span.output", read_value),),
+)

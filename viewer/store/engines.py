@@ -1,0 +1,18 @@
+"""Which engine a `--db` value means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from viewer.store.base import Store, StoreUnusable
+from viewer.store.sqlite import SqliteStore
+
+
+def open_store(db: str, *, exclusive: bool = True) -> Store:
+    """Open the store that `db` names, made if it is not there. Raises StoreUnusable.
+
+    `exclusive`: for the server, which must be alone on a SQLite file; other commands work beside it.
+    """
+    if "://" in db:
+        raise StoreUnusable(f"--db {db.partition('://')[0]}://…: only a SQLite file is supported for now")
+    return SqliteStore(Path(db).expanduser(), exclusive=exclusive)
