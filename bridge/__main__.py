@@ -1,4 +1,4 @@
-"""`tracen` and `python -m bridge`; says which extra to install where the packages of the server are missing."""
+"""`tracen` and `python -m bridge`; says which extra to install where the server's packages are missing."""
 
 import sys
 

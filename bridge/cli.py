@@ -57,7 +57,9 @@ def serve(**options: Any) -> None:
 
     When every port accepts, one line goes to stdout: ready http=… otlp-grpc=… otlp-http=…
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before grpc is imported: its errors reach us as exceptions
+    os.environ.setdefault(
+        "GRPC_VERBOSITY", "NONE"
+    )  # before grpc is imported: its errors reach us as exceptions
     from bridge.server import serve as serve_until_stopped
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -105,7 +107,9 @@ async def _create_key(db: str, email: str, label: str) -> str:
 
 @tracen.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
-@click.option("--logs", multiple=True, metavar="FILE", help="OTLP log bodies whose events belong to the spans.")
+@click.option(
+    "--logs", multiple=True, metavar="FILE", help="OTLP log bodies whose events belong to the spans."
+)
 @click.option("--extended", is_flag=True, help="Add the documented extension to every payload.")
 def convert(files: tuple[str, ...], logs: tuple[str, ...], extended: bool) -> None:
     """Turn OTLP trace request bodies (.pb, .json; - is stdin) into payloads, one JSON line a trace."""

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from tracen_otel.assemble import assemble_all
-
 from tracen_otel import payload
+from tracen_otel.assemble import assemble_all
 from tracen_otel.otlp import Encoding, UndecodableBody, decode_logs, decode_spans
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""OTLP over gRPC: the TraceService on raw bytes, so that a body which does not parse is answered by us."""
+"""OTLP over gRPC: the services on raw bytes, so that a body which does not parse is answered by us."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from bridge.receive import Receipt, Receiver
 from bridge.status import REFUSALS, refusal_of
-from tracen_otel.otlp import Encoding
+from tracen_otel.otlp import Encoding, Signal
 from viewer.keys import secret_of
 
 logger = logging.getLogger("tracen.bridge")
 
-_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
+_SERVICE_BY_SIGNAL = {
+    Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
+    Signal.LOGS: "opentelemetry.proto.collector.logs.v1.LogsService",
+    Signal.METRICS: "opentelemetry.proto.collector.metrics.v1.MetricsService",
+}
 _URL_METADATA = "x-tracen-url"
 _GRACE_S = 8.0
 
@@ -34,8 +38,14 @@ async def grpc_server(receiver: Receiver, host: str, port: int, max_body_bytes: 
     At the end, calls in flight are finished.
     """
     server = grpc.aio.server(options=_options(max_body_bytes))
-    handler = grpc.unary_unary_rpc_method_handler(_Export(receiver).export)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {"Export": handler}),))
+    server.add_generic_rpc_handlers(
+        tuple(
+            grpc.method_handlers_generic_handler(
+                service, {"Export": grpc.unary_unary_rpc_method_handler(_Export(receiver, signal).export)}
+            )
+            for signal, service in _SERVICE_BY_SIGNAL.items()
+        )
+    )
     address = f"[{host}]" if ":" in host else host
     try:
         bound_port = server.add_insecure_port(f"{address}:{port}")
@@ -61,14 +71,15 @@ def _options(max_body_bytes: int) -> list[tuple[str, int]]:
 
 
 class _Export:
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, signal: Signal) -> None:
         self._receiver = receiver
+        self._signal = signal
 
     async def export(self, body: bytes, context: grpc.aio.ServicerContext) -> bytes:
-        """`TraceService/Export`, bytes in, bytes out."""
+        """`Export` of one signal, bytes in, bytes out."""
         try:
             key = await self._receiver.authenticate(_secret(context))
-            receipt = await self._receiver.receive(key, body, Encoding.PROTOBUF)
+            receipt = await self._receiver.receive(key, body, Encoding.PROTOBUF, self._signal)
         except REFUSALS as error:
             await _refuse(context, error)
         except Exception as error:  # the outer wall: whatever it is, the sender must learn to retry

@@ -1,4 +1,4 @@
-"""OTLP over HTTP: `/v1/traces` in protobuf and JSON; a refusal is a google.rpc.Status in the same encoding."""
+"""OTLP over HTTP, in protobuf and JSON; a refusal is a google.rpc.Status in the same encoding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from bridge.receive import Receipt, Receiver
 from bridge.status import REFUSALS, Refusal, refusal_of
-from tracen_otel.otlp import Encoding
+from tracen_otel.otlp import Encoding, Signal
 from viewer.bodies import ACCEPT_ENCODING, read_body
 from viewer.keys import secret_of
 from viewer.problems import UnsupportedMediaType
@@ -26,14 +26,15 @@ _URL_HEADER = "x-tracen-url"
 
 def otlp_routes(receiver: Receiver, max_body_bytes: int) -> list[Route]:
     """The OTLP/HTTP routes."""
-    return [Route("/v1/traces", _TraceExport(receiver, max_body_bytes))]
+    return [Route(f"/v1/{signal}", _Export(receiver, signal, max_body_bytes)) for signal in Signal]
 
 
-class _TraceExport:
+class _Export:
     """ASGI endpoint: key, then content type, then body, so that strangers cost nothing."""
 
-    def __init__(self, receiver: Receiver, max_body_bytes: int) -> None:
+    def __init__(self, receiver: Receiver, signal: Signal, max_body_bytes: int) -> None:
         self._receiver = receiver
+        self._signal = signal
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +59,7 @@ class _TraceExport:
                 headers.get("content-encoding"),
                 self._max_body_bytes,
             )
-            receipt = await self._receiver.receive(key, body, encoding)
+            receipt = await self._receiver.receive(key, body, encoding, self._signal)
         except REFUSALS as error:
             return _refused(encoding, refusal_of(error))
         except Exception as error:  # the outer wall: whatever it is, the sender must learn to retry

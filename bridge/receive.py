@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tracen_otel.otlp import Census, Encoding, take_census
+from tracen_otel.otlp import Census, Encoding, Signal, take_census
 from viewer.api import page_url
 from viewer.keys import Authenticator
 from viewer.store.base import Batch, BodyKind, Key, Store
 
-_KIND_BY_ENCODING = {Encoding.PROTOBUF: BodyKind.OTLP_PROTOBUF, Encoding.JSON: BodyKind.OTLP_JSON}
+_KINDS = {
+    (Signal.TRACES, Encoding.PROTOBUF): BodyKind.OTLP_PROTOBUF,
+    (Signal.TRACES, Encoding.JSON): BodyKind.OTLP_JSON,
+    (Signal.LOGS, Encoding.PROTOBUF): BodyKind.OTLP_LOGS_PROTOBUF,
+    (Signal.LOGS, Encoding.JSON): BodyKind.OTLP_LOGS_JSON,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Receipt:
 
 
 class Receiver:
-    """Takes OTLP trace requests for any transport."""
+    """Takes OTLP requests for any transport."""
 
     def __init__(self, store: Store, keys: Authenticator, base_url: str, clock_ns: Callable[[], int]) -> None:
         self._store = store
@@ -38,12 +43,16 @@ class Receiver:
         """Return the key of a request, before its body is read; raises Unauthenticated."""
         return await self._keys.key_of(secret)
 
-    async def receive(self, key: Key, body: bytes, encoding: Encoding) -> Receipt:
-        """Keep a trace request; returns once it is on disk. Raises UndecodableBody, StoreUnavailable."""
-        census = take_census(body, encoding)
+    async def receive(self, key: Key, body: bytes, encoding: Encoding, signal: Signal) -> Receipt:
+        """Keep a request; returns once it is on disk. Raises UndecodableBody, StoreUnavailable.
+
+        What tells of no trace (metrics, logs of no span) is answered and not kept: senders that point
+        everything here must not see errors.
+        """
+        census = take_census(body, encoding, signal)
         if not census.trace_ids:
             return _receipt(census, None)
-        kind = _KIND_BY_ENCODING[encoding]
+        kind = _KINDS[signal, encoding]
         page = await self._store.append(Batch(key.account_id, kind, body, census.trace_ids, self._clock_ns()))
         return _receipt(census, page_url(self._base_url, page.id) if page else None)
 

@@ -44,10 +44,13 @@ class Ready:
 
 
 async def serve(settings: Settings, announce: Callable[[Ready], None]) -> None:
-    """Serve until SIGTERM or SIGINT. Raises PortTaken and `viewer.store.base.StoreUnusable`, before serving."""
+    """Serve until SIGTERM or SIGINT. Before that, raises PortTaken or `viewer.store.base.StoreUnusable`."""
     stop = asyncio.Event()
     _stop_on_signals(stop)
-    with _listening(settings.host, settings.port) as http, _listening(settings.host, settings.otlp_http_port) as otlp:
+    with (
+        _listening(settings.host, settings.port) as http,
+        _listening(settings.host, settings.otlp_http_port) as otlp,
+    ):
         settings = replace(settings, base_url=_base_url(settings, _port(http)))
         store = open_store(settings.db)
         try:
@@ -70,7 +73,9 @@ async def _serve_store(
     routes = otlp_routes(receiver, settings.otlp_max_body_bytes)
     viewer = create_app(store, settings, keys, more_routes=routes)
     async with (
-        grpc_server(receiver, settings.host, settings.otlp_grpc_port, settings.otlp_max_body_bytes) as grpc_port,
+        grpc_server(
+            receiver, settings.host, settings.otlp_grpc_port, settings.otlp_max_body_bytes
+        ) as grpc_port,
         _http_server(viewer, http),
         _http_server(Starlette(routes=routes), otlp),
     ):

@@ -15,7 +15,7 @@ from tracen_otel import otlp_json, otlp_protobuf
 from tracen_otel.model import LogRecord, Span
 from tracen_otel.otlp_wire import Census, UndecodableBody
 
-__all__ = ["Census", "Encoding", "UndecodableBody", "decode_logs", "decode_spans", "take_census"]
+__all__ = ["Census", "Encoding", "Signal", "UndecodableBody", "decode_logs", "decode_spans", "take_census"]
 
 
 class Encoding(StrEnum):
@@ -23,6 +23,14 @@ class Encoding(StrEnum):
 
     PROTOBUF = "application/x-protobuf"
     JSON = "application/json"
+
+
+class Signal(StrEnum):
+    """What a request tells of, as in its path: `/v1/traces`."""
+
+    TRACES = "traces"
+    LOGS = "logs"
+    METRICS = "metrics"
 
 
 class _Decoder(Protocol):
@@ -36,9 +44,15 @@ class _Decoder(Protocol):
 _DECODER_BY_ENCODING: dict[Encoding, _Decoder] = {Encoding.PROTOBUF: otlp_protobuf, Encoding.JSON: otlp_json}
 
 
-def take_census(body: bytes, encoding: Encoding) -> Census:
-    """Tell which traces a trace request holds. Raises UndecodableBody exactly where decode_spans would."""
-    return _DECODER_BY_ENCODING[encoding].take_census(body)
+def take_census(body: bytes, encoding: Encoding, signal: Signal = Signal.TRACES) -> Census:
+    """Tell which traces a request holds. Raises UndecodableBody exactly where reading it later would.
+
+    Log records count where they name a span; metrics tell of no trace and are not looked at.
+    """
+    if signal is Signal.TRACES:
+        return _DECODER_BY_ENCODING[encoding].take_census(body)
+    records = decode_logs(body, encoding) if signal is Signal.LOGS else []
+    return Census(frozenset(bytes.fromhex(record.trace_id) for record in records), len(records), 0)
 
 
 def decode_spans(body: bytes, encoding: Encoding, trace_id: str | None = None) -> list[Span]:

@@ -16,12 +16,12 @@ class UndecodableBody(ValueError):
 class Census:
     """Which traces a request holds.
 
-    `trace_ids` are 16 bytes each. `invalid_count`: spans with a trace or span id that OTLP calls invalid,
-    of a wrong length or all zeros.
+    `trace_ids` are 16 bytes each; `count` is that of spans or log records. `invalid_count`: spans with a
+    trace or span id that OTLP calls invalid, of a wrong length or all zeros.
     """
 
     trace_ids: frozenset[bytes]
-    span_count: int
+    count: int
     invalid_count: int
 
 

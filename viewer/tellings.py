@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from dataclasses import replace
 from importlib.metadata import version
 
-from tracen_otel.assemble import assemble
-
 from tracen_otel import payload
+from tracen_otel.assemble import assemble
 from tracen_otel.merge import merge
-from tracen_otel.model import Span, Trace
-from tracen_otel.otlp import Encoding, decode_spans
+from tracen_otel.model import LogRecord, Span, Trace
+from tracen_otel.otlp import Encoding, UndecodableBody, decode_logs, decode_spans
 from viewer.store.base import BodyKind, Page, Store, StoreUnavailable, Telling
 
 MEANING = version("tracen-otel")
 """Documents assembled by another release are assembled anew: a better dialect table improves old traces."""
 
-_ENCODING_BY_KIND = {BodyKind.OTLP_PROTOBUF: Encoding.PROTOBUF, BodyKind.OTLP_JSON: Encoding.JSON}
+_SPANS = {BodyKind.OTLP_PROTOBUF: Encoding.PROTOBUF, BodyKind.OTLP_JSON: Encoding.JSON}
+_LOGS = {BodyKind.OTLP_LOGS_PROTOBUF: Encoding.PROTOBUF, BodyKind.OTLP_LOGS_JSON: Encoding.JSON}
+
+_NO_SPANS = "Only log records of this trace have arrived; the spans they belong to have not."
+_UNREADABLE = "{} of the {} requests that told of this trace can no longer be read."
 
 
 async def document_of(store: Store, page: Page) -> bytes:
@@ -35,20 +39,32 @@ async def document_of(store: Store, page: Page) -> bytes:
 
 def _assembled_document(telling: Telling, otel_trace_id: str) -> bytes:
     trace = trace_of(telling, otel_trace_id)
-    return json.dumps(payload.encode(trace), ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "replace"
-    )
+    return json.dumps(payload.encode(trace), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def trace_of(telling: Telling, otel_trace_id: str) -> Trace:
-    """Assemble a trace from its bodies: spans from OTLP, payloads from POST, merged by step id."""
+    """Assemble a trace from its bodies: spans and logs from OTLP, payloads from POST, merged by step id."""
     spans: list[Span] = []
-    told: list[Trace] = []
+    records: list[LogRecord] = []
+    posted: list[Trace] = []
+    unreadable = 0
     for kind, body in telling.bodies:
-        if kind is BodyKind.PAYLOAD:
-            told.append(payload.decode(payload.parse(body)))
-        else:
-            spans += decode_spans(body, _ENCODING_BY_KIND[kind], otel_trace_id)
-    if spans:
-        told.insert(0, assemble(spans))
-    return merge(told)
+        try:
+            if kind is BodyKind.PAYLOAD:
+                posted.append(payload.decode(payload.parse(body)))
+            elif kind in _SPANS:
+                spans += decode_spans(body, _SPANS[kind], otel_trace_id)
+            else:
+                records += decode_logs(body, _LOGS[kind])
+        except (UndecodableBody, payload.PayloadError):  # accepted by another release; it costs no neighbour
+            unreadable += 1
+    assembled = [assemble(spans, records)] if spans else []
+    trace = (
+        merge([*assembled, *posted])
+        if assembled or posted
+        else Trace(title=otel_trace_id, notes=(_NO_SPANS,))
+    )
+    if unreadable:
+        note = _UNREADABLE.format(unreadable, len(telling.bodies))
+        trace = replace(trace, notes=(*trace.notes, note))
+    return trace

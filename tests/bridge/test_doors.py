@@ -1,16 +1,25 @@
-"""The main job, end to end: real clients of every kind send to a real server; the pages tell the same facts."""
+"""The main job, end to end: real clients send to a real server, and the pages tell the same facts."""
 
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+import httpx2
 import pytest
+from opentelemetry._logs import LogRecord
+from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcLogExporter
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as HttpLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as HttpMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricExportResult
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
@@ -65,11 +74,13 @@ def chat(answer_part: dict[str, Any], input_tokens: int, output_tokens: int) -> 
     }
 
 
-def get(url: str, key: str = "") -> bytes:
-    request = urllib.request.Request(url, headers={"x-tracen-key": key} if key else {})
-    with urllib.request.urlopen(request, timeout=30) as response:
-        body: bytes = response.read()
-    return body
+def page_of(tracen: TracenProcess, otel_trace_id: str) -> tuple[dict[str, Any], str]:
+    """The JSON and the HTML of a trace's page."""
+    by_otel = f"{tracen.http}/api/traces/by-otel/{otel_trace_id}"
+    with httpx2.Client(trust_env=False, timeout=30) as client:
+        url = client.get(by_otel, headers={"x-tracen-key": tracen.key}).raise_for_status().json()["url"]
+        told: dict[str, Any] = client.get(f"{url}.json").raise_for_status().json()
+        return told, client.get(url).raise_for_status().text
 
 
 DOORS: dict[str, Callable[[TracenProcess], SpanExporter]] = {
@@ -91,8 +102,7 @@ def test_door_leads_to_the_same_facts(
 ) -> None:
     """Whatever spans came over, their page tells prompt, answer, steps, tokens and failures alike."""
     otel_trace_id = run_agent(DOORS[door](tracen), processor)
-    where = json.loads(get(f"{tracen.http}/api/traces/by-otel/{otel_trace_id}", tracen.key))
-    told = json.loads(get(where["url"] + ".json"))
+    told, html = page_of(tracen, otel_trace_id)
     assert {name: told[name] for name in ("prompt", "response", "provider", "model", "status")} == {
         "prompt": PROMPT,
         "response": ANSWER,
@@ -111,8 +121,7 @@ def test_door_leads_to_the_same_facts(
         ("llm", "success", None),
     ]
     assert {s["parent_id"] for s in steps} == {agent["id"]}
-    page = get(where["url"]).decode()
-    assert all(text in page for text in (PROMPT, "Take a jacket — 念のため傘も。", "get_weather", MODEL))
+    assert all(text in html for text in (PROMPT, "Take a jacket — 念のため傘も。", "get_weather", MODEL))
 
 
 def test_doors_of_one_account_share_the_page_of_a_trace(tracen: TracenProcess) -> None:
@@ -125,7 +134,56 @@ def test_doors_of_one_account_share_the_page_of_a_trace(tracen: TracenProcess) -
         child.set_attributes(chat({"type": "text", "content": ANSWER}, 5, 3))
     provider.shutdown()
     otel_trace_id = f"{root.get_span_context().trace_id:032x}"
-    where = json.loads(get(f"{tracen.http}/api/traces/by-otel/{otel_trace_id}", tracen.key))
-    told = json.loads(get(where["url"] + ".json"))
+    told, _ = page_of(tracen, otel_trace_id)
     assert [step["name"] for step in told["steps"]] == ["root", "chat"]
     assert (told["input_tokens"], told["output_tokens"], told["response"]) == (5, 3, ANSWER)
+
+
+@pytest.mark.parametrize("transport", ["grpc", "http"])
+def test_log_events_bring_prompt_and_answer_to_their_span(tracen: TracenProcess, transport: str) -> None:
+    """Instrumentations that keep content off spans send it as log records: the page shows it all the same."""
+    log_exporter: GrpcLogExporter | HttpLogExporter
+    if transport == "grpc":
+        span_exporter, log_exporter = (
+            DOORS["otlp-grpc"](tracen),
+            GrpcLogExporter(tracen.otlp_grpc, insecure=True, headers={"x-tracen-key": tracen.key}),
+        )
+    else:
+        span_exporter, log_exporter = (
+            DOORS["otlp-http"](tracen),
+            HttpLogExporter(f"{tracen.otlp_http}/v1/logs", headers={"x-tracen-key": tracen.key}),
+        )
+    spans, logs = TracerProvider(shutdown_on_exit=False), LoggerProvider(shutdown_on_exit=False)
+    spans.add_span_processor(SimpleSpanProcessor(span_exporter))
+    logs.add_log_record_processor(SimpleLogRecordProcessor(log_exporter))
+    with spans.get_tracer("tests.agent").start_as_current_span("chat gpt-5") as span:
+        told = chat({"type": "text", "content": ANSWER}, 5, 3)
+        content = {key: told.pop(key) for key in ("gen_ai.input.messages", "gen_ai.output.messages")}
+        span.set_attributes(told)
+        logs.get_logger("tests.agent").emit(
+            LogRecord(event_name="gen_ai.client.inference.operation.details", attributes=content)
+        )
+    logs.shutdown()
+    spans.shutdown()
+    otel_trace_id = f"{span.get_span_context().trace_id:032x}"
+    told, _ = page_of(tracen, otel_trace_id)
+    assert (told["prompt"], told["response"], told["input_tokens"]) == (PROMPT, ANSWER, 5)
+
+
+@pytest.mark.parametrize("transport", ["grpc", "http"])
+def test_metrics_are_answered_and_not_kept(tracen: TracenProcess, transport: str) -> None:
+    """An application that points its whole OTLP endpoint here sees no errors."""
+    headers = {"x-tracen-key": tracen.key}
+    exporter: GrpcMetricExporter | HttpMetricExporter = (
+        GrpcMetricExporter(tracen.otlp_grpc, insecure=True, headers=headers)
+        if transport == "grpc"
+        else HttpMetricExporter(f"{tracen.otlp_http}/v1/metrics", headers=headers)
+    )
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    provider.get_meter("tests").create_counter("calls").add(1)
+    metrics = reader.get_metrics_data()
+    assert metrics is not None
+    assert exporter.export(metrics) is MetricExportResult.SUCCESS
+    exporter.shutdown()
+    provider.shutdown()

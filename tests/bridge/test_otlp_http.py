@@ -60,7 +60,7 @@ def status_of(answer: httpx2.Response) -> tuple[int, str]:
 
 @pytest.mark.parametrize("content_type", [PROTOBUF, "application/x-protobuf; x=y", "Application/X-Protobuf"])
 def test_http_protobuf_is_accepted_and_shown(sender: Sender, content_type: str) -> None:
-    """Full success is 200 and the empty message in the caller's encoding; media types compare without case."""
+    """Full success is 200 and the empty message in the caller's encoding; media types have no case."""
     trace_id = fresh_id()
     answer = sender.post(protobuf((trace_id, fresh_id(8), "hello")), content_type)
     assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"", PROTOBUF)

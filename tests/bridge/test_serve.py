@@ -153,7 +153,7 @@ def test_keys_create_refuses_what_is_no_email(tmp_path: Path) -> None:
 
 
 def test_acknowledged_spans_survive_sigkill(tmp_path: Path) -> None:
-    """Killed in the middle of parallel requests: every trace that was answered 200 has its page afterwards."""
+    """Killed amid parallel requests: every trace that was answered 200 has its page afterwards."""
     tracen = start_tracen(tmp_path / "t.db")
     acknowledged: list[bytes] = []
     enough = threading.Event()
@@ -186,7 +186,7 @@ def test_acknowledged_spans_survive_sigkill(tmp_path: Path) -> None:
 
 
 def test_sigterm_finishes_what_is_in_flight(tmp_path: Path) -> None:
-    """A request whose body is still arriving when SIGTERM comes is answered, then the process exits with 0."""
+    """A request whose body is still arriving at SIGTERM is answered, then the process exits with 0."""
     with running_tracen(tmp_path / "t.db") as tracen:
         host, _, port = tracen.otlp_http.removeprefix("http://").partition(":")
         trace_id = fresh_id()

@@ -83,6 +83,8 @@ class BodyKind(StrEnum):
 
     OTLP_PROTOBUF = "otlp-protobuf"
     OTLP_JSON = "otlp-json"
+    OTLP_LOGS_PROTOBUF = "otlp-logs-protobuf"
+    OTLP_LOGS_JSON = "otlp-logs-json"
     PAYLOAD = "payload"
 
 
