@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup run test lint format bench lock browser clean
+.PHONY: help setup run test lint format docs bench lock browser clean
 
 help:
 	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
@@ -13,6 +13,7 @@ help:
 	@echo "make setup   prepare $(VENV) alone"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make format  let ruff rewrite the code"
+	@echo "make docs    renew the README's tables from the code"
 	@echo "make bench   measure: start-up, memory, ingest, conversion"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
 
@@ -37,6 +38,9 @@ lint: setup
 format: setup
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: setup
+	@$(BIN)/python -m tests.reference
 
 browser:
 	@sh .ci/browser.sh

@@ -42,7 +42,7 @@ class PartView:
     form: str
     label: str
     id: str
-    body: Quote | None
+    quotes: tuple[Quote, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +175,8 @@ class TracePage:
     facts: tuple[Fact, ...]
     failure: Failure | None
     has_content: bool
+    has_model: bool
+    """Some model took part, so that there was something to record."""
     system: Quote | None
     prompt: Quote | None
     response: Quote | None

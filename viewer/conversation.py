@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tracen_otel.model import Message, Part, Step
-from viewer.contexts import Exchange, MessageView, PartView
+from viewer.contexts import Exchange, MessageView, PartView, Quote
 from viewer.quotes import Quoter
 from viewer.wording import plural
 
@@ -78,6 +78,11 @@ def _part(part: Part, quoter: Quoter) -> PartView:
         label = f"{label} {part.name}"
     elif form in ("call", "result"):
         label = {"call": "Calls a tool", "result": "Result"}[form]
-    has_body = bool(part.text) or part.value is not None
-    body = quoter.text(part.text) if part.text else quoter.value(part.value)
-    return PartView(form=form, label=label, id=part.id, body=body if has_body else None)
+    return PartView(form=form, label=label, id=part.id, quotes=tuple(_part_quotes(part, quoter)))
+
+
+def _part_quotes(part: Part, quoter: Quoter) -> Iterator[Quote]:
+    if part.text:
+        yield quoter.text(part.text)
+    if part.value is not None:
+        yield quoter.value(part.value)

@@ -76,6 +76,7 @@ def _trace_page(trace: Trace, page_url: str, json_url: str) -> TracePage:
         facts=summary.facts(trace, rows),
         failure=summary.failure(trace, rows, quoter),
         has_content=bool(trace.prompt or trace.response),
+        has_model=summary.has_model(trace),
         system=quoter.text(trace.system) if trace.system else None,
         prompt=quoter.text(trace.prompt) if trace.prompt else None,
         response=quoter.text(trace.response) if trace.response else None,

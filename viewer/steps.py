@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from tracen_otel.model import Event, Provider, Status, Step, StepKind, Usage
+from tracen_otel.model import Event, Message, Provider, Status, Step, StepKind, Usage
 from tracen_otel.timestamps import format_timestamp
 from viewer import wording
 from viewer.contexts import AttributeView, EventView, Fact, StepView
@@ -42,7 +43,6 @@ _ERROR_LINE = 160
 """Characters that a row has for each; what it unfolds to has all of them."""
 _SHORT_VALUE = 120
 """Characters of an attribute that need no folding, and that are cheaper to repeat than to look for above."""
-_SHOWN_FIELDS = ("input", "output", "input_messages", "output_messages")
 
 
 def step_views(rows: Sequence[Row], axis: Axis, quoter: Quoter) -> tuple[StepView, ...]:
@@ -76,7 +76,7 @@ def _step_view(number: int, row: Row, level_before: int, axis: Axis, quoter: Quo
         exchanges=exchanges(step, quoter),
         facts=tuple(_facts(step, axis)),
         warnings=step.warnings,
-        attributes=attribute_views(step.attributes, quoter, _shown_by_key(step)),
+        attributes=attribute_views(step.attributes, quoter, _sides(step)),
         events=tuple(_event_view(event, step, quoter) for event in step.events),
         sources=tuple(Fact(field.replace("_", " "), str(key)) for field, key in step.sources.items()),
     )
@@ -93,7 +93,7 @@ def error_line(step: Step) -> str:
 
 
 def tokens(usage: Usage) -> str:
-    """`1,204 → 356`; "" where nothing was told."""
+    """`1,204 → 356`, for a row; "" where nothing was told."""
     return f"{_side(usage.input_tokens)} → {_side(usage.output_tokens)}" if usage else ""
 
 
@@ -102,9 +102,12 @@ def _side(number: int | None) -> str:
 
 
 def _tokens_spoken(usage: Usage) -> str:
-    if not usage:
-        return ""
-    return f"tokens: {wording.count(usage.input_tokens)} in, {wording.count(usage.output_tokens)} out"
+    return f"tokens: {token_counts(usage)}" if usage else ""
+
+
+def token_counts(usage: Usage) -> str:
+    """`1,204 in · 356 out`."""
+    return f"{wording.count(usage.input_tokens)} in · {wording.count(usage.output_tokens)} out"
 
 
 def token_details(usage: Usage) -> str:
@@ -144,36 +147,61 @@ def _facts(step: Step, axis: Axis) -> Iterable[Fact]:
     if provider := provider_label(step.provider, step.provider_name):
         yield Fact("Provider", provider)
     if step.usage:
-        yield Fact("Tokens", tokens(step.usage), token_details(step.usage))
+        yield Fact("Tokens", token_counts(step.usage), token_details(step.usage))
     if step.id:
         yield Fact("Step id", step.id)
     if step.parent_id:
         yield Fact("Part of", step.parent_id)
 
 
-def _shown_by_key(step: Step) -> Mapping[str, str]:
-    """Which attributes the exchange of a step shows already."""
-    return {
-        key: "input" if field.startswith("input") else "output"
-        for field, key in step.sources.items()
-        if field in _SHOWN_FIELDS and getattr(step, field) and isinstance(key, str)
-    }
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What a step shows as its input or output: the attribute it was read from, and how many characters."""
+
+    label: str
+    key: str
+    size: int
+
+    def shows(self, key: str, size: int) -> bool:
+        """Whether an attribute is what is shown, and not far more than that."""
+        return (key == self.key or key.startswith(self.key + ".")) and size <= 2 * self.size
+
+
+def _sides(step: Step) -> tuple[_Side, ...]:
+    told = (
+        ("input", step.input_messages, step.input),
+        ("output", step.output_messages, step.output),
+    )
+    return tuple(
+        _Side(label, key, sum(map(_message_size, messages)) if messages else len(text or ""))
+        for label, messages, text in told
+        for key in (step.sources.get(label), step.sources.get(f"{label}_messages"))
+        if isinstance(key, str)
+    )
+
+
+def _message_size(message: Message) -> int:
+    return sum(
+        len(part.text) + (len(str(part.value)) if part.value is not None else 0) for part in message.parts
+    )
 
 
 def attribute_views(
-    attributes: Mapping[str, Any], quoter: Quoter, shown_by_key: Mapping[str, str]
+    attributes: Mapping[str, Any], quoter: Quoter, sides: tuple[_Side, ...] = ()
 ) -> tuple[AttributeView, ...]:
-    """Attributes by key; a long value that the step shows above is named instead of repeated."""
-    return tuple(_attribute_view(key, attributes[key], quoter, shown_by_key) for key in sorted(attributes))
+    """Attributes by key; a long value that a side of the step shows is named instead of repeated."""
+    return tuple(_attribute_view(key, attributes[key], quoter, sides) for key in sorted(attributes))
 
 
-def _attribute_view(key: str, value: Any, quoter: Quoter, shown_by_key: Mapping[str, str]) -> AttributeView:
-    shown_as = shown_by_key.get(key, "")
-    if shown_as and isinstance(value, str | list | dict) and len(str(value)) > _SHORT_VALUE:
-        return AttributeView(key, shown_as=shown_as)
+def _attribute_view(key: str, value: Any, quoter: Quoter, sides: tuple[_Side, ...]) -> AttributeView:
+    size = len(value if isinstance(value, str) else str(value))
+    if size > _SHORT_VALUE:
+        for side in sides:
+            if side.shows(key, size):
+                return AttributeView(key, shown_as=side.label)
+        return AttributeView(key, quote=quoter.value(value))
     quote = quoter.value(value)
-    is_short = len(quote.text) <= _SHORT_VALUE and "\n" not in quote.text and not quote.omitted
-    return AttributeView(key, text=quote.text) if is_short else AttributeView(key, quote=quote)
+    return AttributeView(key, quote=quote) if "\n" in quote.text else AttributeView(key, text=quote.text)
 
 
 def _event_view(event: Event, step: Step, quoter: Quoter) -> EventView:
@@ -181,6 +209,6 @@ def _event_view(event: Event, step: Step, quoter: Quoter) -> EventView:
     return EventView(
         name=event.name or "(no name)",
         at=f"after {at}" if at else "",
-        attributes=attribute_views(event.attributes, quoter, {}),
+        attributes=attribute_views(event.attributes, quoter),
         body=None if event.body is None else quoter.value(event.body),
     )

@@ -10,7 +10,7 @@ from viewer import wording
 from viewer.contexts import Fact, Failure, StepLink
 from viewer.legible import one_line
 from viewer.quotes import Quoter
-from viewer.steps import error_line, provider_label, row_name, token_details
+from viewer.steps import error_line, provider_label, row_name, token_counts, token_details
 from viewer.waterfall import Row, leaves
 
 _HEADING = 100
@@ -40,6 +40,12 @@ def description(trace: Trace) -> str:
     return one_line(f"{' '.join(filter(None, told))}. {answer}", _DESCRIPTION)
 
 
+def has_model(trace: Trace) -> bool:
+    """Whether any model took part in the run."""
+    kinds = (StepKind.LLM, StepKind.AGENT)
+    return bool(trace.model) or any(step.model or step.kind in kinds for step in trace.steps)
+
+
 def facts(trace: Trace, rows: Sequence[Row]) -> tuple[Fact, ...]:
     """What a reader wants to know first; what is unknown says so."""
     return tuple(_facts(trace, rows))
@@ -50,15 +56,13 @@ def _facts(trace: Trace, rows: Sequence[Row]) -> Iterable[Fact]:
     yield Fact(
         "Model",
         trace.model or wording.UNKNOWN,
-        provider_label(trace.provider, trace.provider_name),
+        provider_label(trace.provider, trace.provider_name) if trace.model or trace.provider_name else "",
         is_told=bool(trace.model),
     )
     usage = trace.usage
     yield Fact(
         "Tokens",
-        f"{wording.count(usage.input_tokens)} in · {wording.count(usage.output_tokens)} out"
-        if usage
-        else "unknown",
+        token_counts(usage) if usage else wording.UNKNOWN,
         token_details(usage),
         is_told=bool(usage),
     )

@@ -22,7 +22,9 @@ _MIN_WIDTH = 50
 _MAX_TICKS = 5
 
 _SECOND = 1_000_000_000
-_DAY = 86_400 * _SECOND
+_MINUTE = 60 * _SECOND
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,8 @@ class Axis:
 
     def _tick(self, at_ns: int) -> Tick:
         x = at_ns * _AXIS // self.span_ns
-        anchor = "start" if x == 0 else "end" if x > _AXIS * 92 // 100 else "middle"
-        return Tick(_percent(x), "0" if at_ns == 0 else tick_label(at_ns), anchor)
+        anchor = "start" if x == 0 else "end" if x > _AXIS * 97 // 100 else "middle"
+        return Tick(_percent(x), "0" if at_ns == 0 else tick_label(at_ns, self.span_ns), anchor)
 
 
 def axis_of(trace: Trace) -> Axis:
@@ -128,18 +130,17 @@ def axis_of(trace: Trace) -> Axis:
     return Axis(min(starts), max(ends) - min(starts))
 
 
-def tick_label(at_ns: int) -> str:
-    """A round time without the zeros that `duration` would show: 2 s, 0.5 s, 200 ms."""
-    if at_ns < 60_000_000_000 and at_ns % 100_000_000 == 0:
+def tick_label(at_ns: int, span_ns: int) -> str:
+    """A round time without the zeros that `duration` would show: 200 ms, 0.5 s, 2 s, 3 min."""
+    if at_ns % 1_000_000 == 0 and span_ns < _SECOND:
+        return f"{at_ns // 1_000_000} ms"
+    if at_ns % 100_000_000 == 0 and at_ns < _MINUTE:
         tenths = at_ns // 100_000_000
         return f"{tenths // 10} s" if tenths % 10 == 0 else f"{tenths // 10}.{tenths % 10} s"
-    for unit_ns, limit_ns, name in (
-        (1_000_000, _SECOND, "ms"),
-        (60 * _SECOND, 3600 * _SECOND, "min"),
-        (3600 * _SECOND, _DAY, "h"),
-    ):
-        if at_ns % unit_ns == 0 and at_ns < limit_ns:
-            return f"{at_ns // unit_ns} {name}"
+    if at_ns % _MINUTE == 0 and at_ns < _HOUR:
+        return f"{at_ns // _MINUTE} min"
+    if at_ns % _HOUR == 0 and at_ns < _DAY:
+        return f"{at_ns // _HOUR} h"
     return duration(at_ns)
 
 
@@ -154,7 +155,7 @@ def _round_interval(span_ns: int) -> int:
     if 10 * _SECOND < least <= _LONG_INTERVALS[-1]:
         return next(interval for interval in _LONG_INTERVALS if interval >= least)
     unit = _DAY if least > _DAY else 1
-    power = 10 ** (len(str(-(-least // unit))) - 1)
+    power: int = 10 ** (len(str(-(-least // unit))) - 1)
     return next(unit * power * digit for digit in (1, 2, 5, 10) if unit * power * digit >= least)
 
 

@@ -17,7 +17,7 @@ from tests.processes import TracenProcess
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 START_NS = 1_800_000_000_000_000_000
-SMALL = {
+SMALL: dict[str, str | int] = {
     "gen_ai.operation.name": "chat",
     "gen_ai.provider.name": "openai",
     "gen_ai.request.model": "gpt-5",
