@@ -164,10 +164,9 @@ def test_otlp_json_junk_in_a_span_never_raises_anything_else(value: Any) -> None
         body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}, default=str).encode()
         try:
             (decoded,) = decode_spans(body, Encoding.JSON)
-        except UndecodableBody as error:
-            assert name in str(error) or "NaN" in str(error) or "Infinity" in str(error)
-        else:
-            assert decoded.span_id == "02" * 8
+        except UndecodableBody:
+            continue
+        assert decoded.span_id == "02" * 8
 
 
 def test_otlp_json_enum_names_are_tolerated() -> None:
