@@ -230,19 +230,14 @@ def test_otlp_logs_name_their_span_and_old_events_their_attribute() -> None:
 def test_otlp_deeply_nested_values_are_refused_not_crashed_on(encoding: Encoding) -> None:
     """A tower of arrays is no reason for a recursion error."""
     if encoding is Encoding.JSON:
-        value = '{"arrayValue":{"values":[' * 2000 + "]}}" * 2000
-        span = (
-            f'{{"traceId":"{"01" * 16}","spanId":"{"02" * 8}","attributes":[{{"key":"a","value":{value}}}]}}'
-        )
-        body = f'{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}'.encode()
+        tower = '{"arrayValue":{"values":[' * 2000 + "]}}" * 2000
+        ids = f'"traceId":"{"01" * 16}","spanId":"{"02" * 8}"'
+        told = f'{{{ids},"attributes":[{{"key":"a","value":{tower}}}]}}'
+        body = f'{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{told}]}}]}}]}}'.encode()
     else:
         request = ExportTraceServiceRequest()
-        span = (
-            request.resource_spans.add()
-            .scope_spans.add()
-            .spans.add(trace_id=b"\x01" * 16, span_id=b"\x02" * 8)
-        )
-        value = span.attributes.add(key="a").value
+        spans = request.resource_spans.add().scope_spans.add().spans
+        value = spans.add(trace_id=b"\x01" * 16, span_id=b"\x02" * 8).attributes.add(key="a").value
         for _ in range(200):
             value = value.array_value.values.add()
         body = request.SerializeToString()
