@@ -7,6 +7,8 @@ import logging
 
 import grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -27,6 +29,24 @@ _URL_HEADER = "x-tracen-url"
 def otlp_routes(receiver: Receiver, max_body_bytes: int) -> list[Route]:
     """The OTLP/HTTP routes."""
     return [Route(f"/v1/{signal}", _Export(receiver, signal, max_body_bytes)) for signal in Signal]
+
+
+def create_otlp_app(receiver: Receiver, max_body_bytes: int) -> Starlette:
+    """The OTLP/HTTP routes alone, for a port of their own; any other path is told where they are."""
+    app = Starlette(
+        routes=otlp_routes(receiver, max_body_bytes), exception_handlers={HTTPException: _elsewhere}
+    )
+    app.router.redirect_slashes = (
+        False  # a redirect would be built from the Host header, and senders follow none
+    )
+    return app
+
+
+async def _elsewhere(request: Request, error: Exception) -> Response:
+    paths = ", ".join(f"/v1/{signal}" for signal in Signal)
+    message = f"nothing is received at {request.scope['path'][:200]}; the paths of OTLP/HTTP are {paths}"
+    encoding = _encoding(request.headers.get("content-type"))
+    return _refused(encoding, Refusal(grpc.StatusCode.UNIMPLEMENTED, 404, message))
 
 
 class _Export:
