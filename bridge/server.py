@@ -16,11 +16,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from bridge.grpc_server import PortTaken, grpc_server
-from bridge.http_routes import otlp_routes
+from bridge.http_routes import create_otlp_app, otlp_routes
 from bridge.receive import Receiver
 from viewer.app import create_app
 from viewer.keys import Authenticator, create_key
@@ -70,14 +69,12 @@ async def _serve_store(
     first_secret = await create_key(store, LOCAL_EMAIL, time.time_ns()) if await store.is_empty() else None
     keys = Authenticator(store, time.monotonic)
     receiver = Receiver(store, keys, settings.base_url, time.time_ns)
-    routes = otlp_routes(receiver, settings.otlp_max_body_bytes)
-    viewer = create_app(store, settings, keys, more_routes=routes)
+    max_body_bytes = settings.otlp_max_body_bytes
+    viewer = create_app(store, settings, keys, more_routes=otlp_routes(receiver, max_body_bytes))
     async with (
-        grpc_server(
-            receiver, settings.host, settings.otlp_grpc_port, settings.otlp_max_body_bytes
-        ) as grpc_port,
+        grpc_server(receiver, settings.host, settings.otlp_grpc_port, max_body_bytes) as grpc_port,
         _http_server(viewer, http),
-        _http_server(Starlette(routes=routes), otlp),
+        _http_server(create_otlp_app(receiver, max_body_bytes), otlp),
     ):
         host = _reachable(settings.host)
         announce(

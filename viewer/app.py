@@ -43,7 +43,7 @@ def create_app(
     """Compose the viewer over a store; `more_routes` (the bridge's) come first."""
     api = Api(store, keys, settings, clock_ns)
     service = _Service(store, settings)
-    return Starlette(
+    app = Starlette(
         routes=[
             *more_routes,
             *api.routes,
@@ -58,6 +58,8 @@ def create_app(
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={HTTPException: _http_error, StoreUnavailable: _unavailable, Exception: _broken},
     )
+    app.router.redirect_slashes = False  # a redirect would be built from the Host header
+    return app
 
 
 class _Service:

@@ -275,3 +275,14 @@ def test_http_hostile_values_are_kept_as_text(sender: Sender) -> None:
     assert told["nan"] == "NaN"
     assert told["nul"].startswith("a\x00b")
     assert json.dumps(steps, ensure_ascii=False).encode("utf-8")
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/traces/", "/v1/nope"])
+@pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
+def test_http_other_path_is_told_the_right_ones(sender: Sender, path: str, content_type: str) -> None:
+    """The commonest mistake of set-up: a Status in the caller's encoding names the paths; no redirect."""
+    headers = {"content-type": content_type}
+    answer = sender.client.post(f"{sender.tracen.otlp_http}{path}", content=b"{}", headers=headers)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == content_type
+    assert "/v1/traces" in status_of(answer)[1]
