@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from tracen_otel.interpret import interpret, latency_ns
-from tracen_otel.model import LogRecord, Provider, Span, Step, Trace
+from tracen_otel.model import LogRecord, Provider, Span, Step, StepKind, Trace
 from tracen_otel.providers import provider_of
 from tracen_otel.summary import model_step, outcome_of, prompt_of, response_of, system_of
 from tracen_otel.totals import counted_steps, total_usage
@@ -44,7 +44,7 @@ def assemble_all(spans: Iterable[Span], logs: Iterable[LogRecord] = ()) -> list[
 
 def _root(tree: Tree) -> Span:
     """The earliest span that names no parent; where none arrived, the earliest whose parent did not."""
-    top = [span for span in tree.spans if span.span_id not in tree.parent_by_id]
+    top = [span for span in tree.spans if span.parent_id is None]
     return min([span for span in top if _is_root(span, tree)] or top, key=by_start)
 
 
@@ -54,10 +54,9 @@ def _is_root(span: Span, tree: Tree) -> bool:
 
 def _trace(tree: Tree, root: Span) -> Trace:
     meanings = [interpret(span) for span in tree.spans]
-    steps = tuple(_placed(meaning.step, tree) for meaning in meanings)
-    response_id_by_step = {
-        meaning.step.id: meaning.response_id for meaning in meanings if meaning.response_id
-    }
+    steps = tuple(_with_versions(meaning.step, tree) for meaning in meanings)
+    counted = counted_steps(steps, {m.step.id: m.response_id for m in meanings if m.response_id})
+    steps = _told_again(steps, counted)
     root_step = next(step for step in steps if step.id == root.span_id)
     true_root = root_step if _is_root(root, tree) else None
     status, error_message = outcome_of(steps, true_root)
@@ -74,7 +73,7 @@ def _trace(tree: Tree, root: Span) -> Trace:
         system=system_of(steps),
         provider_name=speaker.provider_name if speaker else None,
         error_message=error_message,
-        usage=total_usage(counted_steps(steps, response_id_by_step)),
+        usage=total_usage(counted),
         started_ns=root.start_ns or min((s.start_ns for s in steps if s.start_ns), default=0),
         latency_ns=_latency_ns(tree, root),
         service_name=service_name if isinstance(service_name, str) else None,
@@ -83,13 +82,24 @@ def _trace(tree: Tree, root: Span) -> Trace:
     )
 
 
-def _placed(step: Step, tree: Tree) -> Step:
-    """The step at its place in the tree, with what was odd about its delivery."""
+def _with_versions(step: Step, tree: Tree) -> Step:
     versions = tree.versions_by_id.get(step.id)
-    warning = (
-        (f"arrived in {versions} differing versions; the one that ended last is shown",) if versions else ()
+    if not versions:
+        return step
+    warning = f"arrived in {versions} differing versions; the one that ended last is shown"
+    return replace(step, warnings=(*step.warnings, warning))
+
+
+def _told_again(steps: tuple[Step, ...], counted: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Warn at model calls whose tokens another step tells; that other kinds roll up is nothing odd."""
+    ids = {step.id for step in counted}
+    warning = "another step tells the same model call; its tokens count once"
+    return tuple(
+        replace(step, warnings=(*step.warnings, warning))
+        if step.kind is StepKind.LLM and step.usage and step.id not in ids
+        else step
+        for step in steps
     )
-    return replace(step, parent_id=tree.parent_by_id.get(step.id), warnings=step.warnings + warning)
 
 
 def _latency_ns(tree: Tree, root: Span) -> int | None:
@@ -104,6 +114,6 @@ def _notes(tree: Tree, root: Span) -> Iterator[str]:
         yield "The root span has not arrived; the earliest step stands in for it."
     others = tree.orphans - {root.span_id}
     if others:
-        yield f"The parents of {len(others)} steps have not arrived; those steps stand at the top level."
+        yield f"Steps at the top level because their parents have not arrived: {len(others)}."
     if tree.cut:
-        yield f"Parent links ran in a circle; it was cut at {len(tree.cut)} steps."
+        yield f"Parent links ran in circles; links cut: {len(tree.cut)}."

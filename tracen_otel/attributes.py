@@ -18,7 +18,7 @@ ABSENT = frozenset({"", "{}", "[]", "null", "None", "N/A", "<REDACTED>", "__REDA
 
 _MAX_JSON_IN_JSON = 3
 _MAX_JSON_DEPTH = 48
-_MAX_INDEX_DIGITS = 9
+_MAX_INDEX_DIGITS = 18
 _MAX_KEY_DEPTH = 12
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -164,23 +164,26 @@ def attribute(span: Span, key: str) -> Any:
     return span.attributes.get(key)
 
 
-def indexed(span: Span, prefix: str) -> Any:
-    """Flattened keys (`prefix.0.role`, `prefix.0.content`) as lists and dicts again; None without any.
+def indexed(span: Span, key: str) -> Any:
+    """A list out of flattened keys: for `prompt.N` of `prompt.0.role`, `prompt.0.content`, `prompt.1.role`.
 
-    An index only orders: `prefix.999999999.role` makes a list of one.
+    An index only orders: `prompt.999999999.role` makes a list of one. Other names, as in `prompt.version`,
+    are left out. None without any.
     """
-    return unflatten(span.attributes, prefix + ".")
+    return unflatten(span.attributes, key.removesuffix("N"))
 
 
 class _Branch(dict[str, Any]):
     """A node made here, as against a value that happens to be a dict."""
 
 
-def unflatten(attributes: Attributes, prefix: str) -> Any:
-    """Attributes whose keys start with `prefix` as nested lists and dicts; None without any."""
+def unflatten(attributes: Attributes, prefix: str) -> list[Any] | None:
+    """The list in attributes whose keys start with `prefix` and an index; None without any."""
     tree = _Branch()
     for key in sorted(key for key in attributes if key.startswith(prefix)):
-        _plant(tree, key[len(prefix) :].split(".", _MAX_KEY_DEPTH), attributes[key])
+        path = key[len(prefix) :].split(".", _MAX_KEY_DEPTH)
+        if _is_index(path[0]):
+            _plant(tree, path, attributes[key])
     return _lists(tree) if tree else None
 
 

@@ -6,7 +6,7 @@ body asks its last user message. Where no reading is certain the JSON itself is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from tracen_otel.model import Message
 
 _MAX_DEPTH = 8
 _MAX_LEAVES = 200
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ _NOISE = frozenset({"tags", "metadata", "kwargs", "config", "type", "id", "tools
 
 QUESTION = Side(
     role="user",
-    lists=("messages", "contents", "input", "prompt", "inputs"),
+    lists=("messages", "contents", "items", "input", "prompt", "inputs"),
     names=(
         "inputs",
         "input",
@@ -123,18 +124,19 @@ def open_envelope(value: Any, side: Side) -> Told:
 
 def open_tool_envelope(value: Any) -> str:
     """A tool's arguments or result as they are, without the bookkeeping that LangChain puts around them."""
+    value = _without_bookkeeping(value)
     inner = decode_json(value)
-    if isinstance(inner, Mapping):
-        told = [v for k, v in inner.items() if k in _TOOL_NAMES and v not in (None, "", [], {})]
-        if (
-            told
-            and inner.keys() <= _TOOL_NAMES | _TOOL_NOISE
-            and (len(inner) > 1 or isinstance(told[0], Mapping))
-        ):
-            value, inner = told[0], decode_json(told[0])
     if looks_like_messages(inner):
         return tool_words(read_messages(inner, "tool"))
     return inner if isinstance(inner, str) else encode_json(value)
+
+
+def _without_bookkeeping(value: Any) -> Any:
+    body = decode_json(value)
+    if not isinstance(body, Mapping) or not body.keys() <= _TOOL_NAMES | _TOOL_NOISE:
+        return value
+    told = [v for k, v in body.items() if k in _TOOL_NAMES and v not in _EMPTY]
+    return told[0] if told and (len(body) > 1 or isinstance(told[0], Mapping)) else value
 
 
 def tool_words(messages: tuple[Message, ...]) -> str:
@@ -189,16 +191,24 @@ def _messages(value: Any, side: Side) -> tuple[Message, ...] | None:
         inner = decode_json(value.get(name))
         if looks_like_messages(inner) or (name in _ALWAYS_MESSAGES and _holds_messages(inner)):
             return (*_system(value), *read_messages(inner, side.role))
-    if side is QUESTION and (system := _system(value)):
-        question = open_envelope({k: v for k, v in value.items() if k not in _SYSTEM_NAMES}, side)
-        return (*system, *(question.messages or read_messages(question.text or "", side.role)))
-    if (
-        side is ANSWER
-        and isinstance(calls := value.get("toolCalls") or value.get("tool_calls"), list)
-        and calls
-    ):
-        return read_messages([{"role": "assistant", **value}], side.role)
-    return None
+    return _prompted(value) if side is QUESTION else _called(value)
+
+
+def _prompted(body: Mapping[str, Any]) -> tuple[Message, ...] | None:
+    """A request of a system prompt and a question that is no list of messages."""
+    system = _system(body)
+    if not system:
+        return None
+    question = open_envelope({k: v for k, v in body.items() if k not in _SYSTEM_NAMES}, QUESTION)
+    return (*system, *(question.messages or read_messages(question.text, QUESTION.role)))
+
+
+def _called(body: Mapping[str, Any]) -> tuple[Message, ...] | None:
+    """A reply that calls tools, told as an object without a role."""
+    calls = body.get("toolCalls") or body.get("tool_calls")
+    if not isinstance(calls, list) or not calls:
+        return None
+    return read_messages({"role": ANSWER.role, **body}, ANSWER.role)
 
 
 _SYSTEM_NAMES = ("system", "instructions", "system_instruction", "systemPrompt", "system_prompt")
@@ -220,20 +230,23 @@ def _system(body: Mapping[str, Any]) -> tuple[Message, ...]:
 def _inner(value: Any, side: Side) -> Any:
     """What the value wraps, or None where it is the thing itself."""
     if isinstance(value, list | tuple):
-        return value[0] if len(value) == 1 else None
+        return _only(value if len(value) == 1 else [v for v in value if _is_prose(v)])
     if not isinstance(value, Mapping):
         return None
     for name in side.names:
-        if (inner := value.get(name)) not in (None, "", [], {}):
+        if (inner := value.get(name)) not in _EMPTY:
             return inner
-    told = [v for k, v in value.items() if k not in side.noise and v not in (None, "", [], {})]
-    if len(told) == 1:
-        return told[0]
-    return (
-        next((v for k in ("kwargs", "data") if isinstance(v := value.get(k), Mapping) and v), None)
-        if not told
-        else None
-    )
+    told = [v for k, v in value.items() if k not in side.noise and v not in _EMPTY]
+    return _only(told) if told else value.get("kwargs") or None
+
+
+def _only(values: Sequence[Any]) -> Any:
+    return values[0] if len(values) == 1 else None
+
+
+def _is_prose(value: Any) -> bool:
+    """Tell an argument that was written from one that is an object's representation."""
+    return isinstance(value, str) and value.strip() not in ABSENT and not value.startswith("<")
 
 
 def _words(value: Any, original: Any) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from tracen_otel.attributes import clean, is_cut_json
+from tracen_otel.attributes import attribute, clean, encode_json, is_cut_json, read_integer
 from tracen_otel.dialects import DIALECTS, Dialect, Reading
 from tracen_otel.dialects.table import FIELDS
 from tracen_otel.envelopes import (
@@ -40,10 +40,11 @@ _MODEL_KINDS = frozenset({StepKind.LLM, StepKind.EMBEDDING, StepKind.RERANK, Ste
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the tables say about a span: a value per field, and the key it was read from."""
+    """What the tables say about a span: a value per field, the key it was read from, and what was no count."""
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]
+    refused: tuple[str, ...]
 
     def get(self, field: str) -> Any:
         return self.values.get(field)
@@ -87,7 +88,7 @@ def interpret(span: Span) -> Interpretation:
         usage=_usage(found),
         attributes=span.attributes,
         events=span.events,
-        warnings=tuple(_warnings(span)),
+        warnings=(*_warnings(span), *found.refused),
         sources=found.sources,
     )
     return Interpretation(step, found.get("response_id"))
@@ -102,15 +103,28 @@ def latency_ns(start_ns: int, end_ns: int) -> int | None:
 
 
 def _look_up(span: Span) -> Found:
+    attributes = span.attributes
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
+    refused = []
     for field, readings in _readings(tuple(i for i, d in enumerate(DIALECTS) if d.applies(span))):
         for reading in readings:
-            value = reading.of(span)
-            if value is not None:
+            told = (
+                attributes.get(reading.key) if reading.find is attribute else reading.find(span, reading.key)
+            )
+            if told is None:
+                continue
+            if (value := reading.read(told)) is not None:
                 values[field], sources[field] = value, reading.key
                 break
-    return Found(values, sources)
+            if reading.read is read_integer and told != "":
+                refused.append(f"{reading.key}: expected a count of tokens, got {_shown(told)}")
+    return Found(values, sources, tuple(refused))
+
+
+def _shown(value: Any) -> str:
+    text = encode_json(value)
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 @lru_cache(maxsize=64)

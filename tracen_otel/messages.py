@@ -51,8 +51,15 @@ def looks_like_messages(value: Any) -> bool:
 
 
 def last_text(messages: tuple[Message, ...], role: str) -> str | None:
-    """The text of the last message of that role that has any."""
-    return next((m.text for m in reversed(messages) if m.role == role and m.text), None)
+    """The text of the last message of that role that has any, without what led to tool calls in it."""
+    return next((final_text(m) for m in reversed(messages) if m.role == role and m.text), None)
+
+
+def final_text(message: Message) -> str:
+    """The text after a turn's last tool call or response; all of it where none follows."""
+    tools = [i for i, part in enumerate(message.parts) if part.type in ("tool_call", "tool_call_response")]
+    rest = Message(message.role, message.parts[tools[-1] + 1 :]) if tools else message
+    return rest.text or message.text
 
 
 def split_turn(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
@@ -80,34 +87,45 @@ def _is_object_text(item: Any) -> bool:
 def opened(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """The message inside what serializers and APIs wrap around it."""
     for _ in range(_MAX_NESTING):
-        if isinstance(inner := item.get("kwargs"), Mapping) and "lc" in item:  # LangChain's dumps()
-            names = item.get("id")
-            item = {"type": names[-1] if isinstance(names, list) and names else None, **inner}
-        elif isinstance(inner := item.get("data"), Mapping) and "type" in item and "role" not in item:
-            item = {**inner, "type": item["type"]}  # LangChain's messages_to_dict()
-        elif isinstance(inner := item.get("message"), Mapping):  # a choice, a generation
-            item = inner
-        else:
+        inner = _inside(item)
+        if inner is None:
             break
+        item = inner
     return item
 
 
+def _inside(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if isinstance(inner := item.get("kwargs"), Mapping) and "lc" in item:  # LangChain's dumps()
+        names = item.get("id")
+        return {"type": names[-1] if isinstance(names, list) and names else None, **inner}
+    if isinstance(inner := item.get("data"), Mapping) and "type" in item and "role" not in item:
+        return {**inner, "type": item["type"]}  # LangChain's messages_to_dict()
+    if isinstance(inner := item.get("message"), Mapping):  # a choice, a generation
+        return inner
+    if isinstance(inner := item.get("content"), Mapping) and "parts" in inner:  # Gemini's candidate
+        return inner
+    if isinstance(items := item.get("candidates"), list) and items and isinstance(items[0], Mapping):
+        return items[0]
+    return None
+
+
 def _role(item: Mapping[str, Any]) -> str | None:
-    """A message's role, from its role or its type; None where the item is no message."""
+    """A message's role; None where the item is no message.
+
+    LangChain tells a kind of message instead, OpenAI's Responses API a kind of item, AutoGen who speaks.
+    """
     has_content = not _CONTENT_KEYS.isdisjoint(item)
     told = item.get("role")
     if isinstance(told, str) and told:
         return ROLE_BY_NAME.get(told.lower()) or (told.lower() if has_content else None)
-    for name in ("type", "source"):  # LangChain tells its kind of message, AutoGen who speaks
-        kind = item.get(name)
-        if isinstance(kind, str) and (role := _ROLE_BY_ITEM_TYPE.get(kind) or (has_content and ROLE_BY_NAME.get(kind.lower()))):
-            return role
-    return None
+    kind, speaker = item.get("type"), item.get("source")
+    if isinstance(kind, str) and kind in _ROLE_BY_ITEM_TYPE:
+        return _ROLE_BY_ITEM_TYPE[kind]
+    words = [word.lower() for word in (kind, speaker) if isinstance(word, str) and has_content]
+    return next((ROLE_BY_NAME[word] for word in words if word in ROLE_BY_NAME), None)
 
 
 _CONTENT_KEYS = frozenset({"content", "parts", "contents", "tool_calls", "toolCalls"})
-
-
 _ROLE_BY_ITEM_TYPE = {  # items of OpenAI's Responses API
     "message": "assistant",
     "function_call": "assistant",
@@ -122,10 +140,8 @@ def _message(item: Mapping[str, Any], default_role: str) -> Message:
     if item.get("type") in ("function_call", "function_call_output", "reasoning"):
         return Message(role, tuple(read_parts(item)))
     parts = [*_reasoning_parts(item), *_content_parts(item, role)]
-    told = {
-        part.id for part in parts if part.type == "tool_call" and part.id
-    }  # LangChain tells Anthropic's twice
-    parts += (part for part in _call_parts(item) if part.id not in told)
+    told = {part.id for part in parts if part.type == "tool_call" and part.id}
+    parts += (part for part in _call_parts(item) if part.id not in told)  # LangChain tells Anthropic's twice
     return Message(role, tuple(parts))
 
 

@@ -6,7 +6,7 @@ One table from a part's `type` to its meaning; media becomes a description, neve
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from tracen_otel.attributes import clean, decode_json, encode_json
@@ -32,7 +32,7 @@ _MAX_MEDIA_DEPTH = 4
 def read_parts(content: Any) -> Iterator[Part]:
     """Yield the parts of a message's content: a string, one part, or a list of either."""
     content = _decoded_parts(content)
-    for item in content if isinstance(content, list | tuple) else (content,):
+    for item in _flat(content if isinstance(content, list | tuple) else (content,)):
         if isinstance(item, str):
             if item:
                 yield Part("text", clean(item))
@@ -40,6 +40,13 @@ def read_parts(content: Any) -> Iterator[Part]:
             yield from _read_part(item)
         elif item is not None:
             yield Part("text", encode_json(item))
+
+
+def _flat(items: Iterable[Any]) -> Iterator[Any]:
+    """The items, with those of Gemini's contents (which hold parts themselves) one by one."""
+    for item in items:
+        inner = item.get("parts") if isinstance(item, Mapping) and "type" not in item else None
+        yield from inner if isinstance(inner, list) else (item,)
 
 
 def tool_call(call: Mapping[str, Any]) -> Part:
@@ -215,15 +222,20 @@ def _decoded_parts(content: Any) -> Any:
 
 
 def _looks_like_part(item: Mapping[str, Any]) -> bool:
-    return str(item.get("type")) in _READ_BY_TYPE or "text" in item or not _READ_BY_KEY.keys().isdisjoint(item)
+    return (
+        str(item.get("type")) in _READ_BY_TYPE or "text" in item or not _READ_BY_KEY.keys().isdisjoint(item)
+    )
 
 
 def _plain(value: Any) -> Any:
-    """A tool's response without the wrapping of content parts, where it is nothing but text."""
-    parts = _decoded_parts(value)
-    if isinstance(parts, list) and parts and all(isinstance(p, Mapping) and "text" in p for p in parts):
-        return "\n".join(encode_json(p["text"]) for p in parts)
-    return value
+    """A tool's response; where it is a list of text and media, in words."""
+    items = _decoded_parts(value)
+    if not isinstance(items, list) or not all(isinstance(i, Mapping) and _looks_like_part(i) for i in items):
+        return value
+    parts = list(read_parts(items))
+    if not parts or any(part.type not in ("text", "media") for part in parts):
+        return value
+    return "\n".join(part.text for part in parts)
 
 
 def _first(told: Mapping[str, Any], *keys: str) -> Any:

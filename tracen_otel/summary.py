@@ -19,9 +19,7 @@ _ASIDE = frozenset({StepKind.HTTP, StepKind.DB, StepKind.TOOL, StepKind.GUARDRAI
 def prompt_of(steps: Sequence[Step], root: Step | None) -> str:
     """The root's own input; else that of the outermost step that speaks; else anything the run was given."""
     if root and root.input and root.kind not in _ASIDE:
-        return _leaf_said(
-            root.input, [step.input for step in steps if step.kind in _MODEL and step.input][:1]
-        )
+        return _leaf_said(root.input, next((s.input for s in steps if s.kind in _MODEL and s.input), None))
     asked = [step for step in steps if step.input]
     chosen = _first(asked, _SPEAKING) or _first(asked, set(StepKind) - _ASIDE)
     return (chosen.input if chosen else None) or ""
@@ -30,8 +28,8 @@ def prompt_of(steps: Sequence[Step], root: Step | None) -> str:
 def response_of(steps: Sequence[Step], root: Step | None) -> str:
     """The root's own output; else the last one of the outermost steps that speak."""
     if root and root.output and root.kind not in _ASIDE:
-        models = [step for step in steps if step.kind in _MODEL and step.output]
-        return _leaf_said(root.output, [step.output for step in sorted(models, key=_by_start)[-1:]])
+        last = max((s for s in steps if s.kind in _MODEL and s.output), key=_by_start, default=None)
+        return _leaf_said(root.output, last.output if last else None)
     if _gave_up(steps):
         return ""
     answered = _outermost([step for step in steps if step.output and step.kind in _SPEAKING], steps)
@@ -46,8 +44,7 @@ def system_of(steps: Iterable[Step]) -> str | None:
 def model_step(steps: Sequence[Step]) -> Step | None:
     """The step that names the trace's model: the first LLM step that succeeded, else any that tells one."""
     told = [step for step in steps if step.kind not in _ASIDE and (step.model or step.provider_name)]
-    ranked = sorted(told, key=_speaks_for_model, reverse=True)
-    return ranked[0] if ranked else None
+    return max(told, key=_speaks_for_model, default=None)
 
 
 def outcome_of(steps: Sequence[Step], root: Step | None) -> tuple[Status, str | None]:
@@ -57,17 +54,17 @@ def outcome_of(steps: Sequence[Step], root: Step | None) -> tuple[Status, str | 
     """
     unanswered = not (root and root.output) and _gave_up(steps)
     if (root and root.status is Status.ERROR) or unanswered:
-        failed = [step for step in steps if step.status is Status.ERROR and step.error_message]
-        return Status.ERROR, failed[0].error_message if failed else None
+        own = root.error_message if root else None
+        return Status.ERROR, own or next((step.error_message for step in steps if step.error_message), None)
     return Status.SUCCESS, None
 
 
-def _leaf_said(text: str, spoken: Sequence[str | None]) -> str:
+def _leaf_said(text: str, spoken: str | None) -> str:
     """Of JSON that no envelope explains, the string that the model was told or said; else the text."""
-    if not text.startswith(("{", "[")):
+    if spoken is None or not text.startswith(("{", "[")):
         return text
-    wanted = {" ".join(words.split()) for words in spoken if words}
-    return next((leaf for leaf in strings_in(text) if " ".join(leaf.split()) in wanted), text)
+    wanted = spoken.split()
+    return next((leaf for leaf in strings_in(text) if leaf.split() == wanted), text)
 
 
 def _gave_up(steps: Sequence[Step]) -> bool:

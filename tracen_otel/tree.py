@@ -22,12 +22,11 @@ _AFTER_ALL = 2**64
 class Tree:
     """Spans in reading order: a parent before its children, siblings by start, then id.
 
-    `parent_by_id` has the links that hold; a span without one stands at the root level.
-    `versions_by_id` counts the differing copies that arrived, where there was more than one.
+    A span's `parent_id` is that of a span in the tree. Those that lost theirs are among `orphans`, whose
+    parent did not arrive, or `cut`, where links ran in a circle. `versions_by_id` counts differing copies.
     """
 
     spans: tuple[Span, ...]
-    parent_by_id: Mapping[str, str]
     versions_by_id: Mapping[str, int]
     orphans: frozenset[str]
     cut: frozenset[str]
@@ -42,7 +41,9 @@ def grow(spans: Iterable[Span], logs: Iterable[LogRecord]) -> Tree:
     parent_by_id = {child: parent for child, parent in named.items() if parent in span_by_id}
     cut = _cut_cycles(parent_by_id, span_by_id)
     orphans = frozenset(named.keys() - parent_by_id.keys() - cut)
-    return Tree(_walk(span_by_id, parent_by_id), parent_by_id, versions_by_id, orphans, cut)
+    for span_id in orphans | cut:
+        span_by_id[span_id] = replace(span_by_id[span_id], parent_id=None)
+    return Tree(_walk(span_by_id), versions_by_id, orphans, cut)
 
 
 def by_start(span: Span) -> tuple[int, str]:
@@ -147,11 +148,11 @@ def _cut_cycles(parent_by_id: dict[str, str], span_by_id: Mapping[str, Span]) ->
     return frozenset(cut)
 
 
-def _walk(span_by_id: Mapping[str, Span], parent_by_id: Mapping[str, str]) -> tuple[Span, ...]:
+def _walk(span_by_id: Mapping[str, Span]) -> tuple[Span, ...]:
     """Depth first, every level sorted once."""
     children: defaultdict[str | None, list[Span]] = defaultdict(list)
     for span in sorted(span_by_id.values(), key=by_start, reverse=True):
-        children[parent_by_id.get(span.span_id)].append(span)
+        children[span.parent_id].append(span)
     ordered = []
     stack = children[None]
     while stack:

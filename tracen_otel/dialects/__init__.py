@@ -4,8 +4,10 @@ Vendors' explicit keys, then conventions with a marker of their own, then the co
 To add a dialect, write its table in a file here and name it below.
 """
 
+from tracen_otel.dialects.agentops import AGENTOPS
 from tracen_otel.dialects.braintrust import BRAINTRUST
 from tracen_otel.dialects.claude_code import CLAUDE_CODE
+from tracen_otel.dialects.gemini_cli import GEMINI_CLI
 from tracen_otel.dialects.generic import GENERIC
 from tracen_otel.dialects.genkit import GENKIT
 from tracen_otel.dialects.google_adk import GOOGLE_ADK
@@ -13,6 +15,7 @@ from tracen_otel.dialects.haystack import HAYSTACK
 from tracen_otel.dialects.laminar import LAMINAR
 from tracen_otel.dialects.langfuse import LANGFUSE
 from tracen_otel.dialects.langsmith import LANGSMITH
+from tracen_otel.dialects.langtrace import LANGTRACE
 from tracen_otel.dialects.litellm import LITELLM
 from tracen_otel.dialects.livekit import LIVEKIT
 from tracen_otel.dialects.logfire import LOGFIRE
@@ -42,13 +45,16 @@ DIALECTS: tuple[Dialect, ...] = (
     GENKIT,
     HAYSTACK,
     CLAUDE_CODE,
+    GEMINI_CLI,
     LIVEKIT,
     VOLTAGENT,
+    AGENTOPS,
     OPENINFERENCE,
     OPENLLMETRY,
     OTEL_GENAI,
     STRANDS,
     LITELLM,
+    LANGTRACE,
     OPENLIT,
     GENERIC,
 )

@@ -1,7 +1,8 @@
 """Braintrust's own attributes."""
 
 from tracen_otel.attributes import read_integer, read_value
-from tracen_otel.dialects.table import Dialect, Reading, field_of, kinds
+from tracen_otel.dialects.readings import field_of, kinds
+from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
 from tracen_otel.usage import read_usage
 

@@ -1,7 +1,8 @@
 """Claude Code and the Claude Agent SDK. Plain words as keys, so the scope is its gate."""
 
 from tracen_otel.attributes import read_integer, read_value
-from tracen_otel.dialects.table import Dialect, Reading, from_scope, kinds, on_event
+from tracen_otel.dialects.readings import kinds, on_event
+from tracen_otel.dialects.table import Dialect, Reading, from_scope
 from tracen_otel.model import StepKind
 
 _ON_TOOL_OUTPUT = on_event("tool.output")

@@ -1,7 +1,8 @@
 """What any program may write by hand: plain words, HTTP and database spans. The last resort."""
 
 from tracen_otel.attributes import read_integer, read_value
-from tracen_otel.dialects.table import Dialect, Reading, kinds, means
+from tracen_otel.dialects.readings import kind_of_model, kinds, means
+from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
 
 _LLM_MODEL = "llm.model"
@@ -18,7 +19,7 @@ _KIND_BY_SPAN_TYPE = {
 GENERIC = Dialect(
     name="Generic",
     kind=(
-        Reading(_LLM_MODEL, means(StepKind.LLM)),
+        Reading(_LLM_MODEL, kind_of_model),
         Reading("span_type", kinds(_KIND_BY_SPAN_TYPE)),
         Reading("http.request.method", means(StepKind.HTTP)),
         Reading("http.method", means(StepKind.HTTP)),

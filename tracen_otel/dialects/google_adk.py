@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracen_otel.attributes import decode_json, read_value
+from tracen_otel.dialects.readings import usage_in
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.messages import read_messages
-from tracen_otel.model import Message, Usage
-from tracen_otel.usage import read_usage
+from tracen_otel.model import Message
 
 _REQUEST = "gcp.vertex.agent.llm_request"
 _RESPONSE = "gcp.vertex.agent.llm_response"
@@ -22,11 +22,6 @@ def _system(value: Any) -> tuple[Message, ...] | None:
     return read_messages(instruction, "system") or None
 
 
-def _usage(value: Any) -> Usage | None:
-    body = decode_json(value)
-    return read_usage(body.get("usage_metadata")) if isinstance(body, Mapping) else None
-
-
 GOOGLE_ADK = Dialect(
     name="Google ADK",
     system=(Reading(_REQUEST, _system),),
@@ -36,5 +31,5 @@ GOOGLE_ADK = Dialect(
         Reading("gcp.vertex.agent.data", read_value),
     ),
     output=(Reading(_RESPONSE, read_value), Reading("gcp.vertex.agent.tool_response", read_value)),
-    usage=(Reading(_RESPONSE, _usage),),
+    usage=(Reading(_RESPONSE, usage_in("usage_metadata")),),
 )

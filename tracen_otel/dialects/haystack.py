@@ -27,7 +27,10 @@ HAYSTACK = Dialect(
     name="Haystack",
     kind=(Reading("haystack.component.type", _kind),),
     label=(Reading("haystack.component.name"),),
-    input=(Reading("haystack.component.input", read_value), Reading("haystack.pipeline.input_data", read_value)),
+    input=(
+        Reading("haystack.component.input", read_value),
+        Reading("haystack.pipeline.input_data", read_value),
+    ),
     output=(
         Reading("haystack.component.output", read_value),
         Reading("haystack.pipeline.output_data", read_value),

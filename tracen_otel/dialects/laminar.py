@@ -1,7 +1,8 @@
 """Laminar's own attributes."""
 
 from tracen_otel.attributes import read_value
-from tracen_otel.dialects.table import Dialect, Reading, kinds
+from tracen_otel.dialects.readings import kinds
+from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
 
 LAMINAR = Dialect(

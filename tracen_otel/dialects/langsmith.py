@@ -1,6 +1,7 @@
 """LangSmith's OpenTelemetry export; inputs and outputs are under the old OTel GenAI keys."""
 
-from tracen_otel.dialects.table import Dialect, Reading, kinds
+from tracen_otel.dialects.readings import kinds
+from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
 from tracen_otel.usage import read_usage
 

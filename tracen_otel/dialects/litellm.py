@@ -6,6 +6,5 @@ from tracen_otel.usage import read_usage
 LITELLM = Dialect(
     name="LiteLLM",
     provider_name=(Reading("error.llm_provider"),),
-    model=(),
     usage=(Reading("metadata.usage_object", read_usage),),
 )

@@ -1,7 +1,8 @@
 """LiveKit Agents: spoken turns; a span's name tells its kind."""
 
 from tracen_otel.attributes import read_value
-from tracen_otel.dialects.table import Dialect, Reading, from_scope, kinds, span_name
+from tracen_otel.dialects.readings import instructed, kinds, span_name
+from tracen_otel.dialects.table import Dialect, Reading, from_scope
 from tracen_otel.model import StepKind
 
 LIVEKIT = Dialect(
@@ -23,6 +24,7 @@ LIVEKIT = Dialect(
         ),
     ),
     tool_name=(Reading("lk.function_tool.name"),),
+    system=(Reading("lk.instructions", instructed),),
     input=(
         Reading("lk.user_input"),
         Reading("lk.user_transcript"),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracen_otel.attributes import decode_json, read_integer, read_plain, read_value
+from tracen_otel.attributes import decode_json, read_integer, read_value
 from tracen_otel.dialects.otel_genai import messages_of_events
-from tracen_otel.dialects.table import Dialect, Reading, either, field_of, from_scope, marked_by
+from tracen_otel.dialects.readings import field_of, said, usage_in
+from tracen_otel.dialects.table import Dialect, Reading, either, from_scope, marked_by
 from tracen_otel.messages import read_messages, split_turn
 from tracen_otel.model import Message
 from tracen_otel.usage import read_usage
 
+_ERROR = "error"
 _EVENTS = "events"
 _ALL_EVENTS = "all_messages_events"
 _ALL_MESSAGES = "pydantic_ai.all_messages"
@@ -35,11 +37,11 @@ def _answered_in_events(value: Any) -> tuple[Message, ...] | None:
     return read_messages(chosen, "assistant") or split_turn(messages_of_events(events))[1] or None
 
 
-def _asked(value: Any) -> tuple[Message, ...] | None:
+def _asked_before(value: Any) -> tuple[Message, ...] | None:
     return split_turn(read_messages(value, "user"))[0] or None
 
 
-def _answered(value: Any) -> tuple[Message, ...] | None:
+def _answered_last(value: Any) -> tuple[Message, ...] | None:
     return split_turn(read_messages(value, "user"))[1] or None
 
 
@@ -60,17 +62,12 @@ def _answer(value: Any) -> Any:
     return read_messages(text, "assistant") or None if isinstance(text, str) else None
 
 
-def _usage_inside(value: Any) -> Any:
-    body = decode_json(value)
-    return read_usage(body.get("usage")) if isinstance(body, Mapping) else None
-
-
 LOGFIRE = Dialect(
     name="Pydantic AI and Logfire",
     applies=either(from_scope("pydantic-ai", "logfire"), marked_by("logfire.span_type")),
     label=(Reading("logfire.msg"),),
     input=(
-        Reading(_ALL_MESSAGES, _asked),
+        Reading(_ALL_MESSAGES, _asked_before),
         Reading(_ALL_EVENTS, _asked_in_events),
         Reading(_EVENTS, _asked_in_events),
         Reading(_REQUEST, _request),
@@ -78,8 +75,8 @@ LOGFIRE = Dialect(
         Reading("raw_input", read_value),
     ),
     output=(
-        Reading("final_result", read_plain),
-        Reading(_ALL_MESSAGES, _answered),
+        Reading("final_result", said),
+        Reading(_ALL_MESSAGES, _answered_last),
         Reading(_ALL_EVENTS, _answered_in_events),
         Reading(_EVENTS, _answered_in_events),
         Reading(_RESPONSE, _answer),
@@ -87,6 +84,6 @@ LOGFIRE = Dialect(
     ),
     input_tokens=(Reading("gen_ai.aggregated_usage.input_tokens", read_integer),),
     output_tokens=(Reading("gen_ai.aggregated_usage.output_tokens", read_integer),),
-    usage=(Reading(_RESPONSE, _usage_inside), Reading("gen_ai.usage.raw", read_usage)),
-    error_message=(Reading("error", field_of("data", "error")), Reading("error", field_of("message"))),
+    usage=(Reading(_RESPONSE, usage_in("usage")), Reading("gen_ai.usage.raw", read_usage)),
+    error_message=(Reading(_ERROR, field_of("data", "error")), Reading(_ERROR, field_of("message"))),
 )

@@ -1,7 +1,8 @@
 """Mastra's exporters: version 0 with plain `input` and `output`, version 1 with keys per kind of span."""
 
 from tracen_otel.attributes import read_value
-from tracen_otel.dialects.table import Dialect, Reading, kinds
+from tracen_otel.dialects.readings import kinds
+from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
 
 _KIND_BY_TYPE = {

@@ -1,7 +1,8 @@
 """MLflow Tracing's own attributes. Every value is JSON, also a plain name."""
 
 from tracen_otel.attributes import read_value
-from tracen_otel.dialects.table import Dialect, Reading, kinds
+from tracen_otel.dialects.readings import kinds
+from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
 from tracen_otel.usage import read_usage
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracen_otel.attributes import indexed, read_integer, read_text, read_value
-from tracen_otel.dialects.table import Dialect, Reading, field_of, kinds
+from tracen_otel.dialects.readings import field_of, kinds
+from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Message, StepKind
 
@@ -79,18 +80,18 @@ OPENINFERENCE = Dialect(
     kind=(Reading("openinference.span.kind", kinds(_KIND_BY_NAME)),),
     tool_name=(Reading("tool.name"),),
     input=(
-        Reading("llm.input_messages", _messages("user"), indexed),
+        Reading("llm.input_messages.N", _messages("user"), indexed),
         Reading("reranker.query"),
         Reading("input.value", read_value),
-        Reading("llm.prompts", _texts, indexed),
+        Reading("llm.prompts.N", _texts, indexed),
         Reading("tool.parameters", read_value),
-        Reading("embedding.embeddings", _texts, indexed),
+        Reading("embedding.embeddings.N", _texts, indexed),
     ),
     output=(
-        Reading("llm.output_messages", _messages("assistant"), indexed),
-        Reading("llm.choices", _messages("assistant"), indexed),
-        Reading("retrieval.documents", _items, indexed),
-        Reading("reranker.output_documents", _items, indexed),
+        Reading("llm.output_messages.N", _messages("assistant"), indexed),
+        Reading("llm.choices.N", _messages("assistant"), indexed),
+        Reading("retrieval.documents.N", _items, indexed),
+        Reading("reranker.output_documents.N", _items, indexed),
         Reading(_OUTPUT, read_value),
     ),
     model=(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tracen_otel.attributes import indexed, read_integer, read_value
-from tracen_otel.dialects.table import Dialect, Reading, kinds
-from tracen_otel.messages import read_messages
-from tracen_otel.model import Message, StepKind
+from tracen_otel.dialects.readings import answered, asked, kinds
+from tracen_otel.dialects.table import Dialect, Reading
+from tracen_otel.model import StepKind
 
 _KIND_BY_NAME = {
     "workflow": StepKind.CHAIN,
@@ -22,14 +20,6 @@ _KIND_BY_REQUEST = {
     "embedding": StepKind.EMBEDDING,
 }
 
-
-def _turns(role: str) -> Any:
-    def read(value: Any) -> tuple[Message, ...] | None:
-        return read_messages(value, role) or None if isinstance(value, list) else None
-
-    return read
-
-
 OPENLLMETRY = Dialect(
     name="OpenLLMetry",
     kind=(
@@ -37,16 +27,13 @@ OPENLLMETRY = Dialect(
         Reading("llm.request.type", kinds(_KIND_BY_REQUEST)),
     ),
     input=(
-        Reading("gen_ai.prompt.N", _turns("user"), lambda span, key: indexed(span, key.removesuffix(".N"))),
+        Reading("gen_ai.prompt.N", asked, indexed),
         Reading("traceloop.entity.input", read_value),
     ),
     output=(
-        Reading(
-            "gen_ai.completion.N",
-            _turns("assistant"),
-            lambda span, key: indexed(span, key.removesuffix(".N")),
-        ),
+        Reading("gen_ai.completion.N", answered, indexed),
         Reading("traceloop.entity.output", read_value),
+        Reading("crewai.crew.result", read_value),
     ),
     provider_name=(Reading("traceloop.association.properties.ls_provider"),),
     reasoning_tokens=(Reading("llm.usage.reasoning_tokens", read_integer),),

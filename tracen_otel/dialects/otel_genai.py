@@ -16,7 +16,8 @@ from tracen_otel.attributes import (
     read_integer,
     read_value,
 )
-from tracen_otel.dialects.table import Dialect, Reading, kinds, means, on_event
+from tracen_otel.dialects.readings import answered, asked, instructed, kind_of_model, kinds, means, on_event
+from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Event, Message, Span, StepKind
 
@@ -25,11 +26,13 @@ _DETAILS = on_event("gen_ai.client.inference.operation.details")
 _INPUT_MESSAGES = "gen_ai.input.messages"
 _OUTPUT_MESSAGES = "gen_ai.output.messages"
 _SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
+_PROMPT = "gen_ai.prompt"
+_COMPLETION = "gen_ai.completion"
 _TOOL_NAME = "gen_ai.tool.name"
 _REQUEST_MODEL = "gen_ai.request.model"
 _RESPONSE_MODEL = "gen_ai.response.model"
 
-KIND_BY_OPERATION = {
+_KIND_BY_OPERATION = {
     **dict.fromkeys(
         (
             "chat",
@@ -113,51 +116,37 @@ def _content(event: Event) -> Mapping[str, Any]:
     return whole if isinstance(whole, Mapping) else fields
 
 
-def _asked(value: Any) -> tuple[Message, ...] | None:
-    return read_messages(value, "user") or None
-
-
-def _answered(value: Any) -> tuple[Message, ...] | None:
-    return read_messages(value, "assistant") or None
-
-
-def _instructed(value: Any) -> tuple[Message, ...] | None:
-    """System instructions are a list of parts (or of texts), so of one message."""
-    value = decode_json(value)
-    return read_messages({"role": "system", "content": value}, "system") if value else None
-
-
 OTEL_GENAI = Dialect(
     name="OpenTelemetry GenAI",
     kind=(
-        Reading("gen_ai.operation.name", kinds(KIND_BY_OPERATION)),
+        Reading("gen_ai.operation.name", kinds(_KIND_BY_OPERATION)),
         Reading(_TOOL_NAME, means(StepKind.TOOL)),
         Reading("mcp.method.name", kinds({"tools/call": StepKind.TOOL})),
-        Reading(_REQUEST_MODEL, means(StepKind.LLM)),
-        Reading(_RESPONSE_MODEL, means(StepKind.LLM)),
+        Reading(_REQUEST_MODEL, kind_of_model),
+        Reading(_RESPONSE_MODEL, kind_of_model),
     ),
     tool_name=(Reading(_TOOL_NAME),),
     system=(
-        Reading(_SYSTEM_INSTRUCTIONS, _instructed),
-        Reading(_SYSTEM_INSTRUCTIONS, _instructed, _DETAILS),
+        Reading(_SYSTEM_INSTRUCTIONS, instructed),
+        Reading(_SYSTEM_INSTRUCTIONS, instructed, _DETAILS),
     ),
     input=(
         Reading("gen_ai.tool.call.arguments", read_value),
-        Reading(_INPUT_MESSAGES, _asked),
-        Reading(_INPUT_MESSAGES, _asked, _DETAILS),
-        Reading("gen_ai.*.message", _asked, _message_events),
-        Reading("gen_ai.prompt", read_value),
-        Reading("gen_ai.prompt", read_value, on_event("gen_ai.content.prompt")),
+        Reading(_INPUT_MESSAGES, asked),
+        Reading(_INPUT_MESSAGES, asked, _DETAILS),
+        Reading("gen_ai.*.message", asked, _message_events),
+        Reading(_PROMPT, read_value),
+        Reading(_PROMPT, read_value, on_event("gen_ai.content.prompt")),
         Reading("gen_ai.retrieval.query.text"),
         Reading("gen_ai.memory.query.text"),
     ),
     output=(
         Reading("gen_ai.tool.call.result", read_value),
-        Reading(_OUTPUT_MESSAGES, _answered),
-        Reading(_OUTPUT_MESSAGES, _answered, _DETAILS),
-        Reading("gen_ai.choice", _answered, _choice_events),
-        Reading("gen_ai.completion", read_value),
-        Reading("gen_ai.completion", read_value, on_event("gen_ai.content.completion")),
+        Reading(_OUTPUT_MESSAGES, answered),
+        Reading(_OUTPUT_MESSAGES, answered, _DETAILS),
+        Reading("gen_ai.choice", answered, _choice_events),
+        Reading(_COMPLETION, read_value),
+        Reading(_COMPLETION, read_value, on_event("gen_ai.content.completion")),
         Reading("gen_ai.retrieval.documents", read_value),
         Reading("gen_ai.memory.records", read_value),
     ),

@@ -1,12 +1,12 @@
 """Strands Agents: OTel GenAI events with Bedrock messages; its own are the event loop's cycles."""
 
 from tracen_otel.attributes import read_value
-from tracen_otel.dialects.table import Dialect, Reading, means, on_event
+from tracen_otel.dialects.readings import means, on_event
+from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
 
 STRANDS = Dialect(
     name="Strands Agents",
     kind=(Reading("event_loop.cycle_id", means(StepKind.CHAIN)),),
-    system=(),
     output=(Reading("tool.result", read_value, on_event("gen_ai.choice")),),
 )

@@ -5,12 +5,12 @@ A reading names one key, where it stands and how it is read. The tables are the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tracen_otel.attributes import attribute, decode_json, event_fields, events_named, read_text
-from tracen_otel.model import Span, StepKind
+from tracen_otel.attributes import attribute, read_text
+from tracen_otel.model import Span
 
 Find = Callable[[Span, str], Any]
 Read = Callable[[Any], Any]
@@ -23,11 +23,6 @@ class Reading:
     key: str
     read: Read = read_text
     find: Find = attribute
-
-    def of(self, span: Span) -> Any:
-        """The value on this span, or None."""
-        found = self.find(span, self.key)
-        return None if found is None else self.read(found)
 
 
 Readings = tuple[Reading, ...]
@@ -90,53 +85,3 @@ def marked_by(*keys: str) -> Callable[[Span], bool]:
 def either(*gates: Callable[[Span], bool]) -> Callable[[Span], bool]:
     """A gate: one of these gates is open."""
     return lambda span: any(gate(span) for gate in gates)
-
-
-# -- readings that several tables use -----------------------------------------------------------------
-
-
-def kinds(kind_by_name: Mapping[str, StepKind]) -> Read:
-    """Read a kind by its name in this dialect, in any case; None for a name that is not in the mapping."""
-
-    def read(value: Any) -> StepKind | None:
-        name = read_text(value)
-        return None if name is None else kind_by_name.get(name.lower())
-
-    return read
-
-
-def means(kind: StepKind) -> Read:
-    """Read a kind from the mere presence of the key."""
-    return lambda value: None if value == "" else kind
-
-
-def span_name(span: Span, key: str) -> Any:
-    """Look at the span's name, for conventions that say there what others say in an attribute."""
-    return span.name
-
-
-def on_event(*names: str) -> Find:
-    """Look for the key on the events of these names, the last one first."""
-    wanted = frozenset(names)
-
-    def find(span: Span, key: str) -> Any:
-        values = [
-            value
-            for event in events_named(span, wanted)
-            if (value := event_fields(event).get(key)) is not None
-        ]
-        return values[-1] if values else None
-
-    return find
-
-
-def field_of(*path: str) -> Read:
-    """Read a text inside a JSON value, by its path."""
-
-    def read(value: Any) -> str | None:
-        for name in path:
-            value = decode_json(value)
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return read_text(value)
-
-    return read

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tracen_otel.attributes import read_integer, read_text, read_value
+from tracen_otel.dialects.readings import asked, said
 from tracen_otel.dialects.table import Dialect, Reading
-from tracen_otel.messages import read_messages
-from tracen_otel.model import Message, StepKind
+from tracen_otel.model import StepKind
 
 _KIND_BY_SUFFIX = (
     (".doGenerate", StepKind.LLM),
@@ -31,33 +31,23 @@ def _kind(value: Any) -> StepKind | None:
     return next((kind for suffix, kind in _KIND_BY_SUFFIX if operation.endswith(suffix)), None)
 
 
-def _asked(value: Any) -> tuple[Message, ...] | None:
-    return read_messages(value, "user") or None
-
-
-def _said(value: Any) -> tuple[Message, ...] | None:
-    """Text is text here, also where it is JSON: a structured answer keeps its spelling."""
-    text = read_text(value)
-    return read_messages({"role": "assistant", "content": [text]}, "assistant") if text else None
-
-
 VERCEL_AI = Dialect(
     name="Vercel AI SDK",
     kind=(Reading("ai.operationId", _kind),),
     tool_name=(Reading("ai.toolCall.name"),),
     input=(
-        Reading("ai.prompt.messages", _asked),
+        Reading("ai.prompt.messages", asked),
         Reading("ai.prompt", read_value),
         Reading("ai.toolCall.args", read_value),
         Reading("ai.value", read_value),
         Reading("ai.values", read_value),
     ),
     output=(
-        Reading("ai.response.text", _said),
-        Reading("ai.response.object", _said),
+        Reading("ai.response.text", said),
+        Reading("ai.response.object", said),
         Reading("ai.toolCall.result", read_value),
-        Reading("ai.result.text", _said),
-        Reading("ai.result.object", _said),
+        Reading("ai.result.text", said),
+        Reading("ai.result.object", said),
     ),
     tool_calls=(
         Reading("ai.response.toolCalls", read_value),

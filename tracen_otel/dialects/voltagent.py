@@ -1,7 +1,8 @@
 """VoltAgent. Plain words as keys, so its own markers are its gate."""
 
 from tracen_otel.attributes import read_integer, read_value
-from tracen_otel.dialects.table import Dialect, Reading, kinds, marked_by
+from tracen_otel.dialects.readings import kinds
+from tracen_otel.dialects.table import Dialect, Reading, marked_by
 from tracen_otel.model import StepKind
 
 _KIND_BY_TYPE = {

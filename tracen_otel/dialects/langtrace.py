@@ -1,0 +1,12 @@
+"""Langtrace's older keys; its newer releases speak OTel GenAI."""
+
+from tracen_otel.attributes import read_value
+from tracen_otel.dialects.table import Dialect, Reading
+from tracen_otel.usage import read_usage
+
+LANGTRACE = Dialect(
+    name="Langtrace",
+    input=(Reading("llm.prompts", read_value),),
+    output=(Reading("llm.responses", read_value),),
+    usage=(Reading("llm.token.counts", read_usage),),
+)
