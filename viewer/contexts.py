@@ -13,12 +13,12 @@ class Quote:
     """A piece of a trace's text, exactly as sent."""
 
     text: str
+    rest: str = ""
+    """How a long text goes on; it is neither shown nor laid out until the reader asks."""
+    offer: str = ""
+    """What asking shows, in words: `all 48,210 characters`."""
     is_code: bool = False
     """Set in a fixed-width face: JSON, arguments, stack traces."""
-    is_long: bool = False
-    """Folded to its beginning until the reader asks for all of it."""
-    offer: str = ""
-    """What unfolding shows, in words: `all 48,210 characters`."""
     omitted: str = ""
     """How much of it this page leaves out, in words; "" for nothing."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tracen_otel.model import Message, Part, Step
 from viewer.contexts import Exchange, MessageView, PartView, Quote
+from viewer.legible import clip
 from viewer.quotes import Quoter
 from viewer.wording import plural
 
@@ -66,19 +67,19 @@ def _exchange(label: str, messages: Sequence[Message], text: str | None, quoter:
 def _message(message: Message, quoter: Quoter) -> MessageView:
     return MessageView(
         form=_FORM_BY_ROLE.get(message.role.lower(), "other"),
-        role=message.role or "no role",
+        role=clip(message.role) or "no role",
         parts=tuple(_part(part, quoter) for part in message.parts),
     )
 
 
 def _part(part: Part, quoter: Quoter) -> PartView:
     form = _FORM_BY_PART_TYPE.get(part.type, "other")
-    label = _LABEL_BY_FORM.get(form, part.type)
+    label = _LABEL_BY_FORM.get(form, clip(part.type))
     if part.name:
-        label = f"{label} {part.name}"
+        label = f"{label} {clip(part.name)}".strip()
     elif form in ("call", "result"):
         label = {"call": "Calls a tool", "result": "Result"}[form]
-    return PartView(form=form, label=label, id=part.id, quotes=tuple(_part_quotes(part, quoter)))
+    return PartView(form=form, label=label, id=clip(part.id), quotes=tuple(_part_quotes(part, quoter)))
 
 
 def _part_quotes(part: Part, quoter: Quoter) -> Iterator[Quote]:

@@ -17,6 +17,7 @@ _TRICKY = re.compile(
     "|[\u202a-\u202e\u2066-\u2069]"  # bidi overrides: they show a text in another order than it has
     "|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+"  # invisible letters, but not in a flag
 )
+_LABEL = 1_000
 _CRLF = Markup("&#13;\n")
 """A parser would make "\\r\\n" a plain newline; the reference keeps what was sent."""
 
@@ -41,6 +42,11 @@ def _pieces(text: str) -> list[Markup]:
         at = match.end()
     pieces.append(escape(text[at:]))
     return pieces
+
+
+def clip(text: str) -> str:
+    """A name, key or label as it is, unless it is absurdly long: then its beginning."""
+    return text if len(text) <= _LABEL else text[:_LABEL] + "…"
 
 
 def one_line(text: str, limit: int) -> str:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tracen_otel.model import Status, Trace
 from viewer import summary, wording
 from viewer.contexts import HomePage, MessagePage, TracePage
-from viewer.legible import legible, one_line
+from viewer.legible import clip, legible, one_line
 from viewer.quotes import Quoter
 from viewer.steps import step_views
 from viewer.waterfall import arrange, axis_of
@@ -80,7 +80,7 @@ def _trace_page(trace: Trace, page_url: str, json_url: str) -> TracePage:
         system=quoter.text(trace.system) if trace.system else None,
         prompt=quoter.text(trace.prompt) if trace.prompt else None,
         response=quoter.text(trace.response) if trace.response else None,
-        notes=trace.notes,
+        notes=tuple(map(clip, trace.notes)),
         step_count=wording.plural(len(rows), "step"),
         shows_tokens=any(step.usage for step in trace.steps),
         ticks=axis.ticks(),

@@ -6,6 +6,7 @@ A quote is exact. JSON is laid out anew only where that loses nothing.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from typing import Any, NoReturn
 
@@ -22,6 +23,10 @@ MIN_QUOTE = 1_000
 
 _LONG_CHARACTERS = 2_000
 _LONG_LINES = 24
+"""A text beyond either is long: it shows its beginning, and the rest when asked."""
+_HEAD_CHARACTERS = 1_500
+_HEAD_LINES = 18
+_LINES = re.compile(rf"(?:[^\n]*\n){{{_HEAD_LINES}}}")
 _MAX_LAYOUT = 100_000
 """Characters of JSON that are worth laying out: the indenting encoder is slow."""
 _MAX_LAYOUT_DEPTH = 24
@@ -39,12 +44,12 @@ class Quoter:
         """Quote a text exactly as it was sent."""
         kept = text[: min(MAX_QUOTE, max(MIN_QUOTE, self._left))]
         self._left -= len(kept)
-        is_long = len(kept) > _LONG_CHARACTERS or kept.count("\n") > _LONG_LINES
+        end = _head_end(kept)
         return Quote(
-            text=kept,
+            text=kept[:end],
+            rest=kept[end:],
+            offer=_offer(len(kept), len(text)) if end < len(kept) else "",
             is_code=is_code,
-            is_long=is_long,
-            offer=_offer(len(kept), len(text)) if is_long else "",
             omitted=plural(len(text) - len(kept), "character") if len(kept) < len(text) else "",
         )
 
@@ -54,6 +59,19 @@ class Quoter:
             return self.text(layout(json_value(value)), is_code=True)
         laid_out = _lay_out_text(value)
         return self.text(value) if laid_out is None else self.text(laid_out, is_code=True)
+
+
+def _head_end(text: str) -> int:
+    """Where the beginning of a long text ends, after a blank if there is one near; else its whole length."""
+    if len(text) <= _LONG_CHARACTERS and text.count("\n") <= _LONG_LINES:
+        return len(text)
+    end = _HEAD_CHARACTERS
+    end += text[end - 1 : end + 1] == "\r\n"
+    lines = _LINES.match(text, 0, end)
+    if lines:
+        return lines.end()
+    blank = max(text.rfind(" ", end - 100, end), text.rfind("\n", end - 100, end))
+    return end if blank < 0 else blank + 1
 
 
 def _offer(kept: int, whole: int) -> str:

@@ -11,7 +11,7 @@ from tracen_otel.timestamps import format_timestamp
 from viewer import wording
 from viewer.contexts import AttributeView, EventView, Fact, StepView
 from viewer.conversation import exchanges
-from viewer.legible import one_line
+from viewer.legible import clip, one_line
 from viewer.quotes import Quoter
 from viewer.waterfall import Axis, Row
 
@@ -75,10 +75,12 @@ def _step_view(number: int, row: Row, level_before: int, axis: Axis, quoter: Quo
         error=quoter.text(step.error_message) if step.error_message else None,
         exchanges=exchanges(step, quoter),
         facts=tuple(_facts(step, axis)),
-        warnings=step.warnings,
+        warnings=tuple(map(clip, step.warnings)),
         attributes=attribute_views(step.attributes, quoter, _sides(step)),
         events=tuple(_event_view(event, step, quoter) for event in step.events),
-        sources=tuple(Fact(field.replace("_", " "), str(key)) for field, key in step.sources.items()),
+        sources=tuple(
+            Fact(clip(field.replace("_", " ")), clip(str(key))) for field, key in step.sources.items()
+        ),
     )
 
 
@@ -123,7 +125,7 @@ def token_details(usage: Usage) -> str:
 def provider_label(provider: Provider | None, raw_name: str | None) -> str:
     """What a reader calls the provider: its name, or the raw one where Tracen knows none."""
     if provider is None or provider is Provider.CUSTOM:
-        return raw_name or ("" if provider is None else _NAME_BY_PROVIDER[provider])
+        return clip(raw_name or "") or ("" if provider is None else _NAME_BY_PROVIDER[provider])
     return _NAME_BY_PROVIDER[provider]
 
 
@@ -132,7 +134,7 @@ def provider_label(provider: Provider | None, raw_name: str | None) -> str:
 
 def _facts(step: Step, axis: Axis) -> Iterable[Fact]:
     if row_name(step) != step.name:
-        yield Fact("Name", step.name)
+        yield Fact("Name", clip(step.name))
     yield Fact("Duration", wording.duration(step.latency_ns), is_told=step.latency_ns is not None)
     if step.start_ns:
         offset = wording.duration(step.start_ns - axis.start_ns)
@@ -143,15 +145,15 @@ def _facts(step: Step, axis: Axis) -> Iterable[Fact]:
             format_timestamp(step.start_ns),
         )
     if step.model:
-        yield Fact("Model", step.model)
+        yield Fact("Model", clip(step.model))
     if provider := provider_label(step.provider, step.provider_name):
         yield Fact("Provider", provider)
     if step.usage:
         yield Fact("Tokens", token_counts(step.usage), token_details(step.usage))
     if step.id:
-        yield Fact("Step id", step.id)
+        yield Fact("Step id", clip(step.id))
     if step.parent_id:
-        yield Fact("Part of", step.parent_id)
+        yield Fact("Part of", clip(step.parent_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,20 +196,25 @@ def attribute_views(
 
 
 def _attribute_view(key: str, value: Any, quoter: Quoter, sides: tuple[_Side, ...]) -> AttributeView:
+    label = clip(key)
     size = len(value if isinstance(value, str) else str(value))
     if size > _SHORT_VALUE:
         for side in sides:
             if side.shows(key, size):
-                return AttributeView(key, shown_as=side.label)
-        return AttributeView(key, quote=quoter.value(value))
+                return AttributeView(label, shown_as=side.label)
+        return AttributeView(label, quote=quoter.value(value))
     quote = quoter.value(value)
-    return AttributeView(key, quote=quote) if "\n" in quote.text else AttributeView(key, text=quote.text)
+    return (
+        AttributeView(label, quote=quote)
+        if "\n" in quote.text or quote.rest
+        else AttributeView(label, text=quote.text)
+    )
 
 
 def _event_view(event: Event, step: Step, quoter: Quoter) -> EventView:
     at = wording.duration(event.time_ns - step.start_ns) if event.time_ns >= step.start_ns > 0 else ""
     return EventView(
-        name=event.name or "(no name)",
+        name=clip(event.name) or "(no name)",
         at=f"after {at}" if at else "",
         attributes=attribute_views(event.attributes, quoter),
         body=None if event.body is None else quoter.value(event.body),

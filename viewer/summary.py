@@ -8,7 +8,7 @@ from tracen_otel.model import Status, StepKind, Trace
 from tracen_otel.timestamps import format_timestamp
 from viewer import wording
 from viewer.contexts import Fact, Failure, StepLink
-from viewer.legible import one_line
+from viewer.legible import clip, one_line
 from viewer.quotes import Quoter
 from viewer.steps import error_line, provider_label, row_name, token_counts, token_details
 from viewer.waterfall import Row, leaves
@@ -22,9 +22,9 @@ _MAX_TOOLS = 3
 def heading(trace: Trace) -> str:
     """Name the run: its title, else how its prompt begins."""
     return (
-        trace.title
+        clip(trace.title)
         or one_line(trace.prompt.strip().partition("\n")[0], _HEADING)
-        or trace.model
+        or clip(trace.model)
         or "Untitled trace"
     )
 
@@ -55,7 +55,7 @@ def _facts(trace: Trace, rows: Sequence[Row]) -> Iterable[Fact]:
     yield Fact("Duration", wording.duration(trace.latency_ns), is_told=trace.latency_ns is not None)
     yield Fact(
         "Model",
-        trace.model or wording.UNKNOWN,
+        clip(trace.model) or wording.UNKNOWN,
         provider_label(trace.provider, trace.provider_name) if trace.model or trace.provider_name else "",
         is_told=bool(trace.model),
     )
@@ -70,7 +70,7 @@ def _facts(trace: Trace, rows: Sequence[Row]) -> Iterable[Fact]:
     if trace.started_ns:
         yield Fact("Started", *_started(trace.started_ns), format_timestamp(trace.started_ns))
     if trace.service_name:
-        yield Fact("Service", trace.service_name)
+        yield Fact("Service", clip(trace.service_name))
 
 
 def _started(time_ns: int) -> tuple[str, str]:

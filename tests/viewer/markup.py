@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from tracen_otel.model import Trace
+from viewer.pages import render_trace
+
 _BLOCKS = frozenset({"dt", "dd", "div", "p", "li", "section", "svg"})
 """What a browser would not run together with the text before it."""
 _VOID = frozenset({"meta", "link", "input", "br"})
@@ -18,8 +21,15 @@ class Element:
     attributes: dict[str, str]
     inside: tuple[str, ...]
     """The tags it stands in, outermost first."""
-    text: str = ""
-    """All text inside, that of inner elements included."""
+    pieces: list[str]
+    """The text of the whole page."""
+    start: int
+    end: int | None = None
+
+    @property
+    def text(self) -> str:
+        """All text inside, that of inner elements included."""
+        return "".join(self.pieces[self.start : self.end])
 
 
 @dataclass(slots=True)
@@ -29,6 +39,7 @@ class Page(HTMLParser):
     html: str
     elements: list[Element] = field(default_factory=list)
     _open: list[Element] = field(default_factory=list)
+    _pieces: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         HTMLParser.__init__(self)
@@ -48,15 +59,20 @@ class Page(HTMLParser):
 
     def _add(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         inside = tuple(element.tag for element in self._open)
-        self.elements.append(Element(tag, {name: value or "" for name, value in attrs}, inside))
+        self.elements.append(
+            Element(
+                tag, {name: value or "" for name, value in attrs}, inside, self._pieces, len(self._pieces)
+            )
+        )
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open, f"</{tag}> closes nothing"
-        assert self._open.pop().tag == tag
+        element = self._open.pop()
+        assert element.tag == tag
+        element.end = len(self._pieces)
 
     def handle_data(self, data: str) -> None:
-        for element in self._open:
-            element.text += data
+        self._pieces.append(data)
 
     def all(self, tag: str, **attributes: str) -> list[Element]:
         """The elements of a tag that have these attributes (`class_` for class), in order."""
@@ -71,3 +87,8 @@ class Page(HTMLParser):
     def text(self) -> str:
         """The text of the whole page, its white space collapsed."""
         return " ".join(self.all("body")[0].text.split())
+
+
+def page_of(trace: Trace) -> Page:
+    """The page of a trace, read back."""
+    return Page(render_trace(trace, page_url="http://tracen.test/traces/1", json_url="/traces/1.json"))

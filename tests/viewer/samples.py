@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from tracen_otel.model import Event, Message, Part, Provider, Status, Step, StepKind, Trace, Usage
 
@@ -15,6 +16,23 @@ HOSTILE = (
     "<link rel=stylesheet href=//evil.example/x.css> &amp; &lt;"
 )
 TRICKY = "NUL \x00 escape \x1b[31m override \u202egnp.exe\u202c isolate \u2066x\u2069 lone \r end"
+
+
+PLAIN: dict[str, Any] = {
+    "prompt": "What is the weather in Paris?",
+    "response": "It is 21 °C and sunny.",
+    "provider": "openai",
+    "model": "gpt-4.1",
+    "status": "success",
+    "input_tokens": 50,
+    "output_tokens": 18,
+    "total_latency_ms": 1840,
+    "steps": [
+        {"name": "get_weather", "timestamp": "2026-11-24T09:30:00.000Z", "latency_ms": 420},
+        {"name": "answer", "timestamp": "2026-11-24T09:30:00.430Z", "latency_ms": 1400},
+    ],
+}
+"""A payload of the documented fields alone."""
 
 
 def step(
@@ -77,11 +95,8 @@ def agent_trace() -> Trace:
                 usage=Usage(1204, 86),
                 input_messages=(said("system", "You plan journeys."), said("user", QUESTION)),
                 output_messages=(CALL,),
-                attributes={
-                    "gen_ai.request.temperature": 0.2,
-                    "gen_ai.input.messages": '[{"role":"user"}]' * 40,
-                },
-                sources={"input_messages": "gen_ai.input.messages"},
+                attributes={"gen_ai.request.temperature": 0.2},
+                sources={"model": "gen_ai.request.model"},
             ),
             step("search", 1_900, 1_240, id="t1", parent="a", kind=StepKind.TOOL, input='{"query":"MAAT"}'),
             step("GET www.maat.pt", 1_910, 690, id="h1", parent="t1", kind=StepKind.HTTP),
@@ -174,3 +189,9 @@ def hostile_trace(text: str) -> Trace:
             step(text, 1, 2, parent=text, output=text),
         ),
     )
+
+
+def chain_trace(length: int) -> Trace:
+    """Steps each of which is part of the one before."""
+    steps = (step(str(n), n, 1, id=str(n), parent=str(n - 1)) for n in range(length))
+    return Trace(QUESTION, ANSWER, steps=tuple(steps))

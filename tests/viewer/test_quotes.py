@@ -6,10 +6,15 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from viewer.contexts import Quote
 from viewer.quotes import MAX_QUOTE, MIN_QUOTE, Quoter
+
+
+def whole(quote: Quote) -> str:
+    return quote.text + quote.rest
 
 
 def test_text_is_quoted_as_sent() -> None:
@@ -22,7 +27,7 @@ def test_structure_in_a_text_is_laid_out() -> None:
     """Arguments that came as one line of JSON are indented, unless they are short."""
     short, long = '{"city":"Paris"}', json.dumps({"city": "Paris", "days": list(range(40))})
     assert Quoter().value(short).text == '{"city": "Paris"}'
-    assert Quoter().value(long).text == json.dumps(json.loads(long), indent=2)
+    assert whole(Quoter().value(long)) == json.dumps(json.loads(long), indent=2)
     assert Quoter().value(long).is_code
 
 
@@ -39,14 +44,13 @@ def test_structure_in_a_text_is_laid_out() -> None:
 )
 def test_structure_that_layout_would_change_is_left_alone(text: str) -> None:
     """Twice the same key, a number written another way, or no JSON at all: shown as sent."""
-    quote = Quoter().value(text)
-    assert quote.text == text
+    assert whole(Quoter().value(text)) == text
 
 
 def test_deep_structure_is_not_indented() -> None:
     """Indenting hundreds of levels would make megabytes of kilobytes."""
     text = '{"a": ' * 300 + "1" + "}" * 300
-    assert Quoter().value(text).text == text
+    assert whole(Quoter().value(text)) == text
 
 
 json_values = st.recursive(
@@ -60,8 +64,8 @@ json_values = st.recursive(
 def test_layout_loses_nothing(value: Any) -> None:
     """What a reader sees of a structure is the structure."""
     if isinstance(value, list | dict):
-        assert json.loads(Quoter().value(value).text) == value
-        assert json.loads(Quoter().value(json.dumps(value)).text) == value
+        assert json.loads(whole(Quoter().value(value))) == value
+        assert json.loads(whole(Quoter().value(json.dumps(value)))) == value
 
 
 @pytest.mark.parametrize(
@@ -83,7 +87,7 @@ def test_scalars_are_written_as_json(value: Any, text: str) -> None:
 def test_quote_is_cut_at_its_limit_and_says_so() -> None:
     """A page never holds more than MAX_QUOTE characters of one text."""
     quote = Quoter().text("x" * (MAX_QUOTE + 1_500))
-    assert len(quote.text) == MAX_QUOTE
+    assert len(whole(quote)) == MAX_QUOTE
     assert quote.omitted == "1,500 characters"
     assert quote.offer == "the first 200,000 of 201,500 characters"
 
@@ -91,12 +95,23 @@ def test_quote_is_cut_at_its_limit_and_says_so() -> None:
 def test_quotes_share_the_budget_of_a_page() -> None:
     """When it is spent, each quote keeps its beginning."""
     quoter = Quoter(budget=10_000)
-    lengths = [len(quoter.text("x" * 6_000).text) for _ in range(4)]
+    quotes = [quoter.text("x" * 6_000) for _ in range(4)]
+    lengths = [len(whole(quote)) for quote in quotes]
     assert lengths == [6_000, 4_000, MIN_QUOTE, MIN_QUOTE]
 
 
 def test_long_quotes_are_folded_and_tell_their_size() -> None:
     """Many characters or many lines; a short text is simply shown."""
     assert Quoter().text("x" * 48_210).offer == "all 48,210 characters"
-    assert Quoter().text("\n" * 25).is_long
-    assert not Quoter().text("short\ntext").is_long
+    assert Quoter().text("\n" * 25).rest == "\n" * 7
+    assert Quoter().text("short\ntext").rest == ""
+
+
+@example("x" * 1_499 + "\r\n" + "x" * 1_000)
+@given(st.text(st.sampled_from("ab \n\r"), min_size=1_900, max_size=4_000))
+def test_folding_loses_nothing(text: str) -> None:
+    """The beginning and the rest are the text; a line end of two characters is not torn apart."""
+    quote = Quoter().text(text)
+    assert whole(quote) == text
+    assert not (quote.text.endswith("\r") and quote.rest.startswith("\n"))
+    assert quote.text
