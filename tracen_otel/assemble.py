@@ -6,14 +6,14 @@ The result does not depend on the order or number of deliveries. It knows no dia
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from tracen_otel.interpret import interpret, latency_ns
 from tracen_otel.model import LogRecord, Provider, Span, Step, StepKind, Trace
 from tracen_otel.providers import provider_of
 from tracen_otel.summary import model_step, outcome_of, prompt_of, response_of, system_of
-from tracen_otel.totals import counted_steps, total_usage
+from tracen_otel.totals import NO_IDS, counted_steps, total_usage
 from tracen_otel.tree import Tree, by_start, grow
 
 
@@ -55,31 +55,49 @@ def _is_root(span: Span, tree: Tree) -> bool:
 def _trace(tree: Tree, root: Span) -> Trace:
     meanings = [interpret(span) for span in tree.spans]
     steps = tuple(_with_versions(meaning.step, tree) for meaning in meanings)
-    counted = counted_steps(steps, {m.step.id: m.response_id for m in meanings if m.response_id})
-    steps = _told_again(steps, counted)
-    root_step = next(step for step in steps if step.id == root.span_id)
-    true_root = root_step if _is_root(root, tree) else None
-    status, error_message = outcome_of(steps, true_root)
-    speaker = model_step(steps)
+    true_root = next(step for step in steps if step.id == root.span_id) if _is_root(root, tree) else None
     service_name = root.resource.get("service.name")
-    return Trace(
-        prompt=prompt_of(steps, true_root),
-        response=response_of(steps, true_root),
-        provider=provider_of(speaker.provider_name, speaker.model) if speaker else Provider.CUSTOM,
-        model=(speaker.model if speaker else None) or "",
-        status=status,
-        steps=steps,
-        title=root_step.name,
-        system=system_of(steps),
-        provider_name=speaker.provider_name if speaker else None,
-        error_message=error_message,
-        usage=total_usage(counted),
+    whole = conclude(steps, true_root, {m.step.id: m.response_id for m in meanings if m.response_id})
+    return replace(
+        whole,
+        steps=tuple(_with_told_parent(step, tree) for step in whole.steps),
+        title=next(step.name for step in steps if step.id == root.span_id),
         started_ns=root.start_ns or min((s.start_ns for s in steps if s.start_ns), default=0),
         latency_ns=_latency_ns(tree, root),
         service_name=service_name if isinstance(service_name, str) else None,
         otel_trace_id=root.trace_id,
         notes=tuple(_notes(tree, root)),
     )
+
+
+def conclude(
+    steps: tuple[Step, ...], true_root: Step | None, response_id_by_step: Mapping[str, str] = NO_IDS
+) -> Trace:
+    """Tell what steps, in reading order, mean as a whole; title, times and identity are the caller's.
+
+    `true_root` is None where no step is known to be the root of the run.
+    """
+    counted = counted_steps(steps, response_id_by_step)
+    status, error_message = outcome_of(steps, true_root)
+    speaker = model_step(steps)
+    return Trace(
+        prompt=prompt_of(steps, true_root),
+        response=response_of(steps, true_root),
+        provider=provider_of(speaker.provider_name, speaker.model) if speaker else Provider.CUSTOM,
+        model=(speaker.model if speaker else None) or "",
+        status=status,
+        steps=_told_again(steps, counted),
+        system=system_of(steps),
+        provider_name=speaker.provider_name if speaker else None,
+        error_message=error_message,
+        usage=total_usage(counted),
+    )
+
+
+def _with_told_parent(step: Step, tree: Tree) -> Step:
+    """A parent that has not arrived is still told: another telling of the trace may have it."""
+    parent_id = tree.orphans.get(step.id)
+    return step if parent_id is None else replace(step, parent_id=parent_id)
 
 
 def _with_versions(step: Step, tree: Tree) -> Step:
@@ -112,7 +130,7 @@ def _latency_ns(tree: Tree, root: Span) -> int | None:
 def _notes(tree: Tree, root: Span) -> Iterator[str]:
     if root.span_id in tree.orphans:
         yield "The root span has not arrived; the earliest step stands in for it."
-    others = tree.orphans - {root.span_id}
+    others = tree.orphans.keys() - {root.span_id}
     if others:
         yield f"Steps at the top level because their parents have not arrived: {len(others)}."
     if tree.cut:

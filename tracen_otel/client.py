@@ -37,6 +37,14 @@ MAX_REPLY_BYTES = 64 * 1024
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _FIRST_BACKOFF_S = 0.5
 _MOST_BACKOFF_S = 5.0
+_WORDS_BY_ERROR = {
+    "NameResolutionError": "there is no such host",
+    "ConnectTimeoutError": "connecting took too long",
+    "NewConnectionError": "nothing accepts connections there",
+    "ReadTimeoutError": "the answer took too long",
+    "SSLError": "no TLS connection that can be trusted",
+    "ProtocolError": "the connection broke off",
+}
 _FIELD_PATH = re.compile(r"[a-z_.\[\]0-9]{1,80}")
 
 
@@ -154,7 +162,6 @@ class TracenClient:
     def _post(self, body: bytes, headers: dict[str, str], timeout_s: float) -> bytes:
         import urllib3  # here, so that a program that sends nothing does not pay for it
 
-        wall_s = time.monotonic() + timeout_s
         try:
             response = self._pools().request(
                 "POST",
@@ -167,11 +174,11 @@ class TracenClient:
                 preload_content=False,
             )
             try:
-                reply = _read_bounded(response, wall_s)
+                reply = _read_bounded(response)
             finally:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            raise Unreachable(f"no answer from {self._url}: {type(error).__name__}") from None
+            raise Unreachable(f"no answer from {self._url}: {_in_words(error)}") from None
         self._raise_for_status(response, reply)
         return reply
 
@@ -186,7 +193,7 @@ class TracenClient:
 
     def _raise_for_status(self, response: urllib3.BaseHTTPResponse, reply: bytes) -> None:
         status = response.status
-        if status == 200:
+        if status in (200, 201):
             return
         if status in _RETRYABLE:
             raise Overloaded(status, retry_after_s(response.headers.get("Retry-After"), self._unix_time()))
@@ -236,12 +243,18 @@ def _wait_s(error: TracenError, failures: int) -> float:
     return max(error.retry_after_s or 0.0, shortest_s)
 
 
-def _read_bounded(response: urllib3.BaseHTTPResponse, wall_s: float) -> bytes:
-    """The reply's first MAX_REPLY_BYTES; what is longer, or too slow, costs the connection alone."""
+def _in_words(error: Exception) -> str:
+    """For a log; never the error's own text, which may quote what the server sent."""
+    names = [kind.__name__ for kind in type(error).__mro__]
+    return next((_WORDS_BY_ERROR[name] for name in names if name in _WORDS_BY_ERROR), names[0])
+
+
+def _read_bounded(response: urllib3.BaseHTTPResponse) -> bytes:
+    """The reply's first MAX_REPLY_BYTES; what is longer costs the connection alone."""
     reply = b""
     while piece := response.read1(MAX_REPLY_BYTES + 1 - len(reply), decode_content=False):
         reply += piece
-        if len(reply) > MAX_REPLY_BYTES or time.monotonic() > wall_s:
+        if len(reply) > MAX_REPLY_BYTES:
             response.close()
             break
     return reply

@@ -75,7 +75,7 @@ class TracenSpanExporter(SpanExporter):
         try:
             taken = self._delivery(self._key).outbox.add(spans)
         except Exception as error:  # the outer wall: whatever it is, the user's program goes on
-            _logger.warning("%d spans dropped: %s in the exporter", len(spans), type(error).__name__)
+            _logger.warning("a batch of spans is lost: %s in the exporter", type(error).__name__)
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS if taken else SpanExportResult.FAILURE
 

@@ -1,10 +1,63 @@
-"""Several tellings of one trace become one."""
+"""Several tellings of one trace become one: posts of different processes, retries, spans beside posts.
+
+Steps are known by their ids; of two with one id the later telling's counts. Knows no store and no wire format.
+"""
 
 from __future__ import annotations
-from collections.abc import Sequence
-from tracen_otel.model import Trace
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from tracen_otel.assemble import conclude
+from tracen_otel.model import Step, Trace
 
 
-def merge(traces: Sequence[Trace]) -> Trace:
-    """PLACEHOLDER"""
-    return traces[-1]
+def merge(tellings: Sequence[Trace]) -> Trace:
+    """Make one trace of tellings in order of precedence, the last one first. Raises IndexError without any.
+
+    The last telling alone speaks where it has every step, or where steps have no ids to know them by.
+    """
+    last = tellings[-1]
+    step_by_id = {step.id: step for telling in tellings for step in telling.steps}
+    if "" in step_by_id or len(step_by_id) == len({step.id for step in last.steps}):
+        return last
+    told_parents = {step.id: step.parent_id for step in step_by_id.values() if step.parent_id}
+    steps = _in_reading_order(_placed(step_by_id))
+    root = next((step for step in steps if step.id not in told_parents), None)
+    told_root = next(t for t in reversed(tellings) if root in (None, *t.steps))
+    whole = conclude(steps, root)
+    return replace(
+        told_root,
+        prompt=whole.prompt or told_root.prompt,
+        response=whole.response or told_root.response,
+        provider=whole.provider,
+        provider_name=whole.provider_name,
+        model=whole.model or told_root.model,
+        system=whole.system,
+        usage=whole.usage,
+        steps=tuple(replace(step, parent_id=told_parents.get(step.id)) for step in whole.steps),
+        notes=(),
+    )
+
+
+def _placed(step_by_id: Mapping[str, Step]) -> dict[str, Step]:
+    """The steps with the parents that are there alone."""
+    return {
+        step_id: step if step.parent_id in step_by_id else replace(step, parent_id=None)
+        for step_id, step in step_by_id.items()
+    }
+
+
+def _in_reading_order(step_by_id: Mapping[str, Step]) -> tuple[Step, ...]:
+    """Parents before children, siblings by start, then id; what hangs in a circle comes last."""
+    children: defaultdict[str | None, list[Step]] = defaultdict(list)
+    for step in sorted(step_by_id.values(), key=lambda s: (s.start_ns, s.id), reverse=True):
+        children[step.parent_id].append(step)
+    ordered: dict[str, Step] = {}
+    stack = children[None]
+    while stack:
+        step = stack.pop()
+        ordered[step.id] = step
+        stack.extend(children.get(step.id, ()))
+    return (*ordered.values(), *(step for step_id, step in step_by_id.items() if step_id not in ordered))

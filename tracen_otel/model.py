@@ -166,7 +166,8 @@ class Step:
 
     `input` and `output` are what a person would call this step's question and answer, as plain text;
     `input_messages` and `output_messages` the whole conversation where one was told.
-    `latency_ns` is None where start and end make no sense. `provider_name` is the raw value.
+    `latency_ns` is None where start and end make no sense. `provider_name` is the raw value. `parent_id` may
+    name a step that has not arrived; such a step stands at the top level.
     `sources` tells for each field the attribute key it was read from.
     """
 

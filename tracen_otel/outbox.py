@@ -22,7 +22,7 @@ from tracen_otel.tally import REPORT_EVERY_S, Tally
 _logger = logging.getLogger("tracen_otel")
 _FIRST_PAUSE_S = 2.0
 _MOST_PAUSE_S = 60.0
-_EXPIRE_EVERY_S = 60.0
+_LOOK_EVERY_S = 60.0
 _KNOWN_DOWN_CLOSE_S = 1.0
 _ENDED = "the program ended before they could be published"
 
@@ -68,12 +68,18 @@ class Outbox:
         with self._changed:
             if self._closes_at_s is not None:
                 return False
-            now_s = self._clock()
-            for span in spans:
-                self._pending.add(span, now_s)
+            ended = [self._hold(span) for span in spans]
             self._start_sender()
-            self._changed.notify_all()
+            if any(ended):  # others fall due long after the sender's next look
+                self._changed.notify_all()
         return True
+
+    def _hold(self, span: ReadableSpan) -> bool:
+        try:
+            return self._pending.add(span, self._clock())
+        except Exception:  # what is no span, in whatever way, must not cost its neighbours
+            self._tally.drop("unreadable", 1)
+            return False
 
     def drain(self, timeout_s: float) -> bool:
         """Publish every ended trace now and wait; False when time runs out or the server is not up to it."""
@@ -160,17 +166,16 @@ class Outbox:
                 if not self._stopping.is_set():
                     self._changed.wait(self._nap_s())
 
-    def _nap_s(self) -> float | None:
-        """Until something may be due, a warning may go out or a trace may be forgotten; None: until told."""
+    def _nap_s(self) -> float:
+        """Until something falls due, a warning may go out, or it is time to forget old traces."""
         now_s = self._clock()
-        due_s = self._pending.next_due_s()
-        moments = [
-            None if due_s is None else max(due_s, self._paused_until_s),
-            self._tally.next_report_s(),
-            now_s + _EXPIRE_EVERY_S if self._pending else None,
-        ]
-        next_s = min((moment for moment in moments if moment is not None), default=None)
-        return None if next_s is None else max(0.0, next_s - now_s)
+        due_s, report_s = self._pending.next_due_s(), self._tally.next_report_s()
+        next_s = now_s + _LOOK_EVERY_S
+        if due_s is not None:
+            next_s = min(next_s, max(due_s, self._paused_until_s))
+        if report_s is not None:
+            next_s = min(next_s, report_s)
+        return max(0.0, next_s - now_s)
 
     def _take(self) -> Parcel | None:
         with self._changed:
@@ -183,7 +188,7 @@ class Outbox:
     def _deliver(self, parcel: Parcel) -> None:
         try:
             published = self._publish(parcel, self._allowed_s())
-            self._succeeded(published)
+            self._succeeded(parcel, published)
         except TracenError as error:
             self._failed(parcel, error)
         except Exception as error:  # the outer wall: a bug of ours costs a trace, never the user's program
@@ -198,10 +203,11 @@ class Outbox:
             return self._timeout_s
         return min(self._timeout_s, max(0.0, self._closes_at_s - self._clock()))
 
-    def _succeeded(self, published: PublishedTrace | None) -> None:
+    def _succeeded(self, parcel: Parcel, published: PublishedTrace | None) -> None:
         with self._changed:
             if published is None:
                 self._tally.count("skipped")
+                self._pending.release(parcel)
                 return
             self._tally.count("published")
             self._failures = 0

@@ -23,16 +23,16 @@ class Bounds:
     """How much is held in a user's process, and how long."""
 
     traces: int = 1000
-    spans: int = 50_000
+    spans: int = 20_000
     spans_per_trace: int = 10_000
-    text_chars: int = 64 * 1024 * 1024
+    text_chars: int = 32 * 1024 * 1024
     """Of all attribute values together: an LLM span may hold a book."""
     late_linger_s: float = 3.0
     """After a late span, so that several of them cost one post; twice as long each time it was published."""
     longest_linger_s: float = 300.0
     idle_s: float = 600.0
     """After the last span of a trace whose root never came: it is published as it is."""
-    keep_s: float = 900.0
+    keep_s: float = 300.0
     """After the last span of a trace that is published and ended, for late ones."""
     age_s: float = 6 * 3600.0
     """After the last span of a trace whose root never came, or that could not be published."""
@@ -64,8 +64,9 @@ class _Held:
 class PendingTraces:
     """The traces a process is in the middle of. Not thread-safe.
 
-    A trace is published again, whole, when a late span comes; with `republish=False` it is published once,
-    a little later, and what comes afterwards is dropped.
+    A trace is published again when a late span comes: whole, or, long afterwards, what came late, which the
+    server joins to the page. With `republish=False` a trace is published once, a little later, and what comes
+    afterwards is dropped.
     """
 
     def __init__(self, bounds: Bounds, on_drop: OnDrop, *, republish: bool = True) -> None:
@@ -82,29 +83,33 @@ class PendingTraces:
         """How many traces are held, published ones included."""
         return len(self._held_by_trace)
 
-    def add(self, span: ReadableSpan, now_s: float) -> None:
-        """Hold a span that ended. Its trace falls due at once when it is the local root."""
+    def add(self, span: ReadableSpan, now_s: float) -> bool:
+        """Hold a span that ended; answer whether its trace has, too, and falls due at once or soon."""
         context = span.get_span_context()
         if context is None:
             self._on_drop("no context", 1)
-        elif self._is_too_late(context.trace_id):
+            return False
+        if self._is_too_late(context.trace_id):
             self._on_drop("too late for their trace", 1)
-        else:
-            self._hold(context.trace_id, span, now_s)
-            self._make_room()
+            return False
+        ended = self._hold(context.trace_id, span, text_chars_of(span), is_local_root(span), now_s)
+        self._make_room()
+        return ended
 
     def _is_too_late(self, trace_id: int) -> bool:
-        """A page is never replaced by what came after its spans were forgotten."""
         held = self._held_by_trace.get(trace_id)
-        return trace_id in self._published if held is None else held.taken > 0 and not self._republish
+        was_published = trace_id in self._published if held is None else held.taken > 0
+        return was_published and not self._republish
 
-    def _hold(self, trace_id: int, span: ReadableSpan, now_s: float) -> None:
-        held = self._held_by_trace.pop(trace_id, None) or _Held(now_s)
+    def _hold(self, trace_id: int, span: ReadableSpan, text_chars: int, root: bool, now_s: float) -> bool:
+        held = self._held_by_trace.pop(trace_id, None)
+        if held is None:
+            was_published = trace_id in self._published
+            held = _Held(now_s, ended=was_published, taken=int(was_published))
         self._held_by_trace[trace_id] = held
         held.touched_s = now_s
-        root = is_local_root(span)
         if len(held.spans) < self._bounds.spans_per_trace or root:
-            self._append(held, span)
+            self._append(held, span, text_chars)
         else:
             self._on_drop("too many spans in one trace", 1)
         held.ended = held.ended or root
@@ -112,9 +117,9 @@ class PendingTraces:
         if held.ended and held.due_s is not None:
             due_s = min(due_s, held.due_s)  # never put off again, however many spans come
         held.due_s = due_s
+        return held.ended
 
-    def _append(self, held: _Held, span: ReadableSpan) -> None:
-        text_chars = text_chars_of(span)
+    def _append(self, held: _Held, span: ReadableSpan, text_chars: int) -> None:
         held.spans.append(span)
         held.text_chars += text_chars
         self._spans += 1
@@ -145,6 +150,12 @@ class PendingTraces:
         held.due_s = now_s
         held.taken -= 1
         return True
+
+    def release(self, parcel: Parcel) -> None:
+        """Forget a trace that nobody wants, unless more of it has come meanwhile."""
+        held = self._held_by_trace.get(parcel.trace_id)
+        if held is not None and held.due_s is None:
+            self._forget(parcel.trace_id)
 
     def hasten(self, now_s: float, *, unfinished: bool) -> None:
         """Make every ended trace with something to publish due now; `unfinished` ones too, if wanted."""

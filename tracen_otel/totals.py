@@ -10,12 +10,10 @@ from tracen_otel.model import Status, Step, StepKind, Usage
 
 _NOT_LLM = frozenset({StepKind.EMBEDDING, StepKind.RERANK})
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
-_NO_IDS: Mapping[str, str] = {}
+NO_IDS: Mapping[str, str] = {}
 
 
-def counted_steps(
-    steps: Sequence[Step], response_id_by_step: Mapping[str, str] = _NO_IDS
-) -> tuple[Step, ...]:
+def counted_steps(steps: Sequence[Step], response_id_by_step: Mapping[str, str] = NO_IDS) -> tuple[Step, ...]:
     """Tell whose tokens make up the trace's: the deepest steps that tell any, and model calls above them.
 
     A step above others is left out where it only rolls them up: where it is no LLM step, or its tokens are

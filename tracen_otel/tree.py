@@ -22,13 +22,14 @@ _AFTER_ALL = 2**64
 class Tree:
     """Spans in reading order: a parent before its children, siblings by start, then id.
 
-    A span's `parent_id` is that of a span in the tree. Those that lost theirs are among `orphans`, whose
-    parent did not arrive, or `cut`, where links ran in a circle. `versions_by_id` counts differing copies.
+    A span's `parent_id` is that of a span in the tree. Those that lost theirs are among `orphans` (with the
+    parent that was told and did not arrive), or `cut`, where links ran in a circle. `versions_by_id` counts
+    differing copies.
     """
 
     spans: tuple[Span, ...]
     versions_by_id: Mapping[str, int]
-    orphans: frozenset[str]
+    orphans: Mapping[str, str]
     cut: frozenset[str]
 
 
@@ -40,8 +41,8 @@ def grow(spans: Iterable[Span], logs: Iterable[LogRecord]) -> Tree:
     named = {s.span_id: s.parent_id for s in span_by_id.values() if s.parent_id}
     parent_by_id = {child: parent for child, parent in named.items() if parent in span_by_id}
     cut = _cut_cycles(parent_by_id, span_by_id)
-    orphans = frozenset(named.keys() - parent_by_id.keys() - cut)
-    for span_id in orphans | cut:
+    orphans = {child: named[child] for child in named.keys() - parent_by_id.keys() - cut}
+    for span_id in orphans.keys() | cut:
         span_by_id[span_id] = replace(span_by_id[span_id], parent_id=None)
     return Tree(_walk(span_by_id), versions_by_id, orphans, cut)
 

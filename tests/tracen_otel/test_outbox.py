@@ -20,8 +20,9 @@ from tracen_otel.tally import Tally
 class Desk:
     """An outbox whose posts are a script: an error a post, then success. `now_s` is its clock."""
 
-    script: list[Exception | None] = field(default_factory=list)
+    script: list[Exception] = field(default_factory=list)
     now_s: float = 1000.0
+    unwanted: tuple[int, ...] = ()
     posts: list[tuple[int, int]] = field(default_factory=list)
     allowed_s: list[float] = field(default_factory=list)
     told: list[PublishedTrace] = field(default_factory=list)
@@ -29,10 +30,12 @@ class Desk:
     stopping: threading.Event = field(default_factory=threading.Event)
     on_published: Callable[[], object] = lambda: None
 
+    def __post_init__(self) -> None:
+        self.pending = PendingTraces(Bounds(), self.tally.drop)
+
     def outbox(self) -> Outbox:
-        pending = PendingTraces(Bounds(), self.tally.drop)
         return Outbox(
-            pending,
+            self.pending,
             self.tally,
             self.publish,
             self.tell,
@@ -45,11 +48,13 @@ class Desk:
         self.told.append(published)
         self.on_published()
 
-    def publish(self, parcel: Parcel, deadline_s: float) -> PublishedTrace:
+    def publish(self, parcel: Parcel, deadline_s: float) -> PublishedTrace | None:
         self.posts.append((parcel.trace_id, len(parcel.spans)))
         self.allowed_s.append(deadline_s)
         if self.script and (error := self.script.pop(0)):
             raise error
+        if parcel.trace_id in self.unwanted:
+            return None
         return PublishedTrace(f"page-{parcel.trace_id}", f"http://tracen.test/{parcel.trace_id}")
 
 
@@ -139,6 +144,18 @@ def test_outbox_gives_up_on_what_was_refused_and_goes_on() -> None:
 
 
 @pytest.mark.usefixtures("no_threads")
+def test_outbox_forgets_what_is_not_wanted_and_keeps_what_is_published() -> None:
+    """Only a trace that has a page waits for late spans."""
+    desk = Desk(unwanted=(1,))
+    outbox = desk.outbox()
+    outbox.add([root_span(1), root_span(2)])
+
+    assert outbox.drain(60)
+    assert len(desk.pending) == 1
+    assert (desk.tally.counts().skipped, desk.tally.counts().published) == (1, 1)
+
+
+@pytest.mark.usefixtures("no_threads")
 def test_outbox_warns_once_a_minute_that_traces_wait(caplog: pytest.LogCaptureFixture) -> None:
     """Somebody who waits for a URL can read why there is none, without a flood."""
     desk = Desk([Unreachable("no answer from http://tracen.test")] * 1000)
@@ -211,6 +228,7 @@ def test_outbox_takes_spans_from_many_threads_and_loses_none() -> None:
     def add_some() -> None:
         for _ in range(50):
             outbox.add([root_span(next(ids))])
+        outbox.drain(10)
 
     def together(work: Callable[[], object]) -> None:
         threads = [threading.Thread(target=work) for _ in range(4)]
@@ -219,7 +237,7 @@ def test_outbox_takes_spans_from_many_threads_and_loses_none() -> None:
         for thread in threads:
             thread.join()
 
-    together(lambda: (add_some(), outbox.drain(10)))
+    together(add_some)
     outbox.close(5)
 
     assert sorted(desk.posts) == [(trace_id, 1) for trace_id in range(1, 201)]

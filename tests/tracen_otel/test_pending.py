@@ -133,19 +133,53 @@ def test_pending_published_once_waits_for_late_spans_and_drops_later_ones(droppe
     assert dropped == {"too late for their trace": 1}
 
 
-def test_pending_forgets_published_traces_but_never_replaces_their_pages(dropped: Dropped) -> None:
-    """After a while the spans are given up; a span that comes still later can not stand for the trace."""
-    pending = pending_of(dropped, keep_s=900)
+def test_pending_published_once_takes_late_spans_of_a_trace_that_was_put_back(dropped: Dropped) -> None:
+    """What could not be published is not published: its late spans are in time."""
+    pending = pending_of(dropped, republish=False, late_linger_s=3)
     pending.add(root_span(1), 0)
-    taken(pending, 0)
+    parcel = pending.take(3)
+    assert parcel is not None
+    pending.put_back(parcel, 4)
+    pending.add(readable_span(1, 2), 5)
+
+    assert (taken(pending, 9), dropped) == ([(1, 2)], {})
+
+
+@pytest.mark.parametrize("republish", [True, False])
+def test_pending_forgets_published_traces_and_knows_late_spans_of_them(
+    dropped: Dropped, republish: bool
+) -> None:
+    """After a while the spans are given up; one that comes still later goes out alone, or not at all."""
+    pending = pending_of(dropped, keep_s=900, late_linger_s=3, republish=republish)
+    pending.add(root_span(1), 0)
+    taken(pending, 3)
 
     pending.expire(900)
     kept = len(pending)
     pending.expire(901)
+    forgotten = len(pending)
     pending.add(readable_span(1, 2), 902)
 
-    assert (kept, len(pending)) == (1, 0)
-    assert dropped == {"too late for their trace": 1}
+    assert (kept, forgotten) == (1, 0)
+    assert taken(pending, 905) == ([(1, 1)] if republish else [])
+    assert dropped == ({} if republish else {"too late for their trace": 1})
+
+
+def test_pending_releases_what_nobody_wants_but_not_what_came_meanwhile(dropped: Dropped) -> None:
+    """Plain traces cost no memory once they were looked at; a late span of a model still counts."""
+    pending = pending_of(dropped, late_linger_s=3)
+    for trace_id in (1, 2):
+        pending.add(root_span(trace_id), 0)
+    first, second = pending.take(0), pending.take(0)
+    assert first is not None
+    assert second is not None
+    pending.add(readable_span(2, 2), 1)
+
+    pending.release(first)
+    pending.release(second)
+
+    assert len(pending) == 1
+    assert taken(pending, 4) == [(2, 2)]
 
 
 def test_pending_gives_up_on_what_could_not_be_published_for_hours(dropped: Dropped) -> None:
@@ -179,7 +213,7 @@ def test_pending_drops_published_traces_before_unpublished_ones(dropped: Dropped
     ],
 )
 def test_pending_drops_the_trace_that_was_quiet_for_longest(
-    dropped: Dropped, bounds: dict[str, int], reason: str
+    dropped: Dropped, bounds: dict[str, Any], reason: str
 ) -> None:
     """Each bound holds, costs the oldest trace as a whole, and is counted by its name."""
     pending = pending_of(dropped, **bounds)

@@ -1,0 +1,209 @@
+"""Dialects of which no capture is at hand, by spans written after their documentation.
+
+Every case asks "why?" with the system prompt "Be brief.", where it has one, and is answered "because".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.tracen_otel.made_spans import ROOT, TRACE_ID, span
+from tracen_otel.assemble import assemble
+from tracen_otel.model import Event, LogRecord, Provider, Scope, StepKind
+
+SYSTEM, QUESTION, ANSWER = "Be brief.", "why?", "because"
+GEMINI_QUESTION = {"role": "user", "parts": [{"text": QUESTION}]}
+GEMINI_ANSWER = {"role": "model", "parts": [{"text": ANSWER}]}
+CHAT_QUESTION = [{"role": "user", "content": QUESTION}]
+
+LLM_CALLS: dict[str, dict[str, Any]] = {
+    "Google ADK": {
+        "gen_ai.system": "gcp.vertex.agent",
+        "gen_ai.request.model": "gemini-2.5-flash",
+        "gcp.vertex.agent.llm_request": {
+            "model": "gemini-2.5-flash",
+            "config": {"system_instruction": SYSTEM},
+            "contents": [GEMINI_QUESTION],
+        },
+        "gcp.vertex.agent.llm_response": {
+            "content": GEMINI_ANSWER,
+            "usage_metadata": {"prompt_token_count": 3, "candidates_token_count": 4},
+        },
+    },
+    "Genkit": {
+        "genkit:name": "googleai/gemini-2.5-flash",
+        "genkit:metadata:subtype": "model",
+        "genkit:input": {
+            "messages": [
+                {"role": "system", "content": [{"text": SYSTEM}]},
+                {"role": "user", "content": [{"text": QUESTION}]},
+            ]
+        },
+        "genkit:output": {
+            "message": {"role": "model", "content": [{"text": ANSWER}]},
+            "usage": {"inputTokens": 3, "outputTokens": 4},
+        },
+    },
+    "Gemini CLI": {
+        "gen_ai.operation.name": "llm_call",
+        "gen_ai.agent.name": "gemini-cli",
+        "gen_ai.request.model": "gemini-2.5-pro",
+        "gen_ai.system_instructions": SYSTEM,
+        "gen_ai.input.messages": [GEMINI_QUESTION],
+        "gen_ai.output.messages": [
+            {"candidates": [{"content": {"role": "model", "parts": [{"text": chunk}]}}]}
+            for chunk in ("be", "cause")
+        ],
+        "gen_ai.usage.input_tokens": 3,
+        "gen_ai.usage.output_tokens": 4,
+    },
+    "Braintrust": {
+        "braintrust.span_attributes": {"type": "llm"},
+        "braintrust.input_json": [{"role": "system", "content": SYSTEM}, *CHAT_QUESTION],
+        "braintrust.output_json": [{"message": {"role": "assistant", "content": ANSWER}}],
+        "braintrust.metadata": {"model": "gemini-2.5-flash"},
+        "braintrust.metrics": {"prompt_tokens": 3, "completion_tokens": 4},
+    },
+    "Langtrace": {
+        "llm.model": "gemini-2.5-flash",
+        "llm.prompts": [{"role": "system", "content": SYSTEM}, *CHAT_QUESTION],
+        "llm.responses": [{"role": "assistant", "content": ANSWER}],
+        "llm.token.counts": {"input_tokens": 3, "output_tokens": 4},
+    },
+    "Laminar": {
+        "lmnr.span.type": "LLM",
+        "lmnr.span.input": [{"role": "system", "content": SYSTEM}, *CHAT_QUESTION],
+        "lmnr.span.output": ANSWER,
+        "gen_ai.response.model": "gemini-2.5-flash",
+        "gen_ai.usage.input_tokens": 3,
+        "gen_ai.usage.output_tokens": 4,
+    },
+    "OpenInference, bodies alone": {
+        "openinference.span.kind": "LLM",
+        "input.value": {"model": "gemini-2.5-flash", "instructions": SYSTEM, "input": QUESTION},
+        "output.value": {"id": "r", "output": [{"type": "message", "content": [{"text": ANSWER}]}]},
+        "llm.model_name": "gemini-2.5-flash",
+        "llm.token_count.prompt": 3,
+        "llm.token_count.completion": 4,
+    },
+}
+
+
+@pytest.mark.parametrize("dialect", LLM_CALLS)
+def test_model_call_is_understood(dialect: str) -> None:
+    """Question, system prompt, answer, model, provider and tokens are read from a dialect's own keys."""
+    told = {k: v if isinstance(v, str | int) else json.dumps(v) for k, v in LLM_CALLS[dialect].items()}
+
+    trace = assemble([span(ROOT, attributes=told)])
+
+    assert trace.steps[0].kind is StepKind.LLM
+    assert (trace.system, trace.prompt, trace.response) == (SYSTEM, QUESTION, ANSWER)
+    assert trace.provider is Provider.GEMINI
+    assert (trace.usage.input_tokens, trace.usage.output_tokens) == (3, 4)
+
+
+RUNS: dict[str, tuple[Any, Any]] = {
+    "smolagents": ({"task": QUESTION, "stream": False, "images": None}, ANSWER),
+    "AutoGen": (
+        {"task": QUESTION},
+        {
+            "messages": [
+                {"source": "user", "type": "TextMessage", "content": QUESTION},
+                {"source": "writer", "type": "TextMessage", "content": ANSWER},
+            ]
+        },
+    ),
+    "Google ADK": ({"user_id": "u", "new_message": GEMINI_QUESTION}, {"content": GEMINI_ANSWER, "author": "a"}),
+    "DSPy": ({"question": QUESTION}, {"reasoning": "Well …", "answer": ANSWER}),
+    "Haystack": ({"data": {"prompt_builder": {"question": QUESTION}}}, {"llm": {"replies": [ANSWER]}}),
+    "LangGraph": ({"messages": CHAT_QUESTION}, {"messages": [*CHAT_QUESTION, {"type": "ai", "content": ANSWER}]}),
+    "a decorated function": ({"args": [QUESTION, 5, ["x"]], "kwargs": {}}, {"result": {"answer": ANSWER}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("framework", RUNS)
+def test_run_is_understood_by_its_input_and_output(framework: str) -> None:
+    """A framework's way to wrap its input and output gives way to the words in it."""
+    given, gave = RUNS[framework]
+    told = {
+        "openinference.span.kind": "AGENT",
+        "input.value": json.dumps(given),
+        "output.value": json.dumps(gave),
+    }
+
+    trace = assemble([span(ROOT, attributes=told)])
+
+    assert (trace.prompt, trace.response) == (QUESTION, ANSWER)
+
+
+EVENTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "Google GenAI": [
+        ("gen_ai.system.message", {"content": SYSTEM}),
+        ("gen_ai.user.message", {"content": [GEMINI_QUESTION]}),
+        ("gen_ai.choice", {"index": 0, "content": GEMINI_ANSWER}),
+    ],
+    "Azure AI Inference": [
+        (
+            "gen_ai.system.message",
+            {"gen_ai.event.content": json.dumps({"role": "system", "content": SYSTEM})},
+        ),
+        ("gen_ai.user.message", {"gen_ai.event.content": json.dumps(CHAT_QUESTION[0])}),
+        ("gen_ai.choice", {"gen_ai.event.content": json.dumps({"message": {"content": ANSWER}, "index": 0})}),
+    ],
+    "OpenAI": [
+        ("gen_ai.system.message", {"content": SYSTEM}),
+        ("gen_ai.user.message", {"content": QUESTION}),
+        ("gen_ai.choice", {"index": 0, "message": {"role": "assistant", "content": ANSWER}}),
+    ],
+}
+
+
+@pytest.mark.parametrize("emitter", EVENTS)
+def test_message_events_are_understood(emitter: str) -> None:
+    """Messages told as events read the same on the span, as log records, and as JSON in a record's body."""
+    asked = span(ROOT, attributes={"gen_ai.operation.name": "chat"})
+    events = [Event(name, i, fields) for i, (name, fields) in enumerate(EVENTS[emitter])]
+    records = [Event(event.name, event.time_ns, body=json.dumps(event.attributes)) for event in events]
+
+    on_span = assemble([span(ROOT, attributes=asked.attributes, events=tuple(events))])
+    in_logs = assemble([asked], [LogRecord(TRACE_ID, ROOT, record) for record in reversed(records)])
+
+    for trace in (on_span, in_logs):
+        assert (trace.system, trace.prompt, trace.response) == (SYSTEM, QUESTION, ANSWER)
+
+
+def test_claude_code_is_understood() -> None:
+    """Its plain words are read by its scope alone, and cached tokens, which it counts beside the input, are added."""
+    told = {
+        "span.type": "llm_request",
+        "model": "claude-sonnet-4-5",
+        "new_context": QUESTION,
+        "response.model_output": ANSWER,
+        "input_tokens": 5,
+        "output_tokens": 7,
+        "cache_read_tokens": 100,
+    }
+
+    trace = assemble([span(ROOT, attributes=told, scope=Scope("com.anthropic.claude_code.tracing"))])
+    elsewhere = assemble([span(ROOT, attributes=told)])
+
+    assert (trace.prompt, trace.response, trace.provider) == (QUESTION, ANSWER, Provider.ANTHROPIC)
+    assert (trace.usage.input_tokens, trace.usage.cache_read_tokens) == (105, 100)
+    assert elsewhere.prompt == ""
+
+
+def test_livekit_is_understood() -> None:
+    """A spoken turn has its kind in the span's name and its conversation in the chat context."""
+    items = [
+        {"type": "message", "role": "system", "content": [SYSTEM]},
+        {"type": "message", "role": "user", "content": [QUESTION]},
+    ]
+    told = {"lk.chat_ctx": json.dumps({"items": items}), "lk.response.text": ANSWER}
+
+    trace = assemble([span(ROOT, name="llm_node", attributes=told, scope=Scope("livekit-agents"))])
+
+    assert trace.steps[0].kind is StepKind.LLM
+    assert (trace.system, trace.prompt, trace.response) == (SYSTEM, QUESTION, ANSWER)
