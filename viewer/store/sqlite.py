@@ -295,7 +295,7 @@ def _make_private(path: Path) -> None:
 
 def _lock(path: Path) -> IO[bytes]:
     try:
-        file = _lock_path(path).open("wb")  # noqa: SIM115 - held open for as long as the store is
+        file = _lock_path(path).open("wb")  # held open for as long as the store is
     except OSError as error:
         raise base.StoreUnusable(f"{path}: {error.strerror}") from None
     try:
