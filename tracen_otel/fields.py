@@ -55,6 +55,27 @@ def _is_object(value: Any) -> str | None:
     return None if isinstance(value, dict) else "an object"
 
 
+def _is_boolean(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "true or false"
+
+
+def _is_string_by_name(value: Any) -> str | None:
+    is_told = isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+    return None if is_told else "an object of strings"
+
+
+def _is_sources(value: Any) -> str | None:
+    expected = "an object of {dialect, key}, both strings"
+    if not isinstance(value, dict):
+        return expected
+    for source in value.values():
+        if not isinstance(source, dict):
+            return expected
+        if not all(isinstance(source.get(name), str) for name in ("dialect", "key")):
+            return expected
+    return None
+
+
 def _is_strings(value: Any) -> str | None:
     return (
         None if isinstance(value, list) and all(isinstance(v, str) for v in value) else "an array of strings"
@@ -160,6 +181,7 @@ TRACE_FIELDS = (
     Field("start_time_unix_nano", _is_nanoseconds, "start of the trace"),
     Field("latency_ns", _is_integer_or_null, "total_latency_ms, unrounded"),
     Field("notes", _is_strings, "what was odd about the data"),
+    Field("sources", _is_string_by_name, "for prompt, response … the id of the step it is taken from"),
 )
 
 STEP_FIELDS = (
@@ -184,5 +206,7 @@ STEP_FIELDS = (
     Field("attributes", _is_object, "span attributes as they came"),
     Field("events", _is_events, "span events as they came"),
     Field("warnings", _is_strings, "what was odd about this step"),
-    Field("sources", _is_object, "for each field the attribute key it was read from"),
+    Field("sources", _is_sources, "for each field the dialect and the attribute key it was read from"),
+    Field("unread", _is_strings, "attribute keys that nobody read"),
+    Field("tokens_counted", _is_boolean, "whether its tokens are part of the trace's"),
 )

@@ -24,7 +24,7 @@ from tracen_otel.envelopes import (
     tool_words,
 )
 from tracen_otel.messages import read_messages
-from tracen_otel.model import Message, Span, Status, StatusCode, Step, StepKind, Usage
+from tracen_otel.model import Message, Source, Span, Status, StatusCode, Step, StepKind, Usage
 from tracen_otel.providers import provider_of
 from tracen_otel.usage import whole
 
@@ -43,7 +43,7 @@ class Found:
     """What the tables say about a span: a value per field, the key it was read from, and what was no count."""
 
     values: Mapping[str, Any]
-    sources: Mapping[str, str]
+    sources: Mapping[str, Source]
     refused: tuple[str, ...]
 
     def get(self, field: str) -> Any:
@@ -105,17 +105,17 @@ def latency_ns(start_ns: int, end_ns: int) -> int | None:
 def _look_up(span: Span) -> Found:
     attributes = span.attributes
     values: dict[str, Any] = {}
-    sources: dict[str, str] = {}
+    sources: dict[str, Source] = {}
     refused = []
     for field, readings in _readings(tuple(i for i, d in enumerate(DIALECTS) if d.applies(span))):
-        for reading in readings:
+        for reading, source in readings:
             told = (
                 attributes.get(reading.key) if reading.find is attribute else reading.find(span, reading.key)
             )
             if told is None:
                 continue
             if (value := reading.read(told)) is not None:
-                values[field], sources[field] = value, reading.key
+                values[field], sources[field] = value, source
                 break
             if reading.read is read_integer and told != "":
                 refused.append(f"{reading.key}: expected a count of tokens, got {_shown(told)}")
@@ -128,13 +128,13 @@ def _shown(value: Any) -> str:
 
 
 @lru_cache(maxsize=64)
-def _readings(spoken: tuple[int, ...]) -> tuple[tuple[str, tuple[Reading, ...]], ...]:
+def _readings(spoken: tuple[int, ...]) -> tuple[tuple[str, tuple[tuple[Reading, Source], ...]], ...]:
     """For each field the readings of these dialects (indices into DIALECTS), in order."""
     return tuple((field, _chain([DIALECTS[i] for i in spoken], field)) for field in FIELDS)
 
 
-def _chain(dialects: Iterable[Dialect], field: str) -> tuple[Reading, ...]:
-    return tuple(reading for dialect in dialects for reading in getattr(dialect, field))
+def _chain(dialects: Iterable[Dialect], field: str) -> tuple[tuple[Reading, Source], ...]:
+    return tuple((r, Source(dialect.name, r.key)) for dialect in dialects for r in getattr(dialect, field))
 
 
 # -- fields -------------------------------------------------------------------------------------------

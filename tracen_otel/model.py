@@ -161,6 +161,14 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where a field was read: the dialect whose table said so, and the attribute key it names."""
+
+    dialect: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A span as it is meant.
 
@@ -168,7 +176,8 @@ class Step:
     `input_messages` and `output_messages` the whole conversation where one was told.
     `latency_ns` is None where start and end make no sense. `provider_name` is the raw value. `parent_id` may
     name a step that has not arrived; such a step stands at the top level.
-    `sources` tells for each field the attribute key it was read from.
+    `sources` tells for each field where it was read; `unread` names the attribute keys that nobody read.
+    `tokens_counted` says that this step's tokens are part of the trace's: those of a roll-up are not.
     """
 
     name: str
@@ -190,14 +199,17 @@ class Step:
     attributes: Attributes = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     warnings: tuple[str, ...] = ()
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    tokens_counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
     """What one page shows. `steps` are in reading order: a parent before its children, siblings by start.
 
-    `title` names the run (its root step). `notes` tell a reader what was odd about the data.
+    `title` names the run (its root step). `notes` tell a reader what was odd about the data. `sources` tells
+    for prompt, response, system, model, provider and error_message the id of the step it is taken from.
     """
 
     prompt: str = ""
@@ -216,3 +228,4 @@ class Trace:
     service_name: str | None = None
     otel_trace_id: str | None = None
     notes: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)

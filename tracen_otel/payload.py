@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tracen_otel.fields import STEP_FIELDS, TOKEN_FIELDS, TRACE_FIELDS, Field
-from tracen_otel.model import Event, Message, Part, Provider, Status, Step, StepKind, Trace, Usage
+from tracen_otel.model import Event, Message, Part, Provider, Source, Status, Step, StepKind, Trace, Usage
 from tracen_otel.timestamps import format_timestamp, parse_timestamp
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
@@ -161,6 +161,7 @@ def _trace(value: Mapping[str, Any]) -> Trace:
         service_name=value.get("service_name"),
         otel_trace_id=value.get("otel_trace_id"),
         notes=tuple(value.get("notes", ())),
+        sources=value.get("sources", {}),
     )
 
 
@@ -189,7 +190,9 @@ def _step(value: Mapping[str, Any]) -> Step:
             for e in value.get("events", ())
         ),
         warnings=tuple(value.get("warnings", ())),
-        sources=value.get("sources", {}),
+        sources={name: Source(s["dialect"], s["key"]) for name, s in value.get("sources", {}).items()},
+        unread=tuple(value.get("unread", ())),
+        tokens_counted=value.get("tokens_counted", False),
     )
 
 
@@ -246,6 +249,7 @@ def encode(trace: Trace, *, extended: bool = True) -> dict[str, Any]:
                 "otel_trace_id": trace.otel_trace_id,
                 "start_time_unix_nano": str(trace.started_ns) if trace.started_ns else None,
                 "notes": list(trace.notes),
+                "sources": dict(trace.sources),
                 **_usage_details(trace.usage),
             }
         )
@@ -283,7 +287,9 @@ def _encode_step(step: Step, extended: bool) -> dict[str, Any]:
             "attributes": json_value(step.attributes),
             "events": [_encode_event(e) for e in step.events],
             "warnings": list(step.warnings),
-            "sources": dict(step.sources),
+            "sources": {name: {"dialect": s.dialect, "key": s.key} for name, s in step.sources.items()},
+            "unread": list(step.unread),
+            "tokens_counted": step.tokens_counted or None,
         }
     )
     value["latency_ns"] = step.latency_ns

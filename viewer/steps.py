@@ -79,7 +79,8 @@ def _step_view(number: int, row: Row, level_before: int, axis: Axis, quoter: Quo
         attributes=attribute_views(step.attributes, quoter, _sides(step)),
         events=tuple(_event_view(event, step, quoter) for event in step.events),
         sources=tuple(
-            Fact(clip(field.replace("_", " ")), clip(str(key))) for field, key in step.sources.items()
+            Fact(clip(field.replace("_", " ")), clip(source.key), clip(source.dialect))
+            for field, source in step.sources.items()
         ),
     )
 
@@ -175,10 +176,10 @@ def _sides(step: Step) -> tuple[_Side, ...]:
         ("output", step.output_messages, step.output),
     )
     return tuple(
-        _Side(label, key, sum(map(_message_size, messages)) if messages else len(text or ""))
+        _Side(label, source.key, sum(map(_message_size, messages)) if messages else len(text or ""))
         for label, messages, text in told
-        for key in (step.sources.get(label), step.sources.get(f"{label}_messages"))
-        if isinstance(key, str)
+        for source in (step.sources.get(label), step.sources.get(f"{label}_messages"))
+        if source is not None
     )
 
 

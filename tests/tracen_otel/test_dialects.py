@@ -50,9 +50,9 @@ def test_capture_tells_where_every_field_was_read(case: Path) -> None:
             *step.attributes,
             *(name for event in step.events for name in (event.name, *event.attributes)),
         ]
-        for field, key in step.sources.items():
-            stem = key.removesuffix(".N").split("*")[0]
-            assert any(name.startswith(stem) for name in told), (step.name, field, key)
+        for field, source in step.sources.items():
+            stem = source.key.removesuffix(".N").split("*")[0]
+            assert any(name.startswith(stem) for name in told), (step.name, field, source)
         assert (step.output is None and not step.output_messages) or "output" in step.sources
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tracen_otel import payload
 from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS
-from tracen_otel.model import Event, Message, Part, Provider, Status, Step, StepKind, Trace, Usage
+from tracen_otel.model import Event, Message, Part, Provider, Source, Status, Step, StepKind, Trace, Usage
 from tracen_otel.timestamps import format_timestamp, parse_timestamp
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -55,7 +55,9 @@ STEPS = st.builds(
     attributes=ATTRIBUTES,
     events=EVENTS,
     warnings=st.lists(WORD, max_size=2).map(tuple),
-    sources=st.dictionaries(WORD, WORD, max_size=2),
+    sources=st.dictionaries(WORD, st.builds(Source, WORD, WORD), max_size=2),
+    unread=st.lists(WORD, max_size=2).map(tuple),
+    tokens_counted=st.booleans(),
 )
 TRACES = st.builds(
     Trace,
@@ -75,6 +77,7 @@ TRACES = st.builds(
     service_name=OPTIONAL,
     otel_trace_id=st.none() | st.integers(1, 2**128 - 1).map("{:032x}".format),
     notes=st.lists(WORD, max_size=2).map(tuple),
+    sources=st.dictionaries(WORD, WORD, max_size=2),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tracen_otel.model import Event, Message, Part, Step, Trace
+from tracen_otel.model import Event, Message, Part, Source, Step, Trace
 from tracen_otel.payload import decode, encode
 from tracen_otel.shrink import forms
 
@@ -20,7 +20,7 @@ def large_trace(steps: int, chars: int) -> Trace:
         input_messages=(Message("user", (Part("text", text), Part("tool_call", value={"q": [text]}))),),
         attributes={"gen_ai.input.messages": [{"content": text}], "blob": b"x" * chars, "n": 1},
         events=(Event("token", attributes={"text": text}, body=text),),
-        sources={"input": "gen_ai.input.messages"},
+        sources={"input": Source("OpenTelemetry GenAI", "gen_ai.input.messages")},
     )
     return Trace(prompt=text, response=text, title=text, system=text, steps=(step,) * steps, notes=("odd",))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tracen_otel.model import Event, Message, Part, Provider, Status, Step, StepKind, Trace, Usage
+from tracen_otel.model import Event, Message, Part, Provider, Source, Status, Step, StepKind, Trace, Usage
 
 START_NS = 1_795_512_600_123_456_789
 MS = 1_000_000
@@ -96,7 +96,7 @@ def agent_trace() -> Trace:
                 input_messages=(said("system", "You plan journeys."), said("user", QUESTION)),
                 output_messages=(CALL,),
                 attributes={"gen_ai.request.temperature": 0.2},
-                sources={"model": "gen_ai.request.model"},
+                sources={"model": Source("OpenTelemetry GenAI", "gen_ai.request.model")},
             ),
             step("search", 1_900, 1_240, id="t1", parent="a", kind=StepKind.TOOL, input='{"query":"MAAT"}'),
             step("GET www.maat.pt", 1_910, 690, id="h1", parent="t1", kind=StepKind.HTTP),
@@ -184,7 +184,7 @@ def hostile_trace(text: str) -> Trace:
                 attributes={text: text, "structure": {text: text}},
                 events=(Event(text, START_NS, {text: text}, text),),
                 warnings=(text,),
-                sources={text: text},
+                sources={text: Source(text, text)},
             ),
             step(text, 1, 2, parent=text, output=text),
         ),

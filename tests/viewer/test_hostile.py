@@ -106,7 +106,6 @@ def test_absurd_numbers_render() -> None:
             "name": "x",
             "timestamp": "9999-12-31T23:59:59Z",
             "latency_ms": 10**4000,
-            "sources": {"input": ["odd"]},
         },
     ]
     assert "over 100 years" in page_of(payload.decode(value)).text

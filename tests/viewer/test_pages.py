@@ -23,7 +23,7 @@ from tests.viewer.samples import (
     step,
 )
 from tracen_otel import payload
-from tracen_otel.model import Part, StepKind, Trace
+from tracen_otel.model import Part, Source, StepKind, Trace
 from viewer.pages import render_home, render_message
 
 
@@ -146,7 +146,7 @@ def test_long_attribute_that_the_step_shows_is_not_repeated(key: str) -> None:
         step("chat", 0, 1),
         input_messages=(said("user", text),),
         attributes={key: text},
-        sources={"input": "llm.input_messages"},
+        sources={"input": Source("OpenInference", "llm.input_messages")},
     )
     page = page_of(Trace("q", "a", steps=(told,)))
     assert f"{key} Shown above as input." in page.text
@@ -160,7 +160,7 @@ def test_attribute_that_holds_more_than_the_step_shows_is_kept() -> None:
         step("agent", 0, 1),
         input="history",
         attributes={"all_messages": whole},
-        sources={"input": "all_messages"},
+        sources={"input": Source("Pydantic AI", "all_messages")},
     )
     assert whole in page_of(Trace("q", "a", steps=(told,))).texts("pre")
 
