@@ -1,15 +1,28 @@
 #!/bin/sh
-# Make sure that a Chromium is here for the browser tests; install it where that can be done, else say so.
+# Make sure that what the browser tests need is here: a Chromium, and on a bare Debian the library that
+# Playwright's driver is linked against. Install it where that can be done, else say so.
 set -eu
-for name in chromium chromium-browser google-chrome; do
-    command -v "$name" >/dev/null && exit 0
-done
-[ -n "${TRACEN_CHROMIUM:-}" ] && exit 0
-[ -d "/Applications/Google Chrome.app" ] || [ -d "/Applications/Chromium.app" ] && exit 0
+
+has_browser() {
+    [ -n "${TRACEN_CHROMIUM:-}" ] && return 0
+    for name in chromium chromium-browser google-chrome; do
+        command -v "$name" >/dev/null && return 0
+    done
+    [ -d "/Applications/Google Chrome.app" ] || [ -d "/Applications/Chromium.app" ]
+}
+
+packages=
+has_browser || packages="chromium fonts-noto-core fonts-noto-color-emoji"
+if command -v ldconfig >/dev/null && ! ldconfig -p | grep -q 'libatomic\.so\.1'; then
+    packages="$packages libatomic1"
+fi
+[ -n "$packages" ] || exit 0
+
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "test: installing chromium for the browser tests"
+    echo "test: installing $packages for the browser tests"
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-core fonts-noto-color-emoji >/dev/null
+    # $packages is a list
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
 else
-    echo "test: no Chromium here; the browser tests will be skipped" >&2
+    echo "test: not here, so that the browser tests are skipped or fail: $packages" >&2
 fi
