@@ -1,6 +1,7 @@
 """The one path of an OTLP request, whatever it came over: key → which traces → on disk.
 
-Bodies are kept as they came; nothing is understood here beyond trace ids.
+Bodies are kept as they came, less spans that would make the rest unreadable; nothing is understood here
+beyond trace ids.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tracen_otel.otlp import Census, Encoding, Signal, take_census
+from tracen_otel.otlp import Census, Encoding, Signal, UndecodableBody, salvage, take_census
 from viewer.api import page_url
 from viewer.keys import Authenticator
 from viewer.store.base import Batch, BodyKind, Key, Store
@@ -49,19 +50,34 @@ class Receiver:
         What tells of no trace (metrics, logs of no span) is answered and not kept: senders that point
         everything here must not see errors.
         """
-        census = take_census(body, encoding, signal)
+        broken_count = 0
+        try:
+            census = take_census(body, encoding, signal)
+        except UndecodableBody as error:
+            body, broken_count = _salvaged(body, encoding, signal, error)
+            census = take_census(body, encoding, signal)
         if not census.trace_ids:
-            return _receipt(census, None)
+            return _receipt(census, broken_count, None)
         kind = _KINDS[signal, encoding]
         page = await self._store.append(Batch(key.account_id, kind, body, census.trace_ids, self._clock_ns()))
-        return _receipt(census, page_url(self._base_url, page.id) if page else None)
+        return _receipt(census, broken_count, page_url(self._base_url, page.id) if page else None)
 
 
-def _receipt(census: Census, url: str | None) -> Receipt:
-    if not census.invalid_count:
-        return Receipt(page_url=url)
-    message = (
-        f"{census.invalid_count} spans rejected: a trace id is 16 bytes and a span id 8, "
-        "in JSON 32 and 16 hex digits, and not all zero"
-    )
-    return Receipt(census.invalid_count, message, url)
+def _salvaged(body: bytes, encoding: Encoding, signal: Signal, error: UndecodableBody) -> tuple[bytes, int]:
+    """What can be kept, and how many spans can not; where that is nothing at all, the error."""
+    try:
+        kept = salvage(body, encoding, signal)
+    except UndecodableBody:
+        raise error from None
+    return kept.body, kept.rejected_count
+
+
+def _receipt(census: Census, broken_count: int, url: str | None) -> Receipt:
+    reasons = []
+    if census.invalid_count:
+        ids = "a trace id is 16 bytes and a span id 8, in JSON 32 and 16 hex digits, and not all zero"
+        reasons.append(f"{census.invalid_count} spans rejected: {ids}")
+    if broken_count:
+        broken = "text that is not UTF-8, values nested deeper than protobuf reads, or broken bytes"
+        reasons.append(f"{broken_count} spans rejected: {broken}")
+    return Receipt(census.invalid_count + broken_count, "; ".join(reasons), url)

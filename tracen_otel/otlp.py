@@ -11,11 +11,22 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol
 
-from tracen_otel import otlp_json, otlp_protobuf
+from tracen_otel import otlp_json, otlp_protobuf, otlp_salvage
 from tracen_otel.model import LogRecord, Span
+from tracen_otel.otlp_salvage import Salvage
 from tracen_otel.otlp_wire import Census, UndecodableBody
 
-__all__ = ["Census", "Encoding", "Signal", "UndecodableBody", "decode_logs", "decode_spans", "take_census"]
+__all__ = [
+    "Census",
+    "Encoding",
+    "Salvage",
+    "Signal",
+    "UndecodableBody",
+    "decode_logs",
+    "decode_spans",
+    "salvage",
+    "take_census",
+]
 
 
 class Encoding(StrEnum):
@@ -53,6 +64,16 @@ def take_census(body: bytes, encoding: Encoding, signal: Signal = Signal.TRACES)
         return _DECODER_BY_ENCODING[encoding].take_census(body)
     records = decode_logs(body, encoding) if signal is Signal.LOGS else []
     return Census(frozenset(bytes.fromhex(record.trace_id) for record in records), len(records), 0)
+
+
+def salvage(body: bytes, encoding: Encoding, signal: Signal) -> Salvage:
+    """Leave out of a trace request what keeps the rest from being read. Raises UndecodableBody.
+
+    JSON that does not parse can not be told apart into spans, and log requests are small.
+    """
+    if encoding is not Encoding.PROTOBUF or signal is not Signal.TRACES:
+        raise UndecodableBody("nothing of the body can be read")
+    return otlp_salvage.salvage(body)
 
 
 def decode_spans(body: bytes, encoding: Encoding, trace_id: str | None = None) -> list[Span]:

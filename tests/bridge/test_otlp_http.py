@@ -136,6 +136,19 @@ def test_http_span_with_an_invalid_id_is_rejected_alone(sender: Sender, content_
     assert [step["name"] for step in steps] == ["good"]
 
 
+def test_http_span_that_is_no_text_is_rejected_alone(sender: Sender) -> None:
+    """Among 500 spans one with invalid UTF-8: protobuf refuses them all, we keep 499."""
+    trace_id = fresh_id()
+    spans = [(trace_id, fresh_id(8), f"span {number}") for number in range(500)]
+    answer = sender.post(protobuf(*spans).replace(b"span 77", b"span \xff\xff"), PROTOBUF)
+    partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert (answer.status_code, partial.rejected_spans) == (200, 1)
+    assert "UTF-8" in partial.error_message
+    steps = sender.steps(trace_id)
+    assert steps is not None
+    assert {step["name"] for step in steps} == {f"span {number}" for number in range(500) if number != 77}
+
+
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
