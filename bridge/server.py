@@ -19,6 +19,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bridge.grpc_server import PortTaken, grpc_server
+from bridge.guard import GuardedProtocol
 from bridge.http_routes import create_otlp_app, otlp_routes
 from bridge.receive import Receiver
 from viewer.app import create_app
@@ -101,7 +102,7 @@ class _Server(uvicorn.Server):
 async def _http_server(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=GuardedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
