@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
 import pytest
+import zstandard
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
@@ -95,13 +97,19 @@ def test_http_empty_request_is_a_success(sender: Sender, body: bytes, content_ty
     assert sender.post(body, content_type).status_code == 200
 
 
-def test_http_gzip_is_accepted_in_both_encodings(sender: Sender) -> None:
-    """All servers must accept gzip."""
+@pytest.mark.parametrize(
+    ("content_encoding", "compress"),
+    [("gzip", gzip.compress), ("deflate", zlib.compress), ("zstd", zstandard.ZstdCompressor().compress)],
+)
+def test_http_compressed_bodies_are_accepted_in_both_encodings(
+    sender: Sender, content_encoding: str, compress: Callable[[bytes], bytes]
+) -> None:
+    """All servers must accept gzip; SDKs also send deflate, Collectors zstd."""
     for body, content_type in (
         (protobuf((fresh_id(), fresh_id(8), "a")), PROTOBUF),
         (json_body(json_span(fresh_id())), JSON),
     ):
-        assert sender.post(gzip.compress(body), content_type, content_encoding="gzip").status_code == 200
+        assert sender.post(compress(body), content_type, content_encoding=content_encoding).status_code == 200
 
 
 def test_http_answer_names_the_page_of_a_single_trace(sender: Sender) -> None:
@@ -212,7 +220,7 @@ def test_http_other_content_encoding_is_415_with_what_is_accepted(sender: Sender
     """The answer says what to send instead."""
     answer = sender.post(b"x", PROTOBUF, content_encoding="br")
     assert answer.status_code == 415
-    assert answer.headers["accept-encoding"] == "gzip"
+    assert answer.headers["accept-encoding"] == "gzip, deflate, zstd"
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "DELETE", "PATCH"])
