@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SECONDS ?= 60
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup run test lint format docs bench lock browser clean
+.PHONY: help setup run test lint format docs bench fuzz lock browser clean
 
 help:
 	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
@@ -15,6 +16,7 @@ help:
 	@echo "make format  let ruff rewrite the code"
 	@echo "make docs    renew the README's tables from the code"
 	@echo "make bench   measure: start-up, memory, ingest, conversion"
+	@echo "make fuzz    fuzz decoding, meaning and page, guided by coverage (SECONDS=60)"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
 
 setup: $(STAMP)
@@ -47,6 +49,9 @@ browser:
 
 bench: setup
 	@$(BIN)/python -m tests.bench
+
+fuzz: setup
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 lock: setup
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import NoReturn
 
 import grpc
@@ -13,8 +13,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from bridge.receive import Receipt, Receiver
 from bridge.status import REFUSALS, refusal_of
-from tracen_otel.otlp import Encoding, Signal
+from tracen_otel.otlp import Encoding, Signal, UndecodableBody
 from viewer.keys import secret_of
+from viewer.store.base import StoreUnavailable
 
 logger = logging.getLogger("tracen.bridge")
 
@@ -25,23 +26,34 @@ _SERVICE_BY_SIGNAL = {
 }
 _URL_METADATA = "x-tracen-url"
 _GRACE_S = 8.0
+MAX_CALLS = 128
+"""In flight; beyond, senders are asked to come back. gRPC's own limit answers what senders take for "never"."""
 
 
 class PortTaken(OSError):
     """The port can not be listened on; the message names it."""
 
 
-@asynccontextmanager
-async def grpc_server(receiver: Receiver, host: str, port: int, max_body_bytes: int) -> AsyncIterator[int]:
-    """Serve OTLP/gRPC while the context is open; yields the port. Raises PortTaken.
+@dataclass(frozen=True, slots=True)
+class GrpcDoor:
+    """An open OTLP/gRPC port."""
 
-    At the end, calls in flight are finished.
-    """
+    port: int
+    server: grpc.aio.Server
+
+    async def close(self) -> None:
+        """Take no new call, finish those in flight."""
+        await self.server.stop(_GRACE_S)
+
+
+async def open_grpc(receiver: Receiver, host: str, port: int, max_body_bytes: int) -> GrpcDoor:
+    """Serve OTLP/gRPC from now on; port 0 picks a free one. Raises PortTaken."""
     server = grpc.aio.server(options=_options(max_body_bytes))
+    calls = _Calls()
     server.add_generic_rpc_handlers(
         tuple(
             grpc.method_handlers_generic_handler(
-                service, {"Export": grpc.unary_unary_rpc_method_handler(_Export(receiver, signal).export)}
+                service, {"Export": _Export(receiver, signal, calls).handler}
             )
             for signal, service in _SERVICE_BY_SIGNAL.items()
         )
@@ -52,10 +64,7 @@ async def grpc_server(receiver: Receiver, host: str, port: int, max_body_bytes: 
     except RuntimeError:
         raise PortTaken(f"{host}:{port}: the address is in use or can not be listened on") from None
     await server.start()
-    try:
-        yield bound_port
-    finally:
-        await server.stop(_GRACE_S)
+    return GrpcDoor(bound_port, server)
 
 
 def _options(max_body_bytes: int) -> list[tuple[str, int]]:
@@ -70,24 +79,48 @@ def _options(max_body_bytes: int) -> list[tuple[str, int]]:
     ]
 
 
+@dataclass(slots=True)
+class _Calls:
+    """Those in flight, over all services."""
+
+    count: int = 0
+
+
 class _Export:
-    def __init__(self, receiver: Receiver, signal: Signal) -> None:
+    """`Export` of one signal, bytes in, bytes out.
+
+    Served as a stream of one message, which is the same on the wire: so the key is looked at before a message
+    of up to 64 MiB is taken into memory.
+    """
+
+    def __init__(self, receiver: Receiver, signal: Signal, calls: _Calls) -> None:
         self._receiver = receiver
         self._signal = signal
+        self._calls = calls
+        self.handler = grpc.stream_unary_rpc_method_handler(self._export)
 
-    async def export(self, body: bytes, context: grpc.aio.ServicerContext) -> bytes:
-        """`Export` of one signal, bytes in, bytes out."""
+    async def _export(self, bodies: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> bytes:
+        self._calls.count += 1
         try:
-            key = await self._receiver.authenticate(_secret(context))
-            receipt = await self._receiver.receive(key, body, Encoding.PROTOBUF, self._signal)
+            receipt = await self._receipt(bodies, context)
         except REFUSALS as error:
             await _refuse(context, error)
         except Exception as error:  # the outer wall: whatever it is, the sender must learn to retry
             logger.exception("unexpected error in an OTLP/gRPC export")
             await _refuse(context, error)
+        finally:
+            self._calls.count -= 1
         if receipt.page_url:
             context.set_trailing_metadata(((_URL_METADATA, receipt.page_url),))
         return _response(receipt)
+
+    async def _receipt(self, bodies: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> Receipt:
+        key = await self._receiver.authenticate(_secret(context))
+        if self._calls.count > MAX_CALLS:
+            raise StoreUnavailable("too many calls at once")
+        async for body in bodies:
+            return await self._receiver.receive(key, body, Encoding.PROTOBUF, self._signal)
+        raise UndecodableBody("a call without a message")
 
 
 def _response(receipt: Receipt) -> bytes:

@@ -1,12 +1,15 @@
-"""uvicorn's HTTP protocol with the limits it does not have: size of a head, time for a head and for a body.
+"""uvicorn's HTTP protocol with what it lacks: limits on heads, deadlines, and a deaf ear for `Upgrade`.
 
-uvicorn with httptools takes headers of any size and number, and waits for ever between two bytes. Whoever
-opens a connection and sends slowly holds it for nothing; these are closed.
+uvicorn with httptools takes headers of any size and number, and waits for ever between two bytes. And where
+a request offers to upgrade (Java's HttpClient offers h2c), httptools stops reading: the body would be lost
+and the request look empty. So heads are collected here, checked, and handed on without that offer, which
+RFC 9110 7.8 lets a server ignore.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,9 +21,12 @@ BODY_TIMEOUT_S = 60.0
 MAX_CONNECTIONS = 512
 
 _TOO_LARGE = b"431 Request Header Fields Too Large"
-_TOO_LONG = b"414 URI Too Long"
 _TOO_SLOW = b"408 Request Timeout"
 _TOO_MANY = b"503 Service Unavailable"
+_NO_UPGRADE = b"400 Bad Request"
+
+_END_OF_HEAD = b"\r\n\r\n"
+_UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:[^\r\n]*", re.IGNORECASE)
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -36,8 +42,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
-        self._in_head = True
-        self._header_bytes = self._unparsed_bytes = 0
+        self._awaits_head = True
+        self._head = bytearray()
         self._refused = False
 
     # -- the connection --------------------------------------------------------------------------------
@@ -56,36 +62,46 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        was_in_head = self._in_head
-        super().data_received(data)
-        if was_in_head and self._in_head:  # a head that does not end: the parser tells of whole headers alone
-            self._unparsed_bytes += len(data)
-            if self._unparsed_bytes > MAX_HEAD_BYTES:
-                self._refuse(_TOO_LARGE)
+        if self._awaits_head:
+            self._unset_keepalive_if_required()
+            if self._deadline is None:
+                self._set_deadline(self.head_timeout_s)
+            data = self._head_and_rest(data)
+        if data and not self._refused:
+            super().data_received(data)
+
+    def _head_and_rest(self, data: bytes) -> bytes:
+        """Collect a head; once it is whole, answer it and what came with it, without an offer to upgrade."""
+        self._head += data if self._head else data.lstrip(b"\r\n")
+        end = self._head.find(_END_OF_HEAD)
+        size = end if end >= 0 else len(self._head)
+        if size > MAX_HEAD_BYTES or self._head.count(b"\r\n", 0, size) > MAX_HEADERS:
+            self._refuse(_TOO_LARGE)
+            return b""
+        if end < 0:
+            return b""
+        head, rest = bytes(self._head[:end]), bytes(self._head[end:])
+        self._head.clear()
+        self._awaits_head = False
+        return _UPGRADE.sub(b"", head) + rest
 
     # -- the parser's callbacks ------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head = True
-        self._header_bytes = self._unparsed_bytes = 0
+        self._awaits_head = False  # also for a head that came in one piece with the body before it
         self._set_deadline(self.head_timeout_s)
-
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        if len(self.url) > MAX_HEAD_BYTES:
-            self._refuse(_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
-        self._header_bytes += len(name) + len(value)
-        if len(self.headers) > MAX_HEADERS or self._header_bytes > MAX_HEAD_BYTES:
+        if len(self.headers) > MAX_HEADERS:
             self._refuse(_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():  # CONNECT, or a pipelined head that was not collected here
+            self._refuse(_NO_UPGRADE)
         if self._refused:
             return
-        self._in_head = False
         self._set_deadline(self.body_timeout_s)
         super().on_headers_complete()
 
@@ -97,6 +113,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._clear_deadline()
+        self._awaits_head = True
         super().on_message_complete()
 
     # -- deadlines and refusals ------------------------------------------------------------------------

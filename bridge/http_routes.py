@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 
@@ -9,7 +10,7 @@ import grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -17,9 +18,10 @@ from starlette.types import Receive, Scope, Send
 from bridge.receive import Receipt, Receiver
 from bridge.status import REFUSALS, Refusal, refusal_of
 from tracen_otel.otlp import Encoding, Signal
-from viewer.bodies import ACCEPT_ENCODING, read_body
+from viewer.bodies import ACCEPT_ENCODING, drain, read_body
 from viewer.keys import secret_of
 from viewer.problems import UnsupportedMediaType
+from viewer.store.base import StoreUnavailable
 
 logger = logging.getLogger("tracen.bridge")
 
@@ -59,7 +61,10 @@ class _Export:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        response = await self._answer(request)
+        try:
+            response = await self._answer(request)
+        except ClientDisconnect:
+            return
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -81,7 +86,12 @@ class _Export:
             )
             receipt = await self._receiver.receive(key, body, encoding, self._signal)
         except REFUSALS as error:
+            await drain(request)
             return _refused(encoding, refusal_of(error))
+        except asyncio.CancelledError:  # the server ends, and this request with it: its sender comes again
+            return _refused(encoding, refusal_of(StoreUnavailable("the server is ending")))
+        except ClientDisconnect:
+            raise
         except Exception as error:  # the outer wall: whatever it is, the sender must learn to retry
             logger.exception("unexpected error in an OTLP/HTTP export")
             return _refused(encoding, refusal_of(error))

@@ -12,23 +12,25 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from bridge.grpc_server import PortTaken, grpc_server
+from bridge.grpc_server import PortTaken, open_grpc
 from bridge.guard import GuardedProtocol
 from bridge.http_routes import create_otlp_app, otlp_routes
 from bridge.receive import Receiver
 from viewer.app import create_app
 from viewer.keys import Authenticator, create_key
 from viewer.settings import Settings
-from viewer.store.base import Store
+from viewer.store.base import Store, StoreUnusable
 from viewer.store.engines import open_store
 
 GRACE_S = 8
+BACKLOG = 2048
 LOCAL_EMAIL = "local@tracen"
 
 
@@ -43,20 +45,39 @@ class Ready:
     first_secret: str | None
 
 
+class Door(Protocol):
+    """An open port."""
+
+    async def close(self) -> None:
+        """Take nothing new, finish what is in flight within GRACE_S."""
+
+
 async def serve(settings: Settings, announce: Callable[[Ready], None]) -> None:
-    """Serve until SIGTERM or SIGINT. Before that, raises PortTaken or `viewer.store.base.StoreUnusable`."""
+    """Serve until SIGTERM or SIGINT. Before that, raises PortTaken or `viewer.store.base.StoreUnusable`.
+
+    Raises StoreUnusable as well when the disk fails while serving.
+    """
     stop = asyncio.Event()
+    broken: list[str] = []
+    loop = asyncio.get_running_loop()
+
+    def on_broken(reason: str) -> None:
+        broken.append(reason)
+        loop.call_soon_threadsafe(stop.set)
+
     _stop_on_signals(stop)
     with (
         _listening(settings.host, settings.port) as http,
         _listening(settings.host, settings.otlp_http_port) as otlp,
     ):
         settings = replace(settings, base_url=_base_url(settings, _port(http)))
-        store = open_store(settings.db)
+        store = open_store(settings.db, on_broken=on_broken)
         try:
             await _serve_store(store, settings, http, otlp, stop, announce)
         finally:
             await store.close()
+    if broken:
+        raise StoreUnusable(broken[0])
 
 
 async def _serve_store(
@@ -67,27 +88,30 @@ async def _serve_store(
     stop: asyncio.Event,
     announce: Callable[[Ready], None],
 ) -> None:
-    first_secret = await create_key(store, LOCAL_EMAIL, time.time_ns()) if await store.is_empty() else None
     keys = Authenticator(store, time.monotonic)
     receiver = Receiver(store, keys, settings.base_url, time.time_ns)
     max_body_bytes = settings.otlp_max_body_bytes
     viewer = create_app(store, settings, keys, more_routes=otlp_routes(receiver, max_body_bytes))
-    async with (
-        grpc_server(receiver, settings.host, settings.otlp_grpc_port, max_body_bytes) as grpc_port,
-        _http_server(viewer, http),
-        _http_server(create_otlp_app(receiver, max_body_bytes), otlp),
-    ):
+    doors: list[Door] = []
+    try:
+        grpc_door = await open_grpc(receiver, settings.host, settings.otlp_grpc_port, max_body_bytes)
+        doors.append(grpc_door)
+        doors.append(await _open_http(viewer, http))
+        doors.append(await _open_http(create_otlp_app(receiver, max_body_bytes), otlp))
+        is_new = await store.is_empty()  # only now that every door is open: a key is shown once
         host = _reachable(settings.host)
         announce(
             Ready(
                 http=f"http://{host}:{_port(http)}",
-                otlp_grpc=f"{host}:{grpc_port}",
+                otlp_grpc=f"{host}:{grpc_door.port}",
                 otlp_http=f"http://{host}:{_port(otlp)}",
                 base_url=settings.base_url,
-                first_secret=first_secret,
+                first_secret=await create_key(store, LOCAL_EMAIL, time.time_ns()) if is_new else None,
             )
         )
         await stop.wait()
+    finally:
+        await asyncio.gather(*(door.close() for door in doors))
 
 
 class _Server(uvicorn.Server):
@@ -98,8 +122,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-@contextlib.asynccontextmanager
-async def _http_server(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
+@dataclass(frozen=True, slots=True)
+class _HttpDoor:
+    server: _Server
+    serving: asyncio.Task[None]
+
+    async def close(self) -> None:
+        self.server.should_exit = True
+        await self.serving
+
+
+async def _open_http(app: ASGIApp, listening: socket.socket) -> _HttpDoor:
     config = uvicorn.Config(
         app,
         http=GuardedProtocol,
@@ -115,11 +148,7 @@ async def _http_server(app: ASGIApp, listening: socket.socket) -> AsyncIterator[
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.005)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await serving
+    return _HttpDoor(server, serving)
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
@@ -141,8 +170,9 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
+            listening.listen(BACKLOG)
         except OSError as error:
-            raise PortTaken(f"{host}:{port}: {os.strerror(error.errno) if error.errno else error}") from None
+            raise PortTaken(f"{host}:{port}: {error.strerror or error}") from None
         yield listening
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from tracen_otel.model import Provider, Status, StepKind
 from tracen_otel.timestamps import parse_timestamp
 
+_INT64 = 2**63
 _HEX_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -40,11 +41,12 @@ def _is_string_or_null(value: Any) -> str | None:
 
 
 def _is_integer(value: Any) -> str | None:
-    return None if isinstance(value, int) and not isinstance(value, bool) else "an integer"
+    is_told = isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value < _INT64
+    return None if is_told else "an integer of at most 64 bits"
 
 
 def _is_integer_or_null(value: Any) -> str | None:
-    return None if value is None or _is_integer(value) is None else "an integer or null"
+    return None if value is None or _is_integer(value) is None else "an integer of at most 64 bits, or null"
 
 
 def _is_array(value: Any) -> str | None:
@@ -86,7 +88,7 @@ def _is_timestamp(value: Any) -> str | None:
     if isinstance(value, str):
         try:
             parse_timestamp(value)
-        except (ValueError, OverflowError):
+        except ValueError:
             pass
         else:
             return None

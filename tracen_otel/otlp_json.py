@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 from tracen_otel.model import Event, LogRecord, Scope, Span
 from tracen_otel.otlp_wire import Census, UndecodableBody, log_event, span_kind, status_code
+from tracen_otel.timestamps import known_time
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ def _decoded(items: Iterator[T]) -> list[T]:
 def _parse(body: bytes) -> Mapping[str, Any]:
     """An OTLP/JSON body as a dict. Raises UndecodableBody, also for NaN literals and deep nesting."""
     try:
-        value = json.loads(body, parse_constant=_refuse_constant)
+        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
         if _SURROGATE_ESCAPE.search(body):
             value = _without_lone_surrogates(value)
     except RecursionError:
@@ -114,13 +115,13 @@ def _spans(request: Mapping[str, Any], wanted: str | None) -> Iterator[Span]:
             name=_text(span.get("name")),
             parent_id=_hex_id(span.get("parentSpanId"), 8),
             kind=span_kind(span.get("kind")),
-            start_ns=_integer(span.get("startTimeUnixNano")),
-            end_ns=_integer(span.get("endTimeUnixNano")),
+            start_ns=known_time(_integer(span.get("startTimeUnixNano"))),
+            end_ns=known_time(_integer(span.get("endTimeUnixNano"))),
             status=status_code(status.get("code")),
             status_message=_text(status.get("message")),
             attributes=_attributes(span),
             events=tuple(
-                Event(_text(e.get("name")), _integer(e.get("timeUnixNano")), _attributes(e))
+                Event(_text(e.get("name")), known_time(_integer(e.get("timeUnixNano"))), _attributes(e))
                 for e in _objects(span, "events")
             ),
             scope=Scope(_text(scope.get("name")), _text(scope.get("version"))),
@@ -135,7 +136,7 @@ def _log_records(request: Mapping[str, Any]) -> Iterator[LogRecord]:
         trace_id, span_id = _hex_id(record.get("traceId"), 16), _hex_id(record.get("spanId"), 8)
         if trace_id and span_id:
             attributes = _attributes(record)
-            time_ns = _integer(record.get("timeUnixNano"))
+            time_ns = known_time(_integer(record.get("timeUnixNano")))
             body = _any_value(record.get("body"))
             yield LogRecord(
                 trace_id, span_id, log_event(_text(record.get("eventName")), time_ns, attributes, body)

@@ -25,11 +25,7 @@ def take_census(body: bytes) -> Census:
         for scope_spans in resource_spans.scope_spans
         for span in scope_spans.spans
     ]
-    valid = [
-        trace_id
-        for trace_id, span_id in pairs
-        if len(trace_id) == 16 and len(span_id) == 8 and trace_id != _NO_TRACE and span_id != _NO_SPAN
-    ]
+    valid = [trace_id for trace_id, span_id in pairs if _is_valid(trace_id, span_id)]
     return Census(frozenset(valid), len(valid), len(pairs) - len(valid))
 
 
@@ -42,6 +38,10 @@ def decode_spans(body: bytes, trace_id: str | None = None) -> list[Span]:
 def decode_logs(body: bytes) -> list[LogRecord]:
     """The log records that name a span. Raises UndecodableBody."""
     return list(_log_records(_parse(ExportLogsServiceRequest, body)))
+
+
+def _is_valid(trace_id: bytes, span_id: bytes) -> bool:
+    return len(trace_id) == 16 and len(span_id) == 8 and trace_id != _NO_TRACE and span_id != _NO_SPAN
 
 
 def _parse(message: Any, body: bytes) -> Any:
@@ -60,7 +60,7 @@ def _spans(request: Any, wanted: bytes | None) -> Iterator[Span]:
                 trace_id, span_id = span.trace_id, span.span_id
                 if wanted is not None and trace_id != wanted:
                     continue
-                if len(trace_id) != 16 or len(span_id) != 8 or trace_id == _NO_TRACE or span_id == _NO_SPAN:
+                if not _is_valid(trace_id, span_id):
                     continue
                 if resource is None:
                     resource = _attributes(resource_spans.resource.attributes)
@@ -108,7 +108,7 @@ def _log_records(request: Any) -> Iterator[LogRecord]:
     for resource_logs in request.resource_logs:
         for scope_logs in resource_logs.scope_logs:
             for record in scope_logs.log_records:
-                if len(record.trace_id) == 16 and len(record.span_id) == 8:
+                if _is_valid(record.trace_id, record.span_id):
                     attributes = _attributes(record.attributes)
                     body = _any_value(record.body)
                     event = log_event(record.event_name, record.time_unix_nano, attributes, body)

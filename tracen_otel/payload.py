@@ -21,10 +21,12 @@ from typing import Any, NoReturn
 
 from tracen_otel.fields import STEP_FIELDS, TOKEN_FIELDS, TRACE_FIELDS, Field
 from tracen_otel.model import Event, Message, Part, Provider, Source, Status, Step, StepKind, Trace, Usage
-from tracen_otel.timestamps import format_timestamp, parse_timestamp
+from tracen_otel.timestamps import format_timestamp, known_time, parse_timestamp
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 """Of one payload, also after decompression (contract: 413 beyond)."""
+MAX_NAMED_ERRORS = 1000
+"""Wrong fields that one refusal names; a payload can have a million."""
 MAX_DEPTH = 64
 """Nesting of arrays and objects in a payload."""
 
@@ -48,11 +50,12 @@ class FieldError:
 
 
 class InvalidPayload(PayloadError):
-    """JSON whose fields are wrong or missing; `errors` names every one of them."""
+    """JSON whose fields are wrong or missing; `errors` names them, the first MAX_NAMED_ERRORS if there are more."""
 
     def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
-        self.errors = tuple(errors)
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors[:10]))
+        self.errors = tuple(errors[:MAX_NAMED_ERRORS])
+        self.is_complete = len(errors) <= MAX_NAMED_ERRORS
 
 
 # -- reading ------------------------------------------------------------------------------------------
@@ -110,6 +113,8 @@ def decode(value: Any) -> Trace:
     steps = value.get("steps")
     if isinstance(steps, list):
         for index, step in enumerate(steps):
+            if len(errors) > MAX_NAMED_ERRORS:
+                break
             if isinstance(step, dict):
                 errors += _errors(step, STEP_FIELDS, f"steps[{index}].")
             else:
@@ -141,7 +146,7 @@ def _shown(value: Any) -> str:
 
 def _trace(value: Mapping[str, Any]) -> Trace:
     steps = tuple(_step(step) for step in value["steps"])
-    start_ns = int(value.get("start_time_unix_nano", 0)) or min(
+    start_ns = known_time(int(value.get("start_time_unix_nano", 0))) or min(
         (s.start_ns for s in steps if s.start_ns), default=0
     )
     return Trace(
@@ -172,7 +177,7 @@ def _step(value: Mapping[str, Any]) -> Step:
         id=value.get("id", ""),
         parent_id=value.get("parent_id"),
         kind=StepKind(value.get("kind", StepKind.OTHER)),
-        start_ns=int(value.get("start_time_unix_nano", 0)) or parse_timestamp(value["timestamp"]),
+        start_ns=known_time(int(value.get("start_time_unix_nano", 0))) or parse_timestamp(value["timestamp"]),
         latency_ns=_latency(value, "latency_ms"),
         status=Status(value.get("status", Status.SUCCESS)),
         error_message=value.get("error_message"),
@@ -186,7 +191,9 @@ def _step(value: Mapping[str, Any]) -> Step:
         usage=_usage(value),
         attributes=value.get("attributes", {}),
         events=tuple(
-            Event(e["name"], int(e.get("time_unix_nano", 0)), e.get("attributes", {}), e.get("body"))
+            Event(
+                e["name"], known_time(int(e.get("time_unix_nano", 0))), e.get("attributes", {}), e.get("body")
+            )
             for e in value.get("events", ())
         ),
         warnings=tuple(value.get("warnings", ())),

@@ -6,14 +6,24 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_MAX_NS = 2**64 - 1
+"""What OTLP's fixed64 holds: the year 2554."""
 
 
 def parse_timestamp(text: str) -> int:
-    """ISO-8601 → nanoseconds; without an offset it is UTC. Raises ValueError or OverflowError."""
+    """ISO-8601 → nanoseconds; without an offset it is UTC. 0, "not told", before 1970 and after 2554.
+
+    Raises ValueError.
+    """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MICROSECOND * 1000
+    return known_time((moment - _EPOCH) // _MICROSECOND * 1000)
+
+
+def known_time(time_ns: int) -> int:
+    """The time itself where OTLP can hold it, else 0: "not told"."""
+    return time_ns if 0 <= time_ns <= _MAX_NS else 0
 
 
 def format_timestamp(time_ns: int) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tracen_otel import payload
-from viewer.bodies import read_body
+from tracen_otel.model import Trace
+from viewer.bodies import drain, read_body
 from viewer.keys import Authenticator, secret_of
 from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
 from viewer.settings import Settings
-from viewer.store.base import Key, Limit, LimitReached, Post, Quota, Store
+from viewer.store.base import Key, Limit, LimitReached, Post, Quota, Store, StoreUnavailable
+from viewer.workers import run_sized
 
 MAX_IDEMPOTENCY_KEY = 255
 
@@ -40,13 +43,14 @@ class Api:
     async def post_trace(self, request: Request) -> Response:
         """Keep a payload and answer where it is shown. Key and limit are settled before the body is read."""
         key = await self._key_of(request)
-        idempotency_key = _idempotency_key(request)
         quota = await self._store.quota(key.id, self._limit, self._clock_ns())
-        if quota.remaining == 0 and idempotency_key is None:
-            return _with_quota(refusal(LimitReached(quota)), quota)
         try:
+            idempotency_key = _idempotency_key(request)
+            if quota.remaining == 0 and idempotency_key is None:
+                raise LimitReached(quota)
             return await self._keep(request, key, idempotency_key)
         except REFUSALS as error:
+            await drain(request)
             return _with_quota(refusal(error), error.quota if isinstance(error, LimitReached) else quota)
 
     async def _keep(self, request: Request, key: Key, idempotency_key: str | None) -> Response:
@@ -55,7 +59,7 @@ class Api:
         body = await read_body(
             request.stream(), headers.get("content-length"), headers.get("content-encoding"), max_bytes
         )
-        trace = payload.decode(payload.parse(body))
+        trace = await run_sized(len(body), _decode, body)
         otel_trace_id = bytes.fromhex(trace.otel_trace_id) if trace.otel_trace_id else secrets.token_bytes(16)
         outcome = await self._store.post(
             Post(key.account_id, key.id, body, otel_trace_id, self._clock_ns(), self._limit, idempotency_key)
@@ -85,6 +89,10 @@ class Api:
         return await self._keys.key_of(secret_of(headers.get("x-tracen-key"), headers.get("authorization")))
 
 
+def _decode(body: bytes) -> Trace:
+    return payload.decode(payload.parse(body))
+
+
 def page_url(base_url: str, page_id: str) -> str:
     """The absolute URL of a page. From the settings, never from a Host header."""
     return f"{base_url}/traces/{page_id}"
@@ -95,7 +103,12 @@ def _refusing(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except REFUSALS as error:
+            await drain(request)
             return refusal(error)
+        except asyncio.CancelledError:  # the server ends, and this request with it
+            return refusal(StoreUnavailable("the server is ending"))
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
 
     return answer
 

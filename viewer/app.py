@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import logging
@@ -20,12 +19,13 @@ from starlette.staticfiles import StaticFiles
 from tracen_otel import payload
 from viewer import pages
 from viewer.api import Api, page_url
-from viewer.headers import SecurityHeaders
+from viewer.headers import SECURITY_HEADERS, SecurityHeaders
 from viewer.keys import Authenticator
 from viewer.problems import problem
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnavailable
-from viewer.tellings import MEANING, document_of
+from viewer.tellings import MEANING, Documents
+from viewer.workers import run_sized
 
 logger = logging.getLogger("tracen.viewer")
 
@@ -68,26 +68,27 @@ class _Service:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
+        self._documents = Documents(store)
 
     async def home(self, request: Request) -> Response:
         return HTMLResponse(pages.render_home(base_url=self._settings.base_url))
 
     async def trace(self, request: Request) -> Response:
-        if request.headers.get("accept", "").partition(",")[0].strip() == "application/json":
+        if _prefers_json(request.headers.get("accept", "")):
             return await self.trace_json(request)
         page_id = request.path_params["page_id"]
         document = await self._document(page_id)
         etag = _etag(MEANING.encode() + document)  # another release may render it otherwise
-        if request.headers.get("if-none-match") == etag:
+        if _is_known(etag, request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=_revalidated(etag))
         url = page_url(self._settings.base_url, page_id)
-        html = await asyncio.to_thread(_render, document, url, page_id)
+        html = await run_sized(len(document), _render, document, url, page_id)
         return HTMLResponse(html, headers=_revalidated(etag))
 
     async def trace_json(self, request: Request) -> Response:
         document = await self._document(request.path_params["page_id"])
         etag = _etag(document)
-        if request.headers.get("if-none-match") == etag:
+        if _is_known(etag, request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=_revalidated(etag))
         return Response(document, media_type="application/json", headers=_revalidated(etag))
 
@@ -97,7 +98,7 @@ class _Service:
             raise HTTPException(404)
         if page.deleted:
             raise HTTPException(410)
-        return await document_of(self._store, page)
+        return await self._documents.document(page)
 
     async def healthz(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -121,6 +122,18 @@ class _CachedStatic(StaticFiles):
         response: Response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
         response.headers["cache-control"] = _STATIC_CACHE
         return response
+
+
+def _prefers_json(accept: str) -> bool:
+    """Whether JSON is named and HTML is not; a browser always names HTML."""
+    media_types = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    return "application/json" in media_types and "text/html" not in media_types
+
+
+def _is_known(etag: str, if_none_match: str) -> bool:
+    """RFC 9110 13.1.2: compared weakly, as proxies may have weakened ours."""
+    known = {part.strip().removeprefix("W/") for part in if_none_match.split(",")}
+    return etag in known or "*" in known
 
 
 def _etag(content: bytes) -> str:
@@ -154,13 +167,13 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 async def _broken(request: Request, error: Exception) -> Response:
     logger.exception("unexpected error", exc_info=error)
-    return _told(request, 500, {})
+    return _told(request, 500, dict(SECURITY_HEADERS))  # the one answer that is made outside the middleware
 
 
 def _told(request: Request, status: int, headers: dict[str, str]) -> Response:
     """The same words for people and for programs, each in its form."""
     title, detail = _WORDS_BY_STATUS.get(status, ("Refused", "The request was refused."))
     path = request.scope["path"]
-    if path.startswith("/api/") or path.endswith((".json", "z")):
+    if path.startswith("/api/") or path.endswith(".json") or path in ("/healthz", "/readyz"):
         return problem(status, title, detail, headers=headers)
     return HTMLResponse(pages.render_message(status, title, detail), status, headers)

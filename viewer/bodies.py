@@ -10,7 +10,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable
 
+from starlette.requests import ClientDisconnect, Request
+
 from viewer.inflate import ENCODINGS, BrokenStream, Inflater, InflatesTooLarge
+
+MAX_DRAINED_BYTES = 8 * 1024 * 1024
 
 ACCEPT_ENCODING = ", ".join(ENCODINGS)
 
@@ -52,6 +56,22 @@ async def read_body(
         raise BodyTooLarge(max_bytes) from None
     except BrokenStream as error:
         raise BrokenEncoding(f"Content-Encoding {encoding}: {error}") from None
+
+
+async def drain(request: Request) -> None:
+    """Read what is left of a refused body, up to MAX_DRAINED_BYTES, and drop it.
+
+    A server that closes while bytes are still arriving resets the connection, and the sender never sees why
+    it was refused.
+    """
+    left = MAX_DRAINED_BYTES
+    try:
+        async for chunk in request.stream():
+            left -= len(chunk)
+            if left < 0:
+                return
+    except (ClientDisconnect, RuntimeError):  # gone, or read to the end already
+        return
 
 
 async def _read(chunks: AsyncIterable[bytes], inflater: Inflater | None, max_bytes: int) -> bytes:

@@ -13,6 +13,8 @@ from typing import Protocol
 
 import zstandard
 
+MAX_STREAMS = 1000
+"""In a row: a body of empty ones costs time and says nothing."""
 _ZSTD_SLICE = 512
 """zstd can not be told to stop; 512 bytes of it inflate to 16 MiB at most (a 128 KiB block takes 4 bytes)."""
 _ZSTD_WINDOW = 8 * 1024 * 1024  # RFC 8878, 3.1.1.1.2: what every decoder should support
@@ -46,14 +48,16 @@ class Inflater:
         self._open, self._pull, self._many = _ENCODINGS[encoding]
         self._stream = self._open()
         self._left = max_bytes
+        self._streams = 1
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what `chunk` inflates to. Raises InflateError."""
         pieces = []
         while chunk:
             if self._stream.eof:
-                if not self._many:
-                    raise BrokenStream("something follows the compressed stream")
+                self._streams += 1
+                if not self._many or self._streams > MAX_STREAMS:
+                    raise BrokenStream("something follows the compressed stream, or too many of them")
                 self._stream = self._open()
             try:
                 piece, chunk = self._pull(self._stream, chunk, self._left)

@@ -35,7 +35,11 @@ def refusal(error: Exception) -> JSONResponse:
     """The answer for one of REFUSALS, with the headers that its status calls for."""
     status, title = _STATUS_AND_TITLE_BY_ERROR[type(error)]
     errors = error.errors if isinstance(error, InvalidPayload) else ()
-    detail = "These fields are wrong or missing." if errors else str(error)
+    detail = str(error)
+    if isinstance(error, InvalidPayload):
+        detail = (
+            "These fields are wrong or missing." if error.is_complete else "These fields are wrong, and more."
+        )
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = 'Bearer realm="tracen"'

@@ -5,41 +5,65 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from dataclasses import replace
 from importlib.metadata import version
+from weakref import WeakValueDictionary
 
 from tracen_otel import payload
 from tracen_otel.assemble import assemble
 from tracen_otel.merge import merge
 from tracen_otel.model import LogRecord, Span, Trace
-from tracen_otel.otlp import Encoding, UndecodableBody, decode_logs, decode_spans
+from tracen_otel.otlp import Encoding, decode_logs, decode_spans
 from viewer.store.base import BodyKind, Page, Store, StoreUnavailable, Telling
+from viewer.workers import run_sized
+
+logger = logging.getLogger("tracen.viewer")
 
 MEANING = version("tracen-otel")
 """Documents assembled by another release are assembled anew: a better dialect table improves old traces."""
+MAX_READ_BYTES = 256 * 1024 * 1024
+"""Of bodies for one page: what came later is left out, and said so."""
+MAX_SAVED_BYTES = 64 * 1024 * 1024
+"""Larger documents are assembled each time: a database is no place for them."""
 
 _SPANS = {BodyKind.OTLP_PROTOBUF: Encoding.PROTOBUF, BodyKind.OTLP_JSON: Encoding.JSON}
 _LOGS = {BodyKind.OTLP_LOGS_PROTOBUF: Encoding.PROTOBUF, BodyKind.OTLP_LOGS_JSON: Encoding.JSON}
 
 _NO_SPANS = "Only log records of this trace have arrived; the spans they belong to have not."
-_UNREADABLE = "{} of the {} requests that told of this trace can no longer be read."
+_NOT_ASSEMBLED = "This trace can not be shown: something in it breaks its assembly. That has been logged."
 
 
-async def document_of(store: Store, page: Page) -> bytes:
-    """Return the extended payload of a page as JSON bytes, assembled now if anything new has arrived."""
-    saved = await store.document(page, MEANING)
-    if saved is not None:
-        return saved
-    telling = await store.telling(page)
-    document = await asyncio.to_thread(_assembled_document, telling, page.otel_trace_id.hex())
-    with contextlib.suppress(StoreUnavailable):  # the page is right without it, only slower next time
-        await store.save_document(page, telling.version, MEANING, document)
-    return document
+class Documents:
+    """The extended payloads of pages, as JSON bytes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock_by_page: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def document(self, page: Page) -> bytes:
+        """Return the document of a page, assembled now if anything new has arrived; by one reader at a time."""
+        async with self._lock_by_page.setdefault(page.id, asyncio.Lock()):
+            saved = await self._store.document(page, MEANING)
+            return saved if saved is not None else await self._assemble(page)
+
+    async def _assemble(self, page: Page) -> bytes:
+        telling = await self._store.telling(page, MAX_READ_BYTES)
+        size = sum(len(body) for _, body in telling.bodies)
+        document = await run_sized(size, _document, telling, page.otel_trace_id.hex())
+        if len(document) <= MAX_SAVED_BYTES:
+            with contextlib.suppress(StoreUnavailable):  # the page is right without it, only slower next time
+                await self._store.save_document(page, telling.version, MEANING, document)
+        return document
 
 
-def _assembled_document(telling: Telling, otel_trace_id: str) -> bytes:
-    trace = trace_of(telling, otel_trace_id)
-    return json.dumps(payload.encode(trace), ensure_ascii=False, separators=(",", ":")).encode()
+def _document(telling: Telling, otel_trace_id: str) -> bytes:
+    try:
+        value = payload.encode(trace_of(telling, otel_trace_id))
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except Exception:  # the wall before the reader: a trace we can not assemble is a page that says so
+        logger.exception("a trace can not be assembled")
+        return json.dumps(payload.encode(Trace(title=otel_trace_id, notes=(_NOT_ASSEMBLED,)))).encode()
 
 
 def trace_of(telling: Telling, otel_trace_id: str) -> Trace:
@@ -56,15 +80,19 @@ def trace_of(telling: Telling, otel_trace_id: str) -> Trace:
                 spans += decode_spans(body, _SPANS[kind], otel_trace_id)
             else:
                 records += decode_logs(body, _LOGS[kind])
-        except (UndecodableBody, payload.PayloadError):  # accepted by another release; it costs no neighbour
+        except ValueError:  # accepted by another release; it costs no neighbour
             unreadable += 1
     assembled = [assemble(spans, records)] if spans else []
-    trace = (
-        merge([*assembled, *posted])
-        if assembled or posted
-        else Trace(title=otel_trace_id, notes=(_NO_SPANS,))
-    )
+    told = [*posted, *assembled]  # spans as they came tell more than what was made of them
+    trace = merge(told) if told else Trace(title=otel_trace_id, notes=(_NO_SPANS,))
+    notes = tuple(_notes(telling, unreadable))
+    return replace(trace, notes=(*trace.notes, *notes)) if notes else trace
+
+
+def _notes(telling: Telling, unreadable: int) -> list[str]:
+    notes = []
     if unreadable:
-        note = _UNREADABLE.format(unreadable, len(telling.bodies))
-        trace = replace(trace, notes=(*trace.notes, note))
-    return trace
+        notes.append(f"Requests that told of this trace and can no longer be read: {unreadable}.")
+    if telling.omitted:
+        notes.append(f"This trace is very large; its last {telling.omitted} requests are not shown.")
+    return notes

@@ -110,6 +110,27 @@ def test_guard_refuses_heads_that_are_too_large(server: Server) -> None:
     assert server.answer_to(start, large[:9000], large[9000:]).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_guard_ignores_an_offer_to_upgrade(server: Server, size: int) -> None:
+    """Java's HttpClient offers h2c on every first request: its body must be read, however it is cut."""
+    request = (
+        b"POST / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUPGRADE: h2c\r\nHTTP2-Settings: AAEAAE"
+        b"\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello"
+    )
+    pieces = [request[at : at + size] for at in range(0, len(request), size)]
+    assert b"5 bytes" in server.answer_to(*pieces, GET)
+    assert server.answer_to(request + request).count(b"5 bytes") <= 2  # pipelined: read, or refused
+
+
+@pytest.mark.parametrize(
+    "line", [b"CONNECT x:80 HTTP/1.1", b"GET / HTTP/1.1\nhost: x", b"\x16\x03\x01", b"GET"]
+)
+def test_guard_refuses_what_is_no_request_for_it(server: Server, line: bytes) -> None:
+    """CONNECT, bare line feeds, TLS, nonsense: a 400, never a 200."""
+    answer = server.answer_to(line + b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400")
+
+
 def test_guard_refuses_connections_beyond_its_number_and_serves_again(server: Server) -> None:
     """Twenty idle connections fill the server; when they are gone it serves."""
     with contextlib.ExitStack() as open_connections:

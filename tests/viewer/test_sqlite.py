@@ -6,12 +6,14 @@ import asyncio
 import os
 import sqlite3
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from tests.viewer.test_store import TRACE, accepted, batch, key_in, post
+from tests.viewer.test_store import MANY_BYTES, TRACE, accepted, batch, key_in, post
 from viewer.store.base import StoreUnavailable, StoreUnusable
 from viewer.store.sqlite import SqliteStore
+from viewer.store.writer import Writer
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +52,76 @@ def test_sqlite_foreign_file_is_refused_untouched(tmp_path: Path, content: bytes
     assert path.read_bytes() == content
 
 
+async def test_sqlite_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    """Nothing is added to it."""
+    with sqlite3.connect(tmp_path / "places.db") as connection:
+        connection.execute("create table places (name)")
+    connection.close()
+    before = (tmp_path / "places.db").stat().st_size
+    with pytest.raises(StoreUnusable, match="another program"):
+        SqliteStore(tmp_path / "places.db")
+    assert (tmp_path / "places.db").stat().st_size == before
+
+
+async def test_sqlite_lock_holds_through_links(tmp_path: Path) -> None:
+    """A second server does not get in under another name of the file."""
+    store = SqliteStore(tmp_path / "store.db")
+    (tmp_path / "link.db").symlink_to(tmp_path / "store.db")
+    with pytest.raises(StoreUnusable, match="another `tracen serve`"):
+        SqliteStore(tmp_path / "link.db")
+    await store.close()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_sqlite_deleted_file_is_not_written_to(tmp_path: Path, replaced: bool) -> None:
+    """What would go into a file that nobody can open again is not acknowledged."""
+    store = SqliteStore(tmp_path / "store.db")
+    key = await key_in(store)
+    (tmp_path / "store.db").unlink()
+    if replaced:
+        (tmp_path / "store.db").touch()
+    with pytest.raises(StoreUnavailable):
+        await store.append(batch(key, b"lost", TRACE))
+    with pytest.raises(StoreUnavailable):
+        await store.check_writable()
+    await store.close()
+
+
+class Disk:
+    """A connection whose `commit` fails as on a disk that answers EIO: no such disk is at hand."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.fails = False
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def execute(self, sql: str) -> sqlite3.Cursor:
+        if self.fails and sql == "commit":
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            raise error
+        return self._connection.execute(sql)
+
+
+async def test_writer_gives_up_after_a_failed_fsync() -> None:
+    """Nothing is acknowledged after it, even if the disk seems to work again, and whoever serves is told."""
+    disk = Disk(sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None))
+    reasons: list[str] = []
+    writer = Writer(cast("sqlite3.Connection", disk), on_broken=reasons.append)
+    assert await writer.submit(lambda connection: 1) == 1
+    disk.fails = True
+    with pytest.raises(StoreUnavailable):
+        await writer.submit(lambda connection: 1)
+    disk.fails = False
+    with pytest.raises(StoreUnavailable, match="disk failed"):
+        await writer.submit(lambda connection: 1)
+    assert len(reasons) == 1
+    writer.close()
+
+
 async def test_sqlite_file_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     """A schema that this release does not know is not written to."""
     await SqliteStore(tmp_path / "store.db").close()
@@ -82,10 +154,10 @@ async def test_sqlite_full_disk_is_answered_and_survived(tmp_path: Path) -> None
     store._connection.execute(f"pragma max_page_count = {page_count}")
     with pytest.raises(StoreUnavailable):
         await store.append(batch(key, os.urandom(1_000_000), TRACE))
-    assert [body for _, body in (await store.telling(page)).bodies] == [b"kept"]
+    assert [body for _, body in (await store.telling(page, MANY_BYTES)).bodies] == [b"kept"]
     store._connection.execute("pragma max_page_count = 1073741823")
     await store.append(batch(key, b"after", TRACE))
-    assert [body for _, body in (await store.telling(page)).bodies] == [b"kept", b"after"]
+    assert [body for _, body in (await store.telling(page, MANY_BYTES)).bodies] == [b"kept", b"after"]
     await store.close()
 
 

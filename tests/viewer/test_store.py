@@ -31,6 +31,7 @@ Open = Callable[[], Store]
 ENGINES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore(folder / "store.db")}
 
 NOW = 1_800_000_000 * NS_PER_S
+MANY_BYTES = 1 << 40
 TRACE, OTHER_TRACE = b"\x01" * 16, b"\x02" * 16
 
 
@@ -111,7 +112,7 @@ async def test_key_hash_is_unique_and_a_refusal_leaves_neighbours_alone(store: S
     assert isinstance(outcomes[1], Exception)
     page = await store.page_of(key.account_id, TRACE, NOW)
     assert page is not None
-    assert [body for _, body in (await store.telling(page)).bodies] == [b"one", b"two"]
+    assert [body for _, body in (await store.telling(page, MANY_BYTES)).bodies] == [b"one", b"two"]
 
 
 # -- batches and pages ---------------------------------------------------------------------------------
@@ -128,9 +129,22 @@ async def test_batches_are_told_in_order_of_arrival_after_a_restart(open_store: 
     store = open_store()
     page = await store.page_of(key.account_id, OTHER_TRACE, NOW)
     assert page is not None
-    telling = await store.telling(page)
+    telling = await store.telling(page, MANY_BYTES)
     await store.close()
     assert telling.bodies == tuple((BodyKind.OTLP_PROTOBUF, body) for body in (b"one", b"\x00two", b"three"))
+
+
+async def test_telling_stops_after_so_many_bytes(store: Store) -> None:
+    """Bodies are whole and in order; those left out are counted, and the version is that of all."""
+    key = await key_in(store)
+    for body in (b"12345", b"67", b"890"):
+        page = await store.append(batch(key, body, TRACE))
+    assert page is not None
+    whole = await store.telling(page, MANY_BYTES)
+    for max_bytes, count in ((0, 1), (4, 1), (5, 2), (6, 2), (7, 3), (10, 3)):
+        telling = await store.telling(page, max_bytes)
+        assert telling.bodies == whole.bodies[:count]
+        assert (telling.version, telling.omitted) == (whole.version, 3 - count)
 
 
 async def test_page_of_a_trace_is_one_for_ever(open_store: Open) -> None:
@@ -170,7 +184,7 @@ async def test_page_of_another_account_with_the_same_trace_id_is_another(store: 
     assert hers is not None
     assert eves is not None
     assert eves.id != hers.id
-    assert (await store.telling(eves)).bodies == ((BodyKind.OTLP_PROTOBUF, b"mine"),)
+    assert (await store.telling(eves, MANY_BYTES)).bodies == ((BodyKind.OTLP_PROTOBUF, b"mine"),)
 
 
 async def test_document_is_valid_until_a_newer_batch_arrives(store: Store) -> None:
@@ -179,14 +193,14 @@ async def test_document_is_valid_until_a_newer_batch_arrives(store: Store) -> No
     page = await store.append(batch(key, b"one", TRACE))
     assert page is not None
     assert await store.document(page, "1") is None
-    first = await store.telling(page)
+    first = await store.telling(page, MANY_BYTES)
     await store.save_document(page, first.version, "1", b"assembled")
     assert await store.document(page, "1") == b"assembled"
     assert await store.document(page, "2") is None
 
     await store.append(batch(key, b"two", TRACE))
     assert await store.document(page, "1") is None
-    second = await store.telling(page)
+    second = await store.telling(page, MANY_BYTES)
     await store.save_document(page, second.version, "1", b"newer")
     await store.save_document(page, first.version, "1", b"older, late")
     assert await store.document(page, "1") == b"newer"
@@ -202,7 +216,7 @@ async def test_post_lands_on_the_page_of_its_trace(store: Store) -> None:
     outcome = await store.post(post(key, TRACE, body=b"{payload}"))
     assert page is not None
     assert outcome.page_id == page.id
-    assert [kind for kind, _ in (await store.telling(page)).bodies] == [
+    assert [kind for kind, _ in (await store.telling(page, MANY_BYTES)).bodies] == [
         BodyKind.OTLP_PROTOBUF,
         BodyKind.PAYLOAD,
     ]

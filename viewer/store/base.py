@@ -133,10 +133,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """Everything that was received of one trace, in order of arrival. `version` grows with every batch."""
+    """What was received of one trace, in order of arrival. `version` grows with every batch.
+
+    `omitted` bodies at the end were more than was asked for.
+    """
 
     version: int
     bodies: tuple[tuple[BodyKind, bytes], ...]
+    omitted: int = 0
 
 
 class Store(Protocol):
@@ -196,8 +200,11 @@ class Store(Protocol):
         """Look a page up by its id; a deleted one is returned and says so."""
         ...
 
-    async def telling(self, page: Page) -> Telling:
-        """Return everything that was received of the page's trace, as one consistent moment."""
+    async def telling(self, page: Page, max_bytes: int) -> Telling:
+        """Return what was received of the page's trace, as one consistent moment.
+
+        Bodies are whole; after the one with which they are more than `max_bytes` none follows.
+        """
         ...
 
     async def document(self, page: Page, meaning: str) -> bytes | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from viewer.store.base import Store, StoreUnusable
 from viewer.store.sqlite import SqliteStore
 
 
-def open_store(db: str, *, exclusive: bool = True) -> Store:
+def open_store(
+    db: str, *, exclusive: bool = True, on_broken: Callable[[str], None] = lambda reason: None
+) -> Store:
     """Open the store that `db` names, made if it is not there. Raises StoreUnusable.
 
     `exclusive`: for the server, which must be alone on a SQLite file; other commands work beside it.
+    `on_broken` hears, on any thread, why no write will succeed any more.
     """
     if "://" in db:
         raise StoreUnusable(f"--db {db.partition('://')[0]}://…: only a SQLite file is supported for now")
-    return SqliteStore(Path(db).expanduser(), exclusive=exclusive)
+    return SqliteStore(Path(db).expanduser(), exclusive=exclusive, on_broken=on_broken)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import hashlib
+import logging
 import sqlite3
 import threading
 import uuid
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
 
 from viewer.store import base
 from viewer.store.base import Account, Batch, BodyKind, Key, Limit, Page, Post, PostOutcome, Quota, Telling
@@ -26,8 +28,17 @@ from viewer.store.writer import Writer
 
 T = TypeVar("T")
 
+logger = logging.getLogger("tracen.store")
+
 _SELECT_PAGE = "select id, account_id, otel_trace_id, deleted_ns from pages"
 
+_PRAGMAS = (
+    "busy_timeout = 5000",
+    "journal_mode = wal",
+    "synchronous = full",
+    "mmap_size = 0",
+    "journal_size_limit = 67108864",  # of a WAL that once was large
+)
 READERS = 4
 CHECKPOINT_PAGES = 1000  # 4 MB of WAL; larger was no faster, see RATIONALE.md
 
@@ -35,8 +46,18 @@ CHECKPOINT_PAGES = 1000  # 4 MB of WAL; larger was no faster, see RATIONALE.md
 class SqliteStore:
     """A `viewer.store.base.Store` on one file. `exclusive` is for the server: it alone checkpoints."""
 
-    def __init__(self, path: Path, *, exclusive: bool = True) -> None:
-        """Open the file, made and migrated as needed. Raises StoreUnusable."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        exclusive: bool = True,
+        on_broken: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        """Open the file, made and migrated as needed. Raises StoreUnusable.
+
+        `on_broken` hears, on another thread, why no write will succeed any more.
+        """
+        path = path.resolve()  # the lock is beside the file itself, whatever links lead to it
         self._path = path
         _make_private(path)
         self._lock = _lock(path) if exclusive else None
@@ -47,7 +68,8 @@ class SqliteStore:
                 self._lock.close()
             raise
         self._connection = connection
-        self._writer = Writer(connection)
+        self._inode = path.stat().st_ino
+        self._writer = Writer(connection, self._check_in_place, on_broken)
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(READERS, "tracen-reader")
@@ -124,14 +146,24 @@ class SqliteStore:
 
         return await self._read(read)
 
-    async def telling(self, page: Page) -> Telling:
-        sql = """select batch_id, kind, body from batch_traces join batches on batches.id = batch_id
-                 where otel_trace_id = ? and batch_traces.account_id = ? order by batch_id"""
+    async def telling(self, page: Page, max_bytes: int) -> Telling:
+        sql = """select batch_id, kind, case when total - size <= ? then body end from (
+                   select batch_id, kind, body, length(body) as size,
+                          sum(length(body)) over (order by batch_id) as total
+                   from batch_traces join batches on batches.id = batch_id
+                   where otel_trace_id = ? and batch_traces.account_id = ?) order by batch_id"""
 
         def read(connection: sqlite3.Connection) -> Telling:
-            rows = connection.execute(sql, (page.otel_trace_id, page.account_id)).fetchall()
-            bodies = tuple((BodyKind(kind), body) for _, kind, body in rows)
-            return Telling(rows[-1][0] if rows else 0, bodies)
+            bodies: list[tuple[BodyKind, bytes]] = []
+            newest = omitted = 0
+            values = (max_bytes, page.otel_trace_id, page.account_id)
+            for batch_id, kind, body in connection.execute(sql, values):
+                newest = batch_id
+                if body is None:
+                    omitted += 1
+                else:
+                    bodies.append((BodyKind(kind), body))
+            return Telling(newest, tuple(bodies), omitted)
 
         return await self._read(read)
 
@@ -165,6 +197,15 @@ class SqliteStore:
 
         await self._writer.submit(work)
 
+    def _check_in_place(self) -> None:
+        """Raise where the file was deleted or replaced: what is written then is gone with the process."""
+        try:
+            inode = self._path.stat().st_ino
+        except OSError:
+            inode = None
+        if inode != self._inode:
+            raise base.StoreUnavailable(f"{self._path} was deleted or replaced while it was in use")
+
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
 
@@ -181,8 +222,9 @@ class SqliteStore:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._readers, self._read_here, read)
-        except sqlite3.OperationalError as error:
-            raise base.StoreUnavailable(f"the store can not be read: {error}") from None
+        except sqlite3.Error as error:  # a broken file included: nobody is helped by the details
+            logger.error("the store can not be read: %s", error)
+            raise base.StoreUnavailable("the store can not be read") from None
 
     def _read_here(self, read: Callable[[sqlite3.Connection], T]) -> T:
         connection = getattr(self._local, "connection", None)
@@ -311,7 +353,7 @@ def _lock(path: Path) -> IO[bytes]:
 def _open_writing(path: Path, checkpoint_pages: int) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        for pragma in ("busy_timeout = 5000", "journal_mode = wal", "synchronous = full", "mmap_size = 0"):
+        for pragma in _PRAGMAS:
             connection.execute(f"pragma {pragma}")
         connection.execute(f"pragma wal_autocheckpoint = {checkpoint_pages}")
         _migrate(path, connection)
@@ -322,6 +364,8 @@ def _open_writing(path: Path, checkpoint_pages: int) -> sqlite3.Connection:
 
 def _migrate(path: Path, connection: sqlite3.Connection) -> None:
     db = Database(connection)
+    if db.table_names() and Migrations.migrations_table not in db.table_names():
+        raise base.StoreUnusable(f"{path}: a database of another program")
     known = {migration.name for migration in migrations.pending(Database(memory=True))}
     unknown = [m.name for m in migrations.applied(db) if m.name not in known]
     if unknown:

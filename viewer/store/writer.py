@@ -7,6 +7,7 @@ own savepoint, and all are answered after the commit. Knows nothing of the schem
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
@@ -14,7 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from viewer.store.base import StoreError, StoreUnavailable
+from viewer.store.base import StoreUnavailable
+
+logger = logging.getLogger("tracen.store")
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -38,12 +41,22 @@ class _Job:
 class Writer:
     """Owns the writing connection. `submit` is called on an event loop, `close` from anywhere."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        check: Callable[[], None] = lambda: None,
+        on_broken: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        """`check` raises before a transaction that must not be; `on_broken` hears why none will be again."""
         self._connection = connection
+        self._check = check
+        self._on_broken = on_broken
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._queued_bytes = 0
         self._lock = threading.Lock()
         self._closed = False
+        self._broken = ""
+        self._failing = False
         self._thread = threading.Thread(target=self._run, name="tracen-writer", daemon=True)
         self._thread.start()
 
@@ -55,8 +68,8 @@ class Writer:
         loop = asyncio.get_running_loop()
         job = _Job(work, size, loop, loop.create_future())
         with self._lock:
-            if self._closed:
-                raise StoreUnavailable("the store is closing")
+            if self._closed or self._broken:
+                raise StoreUnavailable(self._broken or "the store is closing")
             if self._queued_bytes + size > MAX_QUEUED_BYTES and self._queued_bytes:
                 raise StoreUnavailable("too much is waiting for the disk")
             self._queued_bytes += size
@@ -96,17 +109,35 @@ class Writer:
     def _commit(self, group: list[_Job]) -> None:
         connection = self._connection
         try:
+            self._check()
             connection.execute("begin immediate")
             for job in group:
                 self._attempt(job)
             connection.execute("commit")
-        except (
-            Exception
-        ) as error:  # whatever it was: nothing of the group is on disk, and all must hear of it
-            if connection.in_transaction:  # after "disk full" SQLite has rolled back already
-                connection.execute("rollback")
+            self._failing = False
+        except Exception as error:  # whatever it was: nothing of the group is on disk, all must hear of it
+            self._failed(error)
             for job in group:
-                job.error = _unavailable(error)
+                job.error = StoreUnavailable(f"the write was refused: {error}")
+
+    def _failed(self, error: Exception) -> None:
+        """Tell the log, once per spell; leave no transaction open; give up where the disk itself failed."""
+        if not self._failing:
+            self._failing = True
+            logger.error("the store can not be written: %s", error)
+        try:
+            if self._connection.in_transaction:  # after "disk full" SQLite has rolled back already
+                self._connection.execute("rollback")
+        except sqlite3.Error as worse:
+            self._break(f"a transaction can not be rolled back: {worse}")
+        # After a failed fsync nobody knows what is on disk: a later one that succeeds proves nothing.
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+            self._break(f"the disk failed: {error}")
+
+    def _break(self, reason: str) -> None:
+        self._broken = reason
+        logger.critical("the store is given up: %s", reason)
+        self._on_broken(reason)
 
     def _attempt(self, job: _Job) -> None:
         """Run one job; its own error undoes it alone, an error of the disk ends the transaction."""
@@ -114,8 +145,11 @@ class Writer:
         connection.execute("savepoint job")
         try:
             job.outcome = job.work(connection)
-        except sqlite3.OperationalError:
-            raise
+        except sqlite3.Error as error:
+            if not isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
+                raise
+            job.error = error
+            connection.execute("rollback to job")
         except Exception as error:  # the job's caller gets it; its neighbours go on
             job.error = error
             connection.execute("rollback to job")
@@ -142,9 +176,3 @@ def _resolve(jobs: list[_Job]) -> None:
             job.answer.set_exception(job.error)
         else:
             job.answer.set_result(job.outcome)
-
-
-def _unavailable(error: Exception) -> StoreError:
-    return (
-        error if isinstance(error, StoreError) else StoreUnavailable(f"the disk refused the write: {error}")
-    )
