@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -42,12 +43,38 @@ def _with_settings(command: Command) -> Command:
             setting.name,
             default=default,
             show_default=bool(default),
-            type=click.IntRange(0, 65535) if setting.name.endswith("port") else type(default),
+            type=_type_of(setting.name, default),
             envvar=f"TRACEN_{setting.name.upper()}",
             show_envvar=True,
             help=setting.metadata["help"],
         )(command)
     return command
+
+
+def _type_of(name: str, default: Any) -> Any:
+    if name.endswith("port"):
+        return click.IntRange(0, 65535)
+    if name == "base_url":
+        return _BaseUrl()
+    return click.IntRange(min=1) if isinstance(default, int) else str
+
+
+class _BaseUrl(click.ParamType[str]):
+    """The start of an absolute URL; what goes into headers must be ASCII."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        parts = urlsplit(text)
+        is_usable = (
+            parts.scheme in ("http", "https") and parts.netloc and not parts.query and not parts.fragment
+        )
+        if text and not (is_usable and text.isascii() and text.isprintable() and " " not in text):
+            self.fail(
+                f"expected the start of a URL such as https://traces.example, got {text[:80]!r}", param, ctx
+            )
+        return text
 
 
 @tracen.command()

@@ -6,15 +6,18 @@ The result does not depend on the order or number of deliveries. It knows no dia
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from tracen_otel.interpret import interpret, latency_ns
 from tracen_otel.model import LogRecord, Provider, Span, Step, StepKind, Trace
 from tracen_otel.providers import provider_of
-from tracen_otel.summary import model_step, outcome_of, prompt_of, response_of, system_of
+from tracen_otel.summary import Chosen, model_step, outcome_of, prompt_of, response_of, system_of
 from tracen_otel.totals import NO_IDS, counted_steps, total_usage
 from tracen_otel.tree import Tree, by_start, grow
+
+_TOLD_AGAIN = "another step tells the same model call; its tokens count once"
+_VERSIONS = "arrived in {} differing versions; the one that ended last is shown"
 
 
 def assemble(spans: Iterable[Span], logs: Iterable[LogRecord] = ()) -> Trace:
@@ -53,21 +56,31 @@ def _is_root(span: Span, tree: Tree) -> bool:
 
 
 def _trace(tree: Tree, root: Span) -> Trace:
-    meanings = [interpret(span) for span in tree.spans]
-    steps = tuple(_with_versions(meaning.step, tree) for meaning in meanings)
-    true_root = next(step for step in steps if step.id == root.span_id) if _is_root(root, tree) else None
+    steps, response_id_by_step = _interpreted(tree.spans)
+    told_root = next(step for step in steps if step.id == root.span_id)
     service_name = root.resource.get("service.name")
-    whole = conclude(steps, true_root, {m.step.id: m.response_id for m in meanings if m.response_id})
+    whole = conclude(steps, told_root if _is_root(root, tree) else None, response_id_by_step)
     return replace(
         whole,
-        steps=tuple(_with_told_parent(step, tree) for step in whole.steps),
-        title=next(step.name for step in steps if step.id == root.span_id),
+        steps=_with_their_past(whole.steps, tree),
+        title=told_root.name,
         started_ns=root.start_ns or min((s.start_ns for s in steps if s.start_ns), default=0),
         latency_ns=_latency_ns(tree, root),
         service_name=service_name if isinstance(service_name, str) else None,
         otel_trace_id=root.trace_id,
         notes=tuple(_notes(tree, root)),
     )
+
+
+def _interpreted(spans: Iterable[Span]) -> tuple[tuple[Step, ...], dict[str, str]]:
+    """The steps, and the ids of the responses they tell of by the steps' ids."""
+    steps, response_id_by_step = [], {}
+    for span in spans:
+        meaning = interpret(span)
+        steps.append(meaning.step)
+        if meaning.response_id:
+            response_id_by_step[span.span_id] = meaning.response_id
+    return tuple(steps), response_id_by_step
 
 
 def conclude(
@@ -78,46 +91,69 @@ def conclude(
     `true_root` is None where no step is known to be the root of the run.
     """
     counted = counted_steps(steps, response_id_by_step)
-    status, error_message = outcome_of(steps, true_root)
+    status, error = outcome_of(steps, true_root)
     speaker = model_step(steps)
+    model = Chosen((speaker and speaker.model) or "", speaker)
+    chosen = {
+        "prompt": prompt_of(steps, true_root),
+        "response": response_of(steps, true_root),
+        "system": system_of(steps),
+        "model": model,
+        "error_message": error,
+    }
+    sources = {name: c.step.id for name, c in chosen.items() if c.step and c.text}
     return Trace(
-        prompt=prompt_of(steps, true_root),
-        response=response_of(steps, true_root),
+        prompt=chosen["prompt"].text,
+        response=chosen["response"].text,
         provider=provider_of(speaker.provider_name, speaker.model) if speaker else Provider.CUSTOM,
-        model=(speaker.model if speaker else None) or "",
+        model=model.text,
         status=status,
-        steps=_told_again(steps, counted),
-        system=system_of(steps),
+        steps=_with_counts_told(steps, {step.id for step in counted}),
+        system=chosen["system"].text or None,
         provider_name=speaker.provider_name if speaker else None,
-        error_message=error_message,
+        error_message=error.text or None,
         usage=total_usage(counted),
+        sources=sources | {"provider": speaker.id} if speaker else sources,
     )
 
 
-def _with_told_parent(step: Step, tree: Tree) -> Step:
-    """A parent that has not arrived is still told: another telling of the trace may have it."""
-    parent_id = tree.orphans.get(step.id)
-    return step if parent_id is None else replace(step, parent_id=parent_id)
+def _with_counts_told(steps: tuple[Step, ...], counted: Collection[str]) -> tuple[Step, ...]:
+    """Mark the steps whose tokens make up the trace's; warn at other model calls that tell some.
+
+    That steps of other kinds roll up is nothing odd.
+    """
+    return tuple([_with_count_told(step, step.id in counted) for step in steps])
 
 
-def _with_versions(step: Step, tree: Tree) -> Step:
-    versions = tree.versions_by_id.get(step.id)
-    if not versions:
+def _with_count_told(step: Step, is_counted: bool) -> Step:
+    is_told_again = not is_counted and step.kind is StepKind.LLM and bool(step.usage)
+    if step.tokens_counted == is_counted and is_told_again == (_TOLD_AGAIN in step.warnings):
         return step
-    warning = f"arrived in {versions} differing versions; the one that ended last is shown"
-    return replace(step, warnings=(*step.warnings, warning))
-
-
-def _told_again(steps: tuple[Step, ...], counted: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Warn at model calls whose tokens another step tells; that other kinds roll up is nothing odd."""
-    ids = {step.id for step in counted}
-    warning = "another step tells the same model call; its tokens count once"
-    return tuple(
-        replace(step, warnings=(*step.warnings, warning))
-        if step.kind is StepKind.LLM and step.usage and step.id not in ids
-        else step
-        for step in steps
+    warnings = tuple(warning for warning in step.warnings if warning != _TOLD_AGAIN)
+    return replace(
+        step,
+        tokens_counted=is_counted,
+        warnings=(*warnings, _TOLD_AGAIN) if is_told_again else warnings,
     )
+
+
+def _with_their_past(steps: tuple[Step, ...], tree: Tree) -> tuple[Step, ...]:
+    """Tell of the steps what the tree had to change: parents that have not arrived, differing versions.
+
+    Another telling of the trace may have the parent.
+    """
+    if not tree.orphans and not tree.versions_by_id:
+        return steps
+    return tuple([_with_its_past(step, tree) for step in steps])
+
+
+def _with_its_past(step: Step, tree: Tree) -> Step:
+    parent_id, versions = tree.orphans.get(step.id), tree.versions_by_id.get(step.id)
+    if parent_id:
+        step = replace(step, parent_id=parent_id)
+    if versions:
+        step = replace(step, warnings=(_VERSIONS.format(versions), *step.warnings))
+    return step
 
 
 def _latency_ns(tree: Tree, root: Span) -> int | None:

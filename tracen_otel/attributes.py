@@ -22,8 +22,10 @@ _MAX_INDEX_DIGITS = 18
 _MAX_KEY_DEPTH = 12
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_JSON_MARK = re.compile(r'\\.|["{}\[\],]', re.DOTALL)
+_JSON_MARK = re.compile(r'"(?:[^"\\]++|\\u[0-9a-fA-F]{4}|\\[^u])*+("?)|[{}\[\],]')
+"""A string as far as it goes, without the escape that breaks off at its end, or one of JSON's own signs."""
 _MAX_TOKENS = 2**53
+_MAX_DIGITS = 20
 
 
 # -- how to read --------------------------------------------------------------------------------------
@@ -47,7 +49,7 @@ def read_plain(value: Any) -> str | None:
 
 def read_integer(value: Any) -> int | None:
     """A count: an int, a whole double, or digits in a string; None for anything else, and below zero."""
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 20:
+    if isinstance(value, str) and len(value) <= _MAX_DIGITS and value.isascii() and value.strip().isdigit():
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -74,7 +76,7 @@ def decode_json(value: Any) -> Any:
             decoded = _loads(value)
         except (ValueError, RecursionError):
             return _mended(value) if is_cut_json(value) else value
-        if _is_too_deep(decoded):
+        if _is_too_deep(decoded, value):
             break
         value = decoded
     return value
@@ -83,14 +85,17 @@ def decode_json(value: Any) -> Any:
 def _loads(text: str) -> Any:
     """Decode JSON; lone surrogates, which its escapes can smuggle in, are replaced."""
     value = json.loads(text)
-    if _SURROGATE_ESCAPE.search(text):
+    if "\\u" in text and _SURROGATE_ESCAPE.search(text):
         spelled = json.dumps(value, ensure_ascii=False)
         if _LONE_SURROGATE.search(spelled):
             return json.loads(clean(spelled))
     return value
 
 
-def _is_too_deep(value: Any) -> bool:
+def _is_too_deep(value: Any, text: str) -> bool:
+    """Tell whether what was decoded from the text nests deeper than anybody means."""
+    if text.count("[") + text.count("{") <= _MAX_JSON_DEPTH:
+        return False
     level = [value]
     for _ in range(_MAX_JSON_DEPTH):
         level = [
@@ -115,23 +120,28 @@ def _mended(text: str) -> Any:
 
 
 def _closed(text: str) -> Iterator[str]:
-    """The text with open strings and brackets closed, then the same up to its last comma."""
+    """The text with open strings and brackets closed, then the same up to its last comma.
+
+    Nothing where brackets open deeper than would be decoded, so what is remembered of them stays short.
+    """
     open_brackets: list[str] = []
     at_comma: tuple[int, str] | None = None
-    in_string = False
+    end, cut_string = len(text), ""
     for match in _JSON_MARK.finditer(text):
-        mark = match[0]
+        mark = text[match.start()]
         if mark == '"':
-            in_string = not in_string
-        elif in_string or mark[0] == "\\":
-            continue
+            if not match[1]:
+                end, cut_string = match.end(), '"'
+                break
         elif mark in "{[":
             open_brackets.append("}" if mark == "{" else "]")
+            if len(open_brackets) > _MAX_JSON_DEPTH:
+                return
         elif mark == ",":
             at_comma = match.start(), "".join(reversed(open_brackets))
         elif open_brackets:
             open_brackets.pop()
-    yield text + '"' * in_string + "".join(reversed(open_brackets))
+    yield text[:end] + cut_string + "".join(reversed(open_brackets))
     if at_comma:
         yield text[: at_comma[0]] + at_comma[1]
 
@@ -147,13 +157,27 @@ def encode_json(value: Any) -> str:
         return clean(value)
     try:
         return clean(json.dumps(value, ensure_ascii=False, default=str))
-    except (ValueError, RecursionError, TypeError):
-        return clean(str(value))
+    except (ValueError, TypeError, RecursionError):
+        return clean(spelled(value))
+
+
+def spelled(value: Any) -> str:
+    """Text that tells a value of any shape from others, in Python's spelling."""
+    try:
+        return repr(value)
+    except RecursionError:
+        return "(nested too deep to be shown)"
 
 
 def clean(text: str) -> str:
     """Replace lone surrogates, which JSON escapes can smuggle in and UTF-8 can not hold."""
-    return _LONE_SURROGATE.sub("�", text)
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _LONE_SURROGATE.sub("�", text)
+    return text
 
 
 # -- where to look ------------------------------------------------------------------------------------
@@ -185,6 +209,14 @@ def unflatten(attributes: Attributes, prefix: str) -> list[Any] | None:
         if _is_index(path[0]):
             _plant(tree, path, attributes[key])
     return _lists(tree) if tree else None
+
+
+def is_of_family(key: str, family: str) -> bool:
+    """Tell whether a key is one of a flattened list's: `prompt.0.role` is of `prompt.N`."""
+    if not key.startswith(family[:-1]):
+        return False
+    start = len(family) - 1
+    return _is_index(key[start : start + _MAX_INDEX_DIGITS + 1].split(".", 1)[0])
 
 
 def _plant(tree: _Branch, path: list[str], value: Any) -> None:

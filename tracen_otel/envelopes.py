@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from tracen_otel.attributes import ABSENT, decode_json, encode_json
@@ -112,7 +113,7 @@ def open_envelope(value: Any, side: Side) -> Told:
     original = value
     for _ in range(_MAX_DEPTH):
         value = decode_json(value)
-        value = opened(value) if isinstance(value, Mapping) else value
+        value = opened(value) if isinstance(value, dict) else value
         if (messages := _messages(value, side)) is not None:
             return told_messages(messages, side)
         inner = _inner(value, side)
@@ -133,10 +134,10 @@ def open_tool_envelope(value: Any) -> str:
 
 def _without_bookkeeping(value: Any) -> Any:
     body = decode_json(value)
-    if not isinstance(body, Mapping) or not body.keys() <= _TOOL_NAMES | _TOOL_NOISE:
+    if not isinstance(body, dict) or not body.keys() <= _TOOL_NAMES | _TOOL_NOISE:
         return value
     told = [v for k, v in body.items() if k in _TOOL_NAMES and v not in _EMPTY]
-    return told[0] if told and (len(body) > 1 or isinstance(told[0], Mapping)) else value
+    return told[0] if told and (len(body) > 1 or isinstance(told[0], dict)) else value
 
 
 def tool_words(messages: tuple[Message, ...]) -> str:
@@ -156,26 +157,26 @@ def told_messages(messages: tuple[Message, ...], side: Side) -> Told:
 
 
 def strings_in(value: Any) -> Iterator[str]:
-    """The strings in a value, outermost first; at most _MAX_LEAVES nodes are looked at."""
-    return (leaf for leaf in _leaves(value) if isinstance(leaf, str))
+    """The strings in a value or its JSON, outermost first; at most _MAX_LEAVES nodes are looked at."""
+    return (leaf for leaf in _leaves(decode_json(value)) if isinstance(leaf, str))
 
 
 def _says_anything(value: Any) -> bool:
     """Tell {"args": [], "kwargs": {"input": ""}} from a value that holds something."""
-    return any(leaf is not None and str(leaf).strip() not in ABSENT for leaf in _leaves(value))
+    return any(leaf is not None and encode_json(leaf).strip() not in ABSENT for leaf in _leaves(value))
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    level = [decode_json(value)]
+    level = [value]
     seen = 0
     while level and seen < _MAX_LEAVES:
         below: list[Any] = []
         for node in level:
             seen += 1
-            if isinstance(node, Mapping):
-                below.extend(node.values())
+            if isinstance(node, dict):
+                below.extend(islice(node.values(), _MAX_LEAVES))
             elif isinstance(node, list | tuple):
-                below.extend(node)
+                below.extend(node[:_MAX_LEAVES])
             else:
                 yield node
         level = below
@@ -185,7 +186,7 @@ def _messages(value: Any, side: Side) -> tuple[Message, ...] | None:
     """The conversation in a message list, a message, or a request or response body; None where it is none."""
     if looks_like_messages(value):
         return read_messages(value, side.role)
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     for name in side.lists:
         inner = decode_json(value.get(name))
@@ -216,9 +217,9 @@ _ALWAYS_MESSAGES = frozenset({"messages", "choices", "generations", "candidates"
 
 
 def _holds_messages(inner: Any) -> bool:
-    while isinstance(inner, list) and inner:
-        inner = inner[0]
-    return isinstance(inner, Mapping) and not inner.keys().isdisjoint({"message", "content", "text"})
+    for _ in range(_MAX_DEPTH):
+        inner = inner[0] if isinstance(inner, list) and inner else inner
+    return isinstance(inner, dict) and not inner.keys().isdisjoint({"message", "content", "text"})
 
 
 def _system(body: Mapping[str, Any]) -> tuple[Message, ...]:
@@ -231,7 +232,7 @@ def _inner(value: Any, side: Side) -> Any:
     """What the value wraps, or None where it is the thing itself."""
     if isinstance(value, list | tuple):
         return _only(value if len(value) == 1 else [v for v in value if _is_prose(v)])
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     for name in side.names:
         if (inner := value.get(name)) not in _EMPTY:
@@ -251,7 +252,7 @@ def _is_prose(value: Any) -> bool:
 
 def _words(value: Any, original: Any) -> str | None:
     """Text for what stands at the bottom: strings and numbers as they are, anything else as JSON."""
-    if isinstance(original, str) and decode_json(original) == value and not isinstance(value, str):
+    if isinstance(original, str) and not isinstance(value, str) and decode_json(original) == value:
         value = original  # JSON that was told as text keeps its own spelling
     text = encode_json(value)
     return None if text.strip() in ABSENT else text

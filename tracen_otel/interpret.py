@@ -5,14 +5,15 @@ Knows what a step needs; which attribute keys say it is the tables' business alo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from tracen_otel.attributes import attribute, clean, encode_json, is_cut_json, read_integer
-from tracen_otel.dialects import DIALECTS, Dialect, Reading
-from tracen_otel.dialects.table import FIELDS
+from tracen_otel.dialects import DIALECTS, Reading
+from tracen_otel.dialects.otel_genai import OTEL_GENAI
+from tracen_otel.dialects.readings import kind_of_model
+from tracen_otel.dialects.vocabulary import VocabularyIndex
 from tracen_otel.envelopes import (
     ANSWER,
     QUESTION,
@@ -36,18 +37,27 @@ _USAGE_FIELDS = (
     "reasoning_tokens",
 )
 _MODEL_KINDS = frozenset({StepKind.LLM, StepKind.EMBEDDING, StepKind.RERANK, StepKind.AGENT})
+_SILENT = Told()
+_NO_USAGE = Usage()
+_NO_SOURCES: Mapping[str, Source] = {}
+_EXPECTED_BY_FIELD = {
+    **dict.fromkeys(_USAGE_FIELDS, "a count of tokens"),
+    **dict.fromkeys(("model", "provider_name", "tool_name"), "text"),
+}
+"""Fields that only one type of value can tell; all others show whatever came."""
+_MAX_SHOWN = 40
+
+_VOCABULARY = VocabularyIndex(DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the tables say about a span: a value per field, the key it was read from, and what was no count."""
+    """What the tables say about a span: a value per field, the key it was read from, and what is odd about it."""
 
     values: Mapping[str, Any]
     sources: Mapping[str, Source]
+    unread: tuple[str, ...]
     refused: tuple[str, ...]
-
-    def get(self, field: str) -> Any:
-        return self.values.get(field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +71,16 @@ class Interpretation:
 def interpret(span: Span) -> Interpretation:
     """Tell what a span means."""
     found = _look_up(span)
-    kind = found.get("kind") or StepKind.OTHER
-    asked = _told(found.get("input"), QUESTION, kind)
-    answered = _with_calls(_told(found.get("output"), ANSWER, kind), found.get("tool_calls"))
-    status, error_message = _outcome(span, found, answered)
-    model = found.get("model")
-    provider_name = found.get("provider_name")
+    told = found.values.get
+    model = told("model")
+    kind = _kind(told("kind"), model)
+    asked = _told(told("input"), QUESTION, kind)
+    answered = _with_calls(_told(told("output"), ANSWER, kind), told("tool_calls"))
+    status, error_message = _outcome(span, found, asked, answered)
+    provider_name = told("provider_name")
+    has_provider = (provider_name or model) and kind in _MODEL_KINDS
     step = Step(
-        name=_name(span, kind, found),
+        name=_name(span, kind, told("tool_name"), told("label")),
         id=span.span_id,
         parent_id=span.parent_id,
         kind=kind,
@@ -78,20 +90,29 @@ def interpret(span: Span) -> Interpretation:
         error_message=error_message,
         input=asked.text,
         output=answered.text,
-        input_messages=_with_system(asked.messages, found.get("system")),
+        input_messages=_with_system(asked.messages, told("system")),
         output_messages=answered.messages,
         model=model,
-        provider=provider_of(provider_name, model)
-        if kind in _MODEL_KINDS and (provider_name or model)
-        else None,
+        provider=provider_of(provider_name, model) if has_provider else None,
         provider_name=provider_name,
-        usage=_usage(found),
+        usage=_usage(found.values),
         attributes=span.attributes,
         events=span.events,
         warnings=(*_warnings(span), *found.refused),
         sources=found.sources,
+        unread=found.unread,
     )
-    return Interpretation(step, found.get("response_id"))
+    return Interpretation(step, told("response_id"))
+
+
+def response_id_of(step: Step) -> str | None:
+    """Tell the id of the response that a step tells of, out of the attribute that its sources name."""
+    source = step.sources.get("response_id")
+    if source is None:
+        return None
+    told = step.attributes.get(source.key)
+    readings = (r for d in DIALECTS if d.name == source.dialect for r in d.response_id if r.key == source.key)
+    return next((value for r in readings if isinstance(value := r.read(told), str)), None)
 
 
 def latency_ns(start_ns: int, end_ns: int) -> int | None:
@@ -104,54 +125,57 @@ def latency_ns(start_ns: int, end_ns: int) -> int | None:
 
 def _look_up(span: Span) -> Found:
     attributes = span.attributes
+    vocabulary = _VOCABULARY.vocabulary_of(span)
     values: dict[str, Any] = {}
     sources: dict[str, Source] = {}
-    refused = []
-    for field, readings in _readings(tuple(i for i, d in enumerate(DIALECTS) if d.applies(span))):
-        for reading, source in readings:
-            told = (
-                attributes.get(reading.key) if reading.find is attribute else reading.find(span, reading.key)
-            )
+    faults: dict[str, str] = {}
+    for field, chain in vocabulary.chains:
+        for reading, source in chain:
+            key = reading.key
+            told = attributes.get(key) if reading.find is attribute else reading.find(span, key)
             if told is None:
                 continue
             if (value := reading.read(told)) is not None:
                 values[field], sources[field] = value, source
                 break
-            if reading.read is read_integer and told != "":
-                refused.append(f"{reading.key}: expected a count of tokens, got {_shown(told)}")
-    return Found(values, sources, tuple(refused))
+            if field in _EXPECTED_BY_FIELD and _is_of_wrong_type(reading, told):
+                faults[key] = f"{key}: expected {_EXPECTED_BY_FIELD[field]}, got {_shown(told)}"
+    return Found(values, sources or _NO_SOURCES, vocabulary.unread, tuple(faults.values()))
+
+
+def _is_of_wrong_type(reading: Reading, told: Any) -> bool:
+    """Tell a value of the wrong type from one that says nothing; an object may hold what is looked for."""
+    if reading.read is read_integer:
+        return bool(told != "")
+    return isinstance(told, bool | int | float | list)
 
 
 def _shown(value: Any) -> str:
     text = encode_json(value)
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
-@lru_cache(maxsize=64)
-def _readings(spoken: tuple[int, ...]) -> tuple[tuple[str, tuple[tuple[Reading, Source], ...]], ...]:
-    """For each field the readings of these dialects (indices into DIALECTS), in order."""
-    return tuple((field, _chain([DIALECTS[i] for i in spoken], field)) for field in FIELDS)
-
-
-def _chain(dialects: Iterable[Dialect], field: str) -> tuple[tuple[Reading, Source], ...]:
-    return tuple((r, Source(dialect.name, r.key)) for dialect in dialects for r in getattr(dialect, field))
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
 
 
 # -- fields -------------------------------------------------------------------------------------------
 
 
-def _name(span: Span, kind: StepKind, found: Found) -> str:
+def _kind(told: Any, model: Any) -> StepKind:
+    """The kind that was told; but a model that embeds was not asked in words, whatever its span says."""
+    if model and told is StepKind.LLM and kind_of_model(model) is StepKind.EMBEDDING:
+        return StepKind.EMBEDDING
+    return told or StepKind.OTHER
+
+
+def _name(span: Span, kind: StepKind, tool_name: Any, label: Any) -> str:
     """The span's name, unless a tool's name is missing in it or the dialect tells a better one."""
-    tool_name = found.get("tool_name")
     if kind is StepKind.TOOL and tool_name and tool_name not in span.name:
         return str(tool_name)
-    return clean(str(found.get("label") or span.name))
+    return clean(str(label or span.name))
 
 
 def _told(value: Any, side: Side, kind: StepKind) -> Told:
     """The words of one side. A tool's arguments and result stay as they are: nobody asked or answered."""
     if value is None:
-        return Told()
+        return _SILENT
     is_conversation = isinstance(value, tuple) and all(isinstance(item, Message) for item in value)
     if kind is StepKind.TOOL:
         return Told(tool_words(value) if is_conversation else open_tool_envelope(value))
@@ -172,31 +196,48 @@ def _with_system(messages: tuple[Message, ...], system: Any) -> tuple[Message, .
     return (*system, *messages)
 
 
-def _usage(found: Found) -> Usage:
+def _usage(values: Mapping[str, Any]) -> Usage:
     """Counts told one by one win over those in a usage object."""
-    usage = found.get("usage") or Usage()
-    told = {field: found.get(field) for field in _USAGE_FIELDS if found.get(field) is not None}
-    return whole(replace(usage, **told))
+    told = {field: values[field] for field in _USAGE_FIELDS if field in values}
+    usage = values.get("usage") or _NO_USAGE
+    if told:
+        usage = Usage(**told) if usage is _NO_USAGE else replace(usage, **told)
+    return usage if usage is _NO_USAGE else whole(usage)
 
 
-def _outcome(span: Span, found: Found, answered: Told) -> tuple[Status, str | None]:
-    """Status and message. Where the status is unset, an exception without an answer is a failure."""
-    failed = span.status is StatusCode.ERROR
-    evidence = found.get("error_message")
-    if span.status is StatusCode.UNSET and evidence and answered.text is None:
-        failed = True
-    if not failed:
+def _outcome(span: Span, found: Found, asked: Told, answered: Told) -> tuple[Status, str | None]:
+    """Status and message: as the span's status tells, or as what else it tells of a failure."""
+    if span.status is not StatusCode.ERROR and not _failed_silently(span, found, asked, answered):
         return Status.SUCCESS, None
-    return Status.ERROR, clean(span.status_message) or evidence
+    return Status.ERROR, clean(span.status_message) or found.values.get("error_message")
 
 
-def _warnings(span: Span) -> Iterable[str]:
+def _failed_silently(span: Span, found: Found, asked: Told, answered: Told) -> bool:
+    """Tell a failure that the status does not tell, by an error that was told otherwise.
+
+    A vendor's own verdict holds; an exception or error type that all use, only where nothing was answered.
+    Where the status is OK nothing but an exception counts, and only of a step that was asked: LangSmith sets
+    OK when a run starts, which the SDK then refuses to change.
+    """
+    source = found.sources.get("error_message")
+    if source is None:
+        return False
+    is_silent = answered.text is None and not answered.messages
+    if span.status is StatusCode.OK:
+        has_thrown = any(event.name == "exception" for event in span.events)
+        return has_thrown and is_silent and asked.text is not None
+    return is_silent or source.dialect != OTEL_GENAI.name
+
+
+def _warnings(span: Span) -> list[str]:
+    told = []
     if span.start_ns and span.end_ns and span.end_ns < span.start_ns:
-        yield "ends before it starts"
+        told.append("ends before it starts")
     if span.dropped_attributes:
-        yield f"the SDK dropped {span.dropped_attributes} attributes"
+        told.append(f"the SDK dropped {span.dropped_attributes} attributes")
     if span.dropped_events:
-        yield f"the SDK dropped {span.dropped_events} events"
+        told.append(f"the SDK dropped {span.dropped_events} events")
     for key, value in span.attributes.items():
         if is_cut_json(value):
-            yield f"{key}: JSON that breaks off after {len(value)} characters"
+            told.append(f"{_shown(key)}: JSON that breaks off after {len(value)} characters")
+    return told

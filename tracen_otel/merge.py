@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tracen_otel.assemble import conclude
+from tracen_otel.interpret import response_id_of
 from tracen_otel.model import Step, Trace
 
 
@@ -25,26 +26,66 @@ def merge(tellings: Sequence[Trace]) -> Trace:
     told_parents = {step.id: step.parent_id for step in step_by_id.values() if step.parent_id}
     steps = _in_reading_order(_placed(step_by_id))
     root = next((step for step in steps if step.id not in told_parents), None)
-    told_root = next(t for t in reversed(tellings) if root in (None, *t.steps))
-    whole = conclude(steps, root)
+    told_root = next(t for t in reversed(tellings) if root is None or root.id in {s.id for s in t.steps})
+    whole = _with_word_of(told_root, _concluded(steps, root), root)
+    return replace(
+        whole,
+        steps=tuple(
+            replace(step, parent_id=told_parents[step.id])
+            if step.parent_id is None and step.id in told_parents
+            else step
+            for step in whole.steps
+        ),
+    )
+
+
+def _concluded(steps: tuple[Step, ...], root: Step | None) -> Trace:
+    ids = ((step.id, response_id_of(step)) for step in steps)
+    return conclude(steps, root, {step_id: told for step_id, told in ids if told})
+
+
+def _with_word_of(told_root: Trace, whole: Trace, root: Step | None) -> Trace:
+    """The conclusion from all steps, with what the telling that has the root said and no step says.
+
+    What its own steps lead to is concluded anew; anything else is the teller's word, and stays.
+    """
+    own = _concluded(told_root.steps, root)
+    spoken = {
+        name: value
+        for name in ("prompt", "response", "model")
+        if not getattr(whole, name) and (value := getattr(told_root, name)) != getattr(own, name)
+    }
+    if told_root.status is not own.status:
+        spoken |= {"status": told_root.status, "error_message": told_root.error_message}
+    known = {name: step_id for name, step_id in told_root.sources.items() if name in spoken}
     return replace(
         told_root,
-        prompt=whole.prompt or told_root.prompt,
-        response=whole.response or told_root.response,
-        provider=whole.provider,
-        provider_name=whole.provider_name,
-        model=whole.model or told_root.model,
-        system=whole.system,
-        usage=whole.usage,
-        steps=tuple(replace(step, parent_id=told_parents.get(step.id)) for step in whole.steps),
+        **{name: getattr(whole, name) for name in _CONCLUDED} | spoken,
+        sources={k: v for k, v in whole.sources.items() if k not in spoken} | known,
         notes=(),
     )
+
+
+_CONCLUDED = (
+    "prompt",
+    "response",
+    "provider",
+    "provider_name",
+    "model",
+    "system",
+    "status",
+    "error_message",
+    "usage",
+    "steps",
+)
 
 
 def _placed(step_by_id: Mapping[str, Step]) -> dict[str, Step]:
     """The steps with the parents that are there alone."""
     return {
-        step_id: step if step.parent_id in step_by_id else replace(step, parent_id=None)
+        step_id: step
+        if step.parent_id is None or step.parent_id in step_by_id
+        else replace(step, parent_id=None)
         for step_id, step in step_by_id.items()
     }
 

@@ -47,7 +47,7 @@ def looks_like_messages(value: Any) -> bool:
         if not isinstance(value, list | tuple) or not value:
             break
         value = value[0]
-    return isinstance(value, Mapping) and _role(opened(value)) is not None
+    return isinstance(value, dict) and _role(opened(value)) is not None
 
 
 def last_text(messages: tuple[Message, ...], role: str) -> str | None:
@@ -74,7 +74,7 @@ def _messages(value: Any, role: str, depth: int) -> Iterator[Message]:
     if isinstance(value, list | tuple) and depth:
         for item in value:
             yield from _messages(decode_json(item) if _is_object_text(item) else item, role, depth - 1)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         yield _message(opened(value), role)
     elif value not in (None, "", {}, []):
         yield Message(role, tuple(read_parts(value)))
@@ -95,16 +95,16 @@ def opened(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _inside(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    if isinstance(inner := item.get("kwargs"), Mapping) and "lc" in item:  # LangChain's dumps()
+    if isinstance(inner := item.get("kwargs"), dict) and "lc" in item:  # LangChain's dumps()
         names = item.get("id")
         return {"type": names[-1] if isinstance(names, list) and names else None, **inner}
-    if isinstance(inner := item.get("data"), Mapping) and "type" in item and "role" not in item:
+    if isinstance(inner := item.get("data"), dict) and "type" in item and "role" not in item:
         return {**inner, "type": item["type"]}  # LangChain's messages_to_dict()
-    if isinstance(inner := item.get("message"), Mapping):  # a choice, a generation
+    if isinstance(inner := item.get("message"), dict):  # a choice, a generation
         return inner
-    if isinstance(inner := item.get("content"), Mapping) and "parts" in inner:  # Gemini's candidate
+    if isinstance(inner := item.get("content"), dict) and "parts" in inner:  # Gemini's candidate
         return inner
-    if isinstance(items := item.get("candidates"), list) and items and isinstance(items[0], Mapping):
+    if isinstance(items := item.get("candidates"), list) and items and isinstance(items[0], dict):
         return items[0]
     return None
 
@@ -171,25 +171,28 @@ def _call_parts(item: Mapping[str, Any]) -> Iterator[Part]:
     calls = (
         item.get("tool_calls")
         or item.get("toolCalls")
-        or (extra.get("tool_calls") if isinstance(extra, Mapping) else None)
+        or (extra.get("tool_calls") if isinstance(extra, dict) else None)
     )
     calls = decode_json(calls)
     for call in calls if isinstance(calls, list) else ():
-        if isinstance(call, Mapping):
+        if isinstance(call, dict):
             yield tool_call(call)
-    if isinstance(item.get("function_call"), Mapping):
+    if isinstance(item.get("function_call"), dict):
         yield tool_call(item["function_call"])
 
 
 def _merged(messages: Iterator[Message]) -> Iterator[Message]:
     """Responses API items belong to one turn: the assistant's neighbours join unless both have text."""
-    held: Message | None = None
+    turn: list[Part] = []
+    role, has_text = "", False
     for message in messages:
-        if held is not None and held.role == message.role == "assistant" and not (held.text and message.text):
-            held = Message("assistant", held.parts + message.parts)
+        says = bool(message.text)
+        if role == message.role == "assistant" and not (has_text and says):
+            turn += message.parts
+            has_text = has_text or says
             continue
-        if held is not None:
-            yield held
-        held = message
-    if held is not None:
-        yield held
+        if turn:
+            yield Message(role, tuple(turn))
+        role, turn, has_text = message.role, list(message.parts), says
+    if turn:
+        yield Message(role, tuple(turn))

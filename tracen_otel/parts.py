@@ -26,6 +26,7 @@ _NESTED_KEYS = (
     "inlineData",
     "fileData",
 )
+_RESPONSE_KEYS = ("response", "result", "output", "content", "text", "server_tool_call_response")
 _MAX_MEDIA_DEPTH = 4
 
 
@@ -36,7 +37,7 @@ def read_parts(content: Any) -> Iterator[Part]:
         if isinstance(item, str):
             if item:
                 yield Part("text", clean(item))
-        elif isinstance(item, Mapping):
+        elif isinstance(item, dict):
             yield from _read_part(item)
         elif item is not None:
             yield Part("text", encode_json(item))
@@ -45,19 +46,19 @@ def read_parts(content: Any) -> Iterator[Part]:
 def _flat(items: Iterable[Any]) -> Iterator[Any]:
     """The items, with those of Gemini's contents (which hold parts themselves) one by one."""
     for item in items:
-        inner = item.get("parts") if isinstance(item, Mapping) and "type" not in item else None
+        inner = item.get("parts") if isinstance(item, dict) and "type" not in item else None
         yield from inner if isinstance(inner, list) else (item,)
 
 
 def tool_call(call: Mapping[str, Any]) -> Part:
     """A request to run a tool, in any API's words."""
     function = call.get("function")
-    told = {**call, **function} if isinstance(function, Mapping) else call
+    told = {**call, **function} if isinstance(function, dict) else call
     return Part(
         "tool_call",
         name=_first_text(told, "name", "toolName", "tool_name"),
         id=_first_text(told, "id", "call_id", "toolCallId", "toolUseId", "tool_call_id", "ref"),
-        value=decode_json(_first(told, "arguments", "args", "input", "parameters")),
+        value=decode_json(_first(told, "arguments", "args", "input", "parameters", "server_tool_call")),
     )
 
 
@@ -67,7 +68,7 @@ def tool_response(result: Mapping[str, Any]) -> Part:
         "tool_call_response",
         name=_first_text(result, "name", "toolName", "tool_name"),
         id=_first_text(result, "tool_call_id", "call_id", "toolCallId", "toolUseId", "tool_use_id", "id"),
-        value=_plain(_first(result, "response", "result", "output", "content", "text")),
+        value=_plain(_first(result, *_RESPONSE_KEYS)),
     )
 
 
@@ -77,7 +78,7 @@ def tool_response(result: Mapping[str, Any]) -> Part:
 def _read_part(part: Mapping[str, Any]) -> Iterator[Part]:
     for key, read in _READ_BY_KEY.items():  # Bedrock and Gemini name a part by its only key
         inner = part.get(key)
-        if isinstance(inner, Mapping) and "type" not in part:
+        if isinstance(inner, dict) and "type" not in part:
             yield read(inner)
             return
     kind = part.get("type") or part.get("part_kind") or part.get("kind")
@@ -92,7 +93,7 @@ def _read_part(part: Mapping[str, Any]) -> Iterator[Part]:
 
 def _text(part: Mapping[str, Any]) -> Part | None:
     text = _first(part, "text", "content", "value", "refusal")
-    if isinstance(text, Mapping):  # Anthropic and Assistants: {"text": {"value": …}}
+    if isinstance(text, dict):  # Anthropic and Assistants: {"text": {"value": …}}
         text = _first(text, "value", "text")
     return Part("text", encode_json(text)) if text not in (None, "") else None
 
@@ -129,7 +130,7 @@ def _describe_media(part: Mapping[str, Any], what: str) -> str:
             place = body if isinstance(body, str) and body.startswith(("data:", "http")) else place
         if isinstance(nested, str):
             place = nested
-        if not isinstance(nested, Mapping):
+        if not isinstance(nested, dict):
             break
         part = nested
     return _media_words(what, place, size)
@@ -230,7 +231,7 @@ def _looks_like_part(item: Mapping[str, Any]) -> bool:
 def _plain(value: Any) -> Any:
     """A tool's response; where it is a list of text and media, in words."""
     items = _decoded_parts(value)
-    if not isinstance(items, list) or not all(isinstance(i, Mapping) and _looks_like_part(i) for i in items):
+    if not isinstance(items, list) or not all(isinstance(i, dict) and _looks_like_part(i) for i in items):
         return value
     parts = list(read_parts(items))
     if not parts or any(part.type not in ("text", "media") for part in parts):

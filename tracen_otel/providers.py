@@ -6,6 +6,7 @@ After the provider names of semantic-conventions-genai and what other convention
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from tracen_otel.model import Provider
 
@@ -48,15 +49,24 @@ _NOT_OPENAI = re.compile(r"gpt-(oss|j|neo)")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 
 
+_MAX_NAME = 200
+"""Names longer than this are none; only so much of one is looked at, and remembered."""
+
+
 def provider_of(provider_name: str | None, model: str | None) -> Provider:
     """Tell the payload's provider for a raw provider name and a model name, in any spelling."""
-    told = (provider_name or "").strip().lower()
+    return _provider_of((provider_name or "")[:_MAX_NAME], (model or "")[:_MAX_NAME])
+
+
+@lru_cache(maxsize=1024)
+def _provider_of(provider_name: str, model: str) -> Provider:
+    told = provider_name.strip().lower()
     for spelling in (told, told.split(".", 1)[0]):  # Vercel writes "openai.chat"
         if provider := _PROVIDER_BY_NAME.get(_SEPARATORS.sub("", spelling)):
             return provider
     if told and not _SEPARATORS.sub("", told).startswith(_HOSTS_OF_MANY):
         return Provider.CUSTOM
-    return _provider_of_model((model or "").strip().lower())
+    return _provider_of_model(model.strip().lower())
 
 
 def _provider_of_model(model: str) -> Provider:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -12,15 +11,21 @@ _NOT_LLM = frozenset({StepKind.EMBEDDING, StepKind.RERANK})
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 NO_IDS: Mapping[str, str] = {}
 
+_Sums = list[int | None]
+"""Input and output tokens of the counted steps below a step; None: no step told any."""
+
 
 def counted_steps(steps: Sequence[Step], response_id_by_step: Mapping[str, str] = NO_IDS) -> tuple[Step, ...]:
     """Tell whose tokens make up the trace's: the deepest steps that tell any, and model calls above them.
 
     A step above others is left out where it only rolls them up: where it is no LLM step, or its tokens are
     theirs. Of steps that tell of one response the last to start counts. Embeddings count only where no LLM
-    tells tokens. `steps` are in reading order.
+    was asked, if need be without telling tokens: that they give none back is known. `steps` are in reading
+    order.
     """
-    counted = _counted(steps, without=_NOT_LLM) or _counted(steps, without=frozenset())
+    counted = _counted(steps, without=_NOT_LLM)
+    if not counted and all(step.kind is not StepKind.LLM for step in steps):
+        counted = _counted(steps, without=frozenset()) or tuple(step for step in steps if _embedded(step))
     by_response = {
         response_id_by_step.get(step.id, step.id): step
         for step in sorted(counted, key=lambda step: step.start_ns)
@@ -36,25 +41,37 @@ def total_usage(steps: Iterable[Step]) -> Usage:
 
 
 def _counted(steps: Sequence[Step], without: frozenset[StepKind]) -> tuple[Step, ...]:
-    below: defaultdict[str | None, list[Step]] = defaultdict(list)
-    for step in reversed(steps):  # children before parents
-        counted = below.pop(step.id, [])
-        if step.kind not in without and (step.usage or _failed_call(step)) and not _rolls_up(step, counted):
+    """The steps that tell tokens of their own. Every step is looked at once, children before parents."""
+    sums_below: dict[str | None, _Sums] = {}
+    counted = []
+    for step in reversed(steps):
+        below = sums_below.pop(step.id, None)
+        if _tells_cost(step) and step.kind not in without and not (below and _rolls_up(step, below)):
+            spent = _spent(step)
+            below = _added(below, [spent.input_tokens, spent.output_tokens])
             counted.append(step)
-        below[step.parent_id].extend(counted)
-    return tuple(reversed(below[None]))
+        if below:
+            sums_below[step.parent_id] = _added(sums_below.get(step.parent_id), below)
+    return tuple(reversed(counted))
 
 
-def _rolls_up(step: Step, counted: Sequence[Step]) -> bool:
+def _added(sums: _Sums | None, more: _Sums) -> _Sums:
+    return [_sum(pair) for pair in zip(sums, more, strict=True)] if sums else more
+
+
+def _rolls_up(step: Step, below: _Sums) -> bool:
     """Tell whether a step's tokens are those of the counted steps below it."""
-    if not counted:
-        return False
     if step.kind is not StepKind.LLM or not step.usage:
         return True
-    total = total_usage(counted)
-    if step.usage.output_tokens is not None and total.output_tokens is not None:
-        return step.usage.output_tokens == total.output_tokens  # inputs may differ by cached tokens
-    return step.usage.input_tokens == total.input_tokens
+    input_tokens, output_tokens = below
+    if step.usage.output_tokens is not None and output_tokens is not None:
+        return step.usage.output_tokens == output_tokens  # inputs may differ by cached tokens
+    return step.usage.input_tokens == input_tokens
+
+
+def _tells_cost(step: Step) -> bool:
+    """Tell whether something is known of what a step cost."""
+    return bool(step.usage) or _failed_call(step)
 
 
 def _spent(step: Step) -> Usage:
@@ -68,8 +85,13 @@ def _spent(step: Step) -> Usage:
 
 def _failed_call(step: Step) -> bool:
     """Tell whether a model call failed before it gave anything back, for which nobody reports tokens."""
-    gave = step.usage or step.output or step.output_messages
-    return step.kind is StepKind.LLM and step.status is Status.ERROR and not gave
+    if step.kind is not StepKind.LLM or step.status is not Status.ERROR:
+        return False
+    return not (step.usage or step.output or step.output_messages)
+
+
+def _embedded(step: Step) -> bool:
+    return step.kind is StepKind.EMBEDDING and step.status is Status.SUCCESS
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tracen_otel.attributes import spelled
 from tracen_otel.model import Event, LogRecord, Span
 
 _PENDING = "pending_span"
@@ -36,8 +37,8 @@ class Tree:
 def grow(spans: Iterable[Span], logs: Iterable[LogRecord]) -> Tree:
     """Arrange the spans of one trace, with log records as events of the spans they name."""
     span_by_id, versions_by_id = _deliver_once(spans)
-    span_by_id = _without_pending(span_by_id)
-    span_by_id = _with_logs(span_by_id, logs)
+    _settle_pending(span_by_id)
+    _add_logs(span_by_id, logs)
     named = {s.span_id: s.parent_id for s in span_by_id.values() if s.parent_id}
     parent_by_id = {child: parent for child, parent in named.items() if parent in span_by_id}
     cut = _cut_cycles(parent_by_id, span_by_id)
@@ -57,15 +58,14 @@ def by_start(span: Span) -> tuple[int, str]:
 
 def _deliver_once(spans: Iterable[Span]) -> tuple[dict[str, Span], dict[str, int]]:
     """Keep one span per id: the version that ended last, then the one with more attributes."""
+    kept: dict[str, Span] = {}
     copies: defaultdict[str, list[Span]] = defaultdict(list)
     for span in spans:
-        copies[span.span_id].append(span)
-    kept, versions_by_id = {}, {}
-    for span_id, versions in copies.items():
-        if len(versions) == 1:
-            kept[span_id] = versions[0]
-            continue
-        by_content = {_content(span): span for span in versions}
+        if kept.setdefault(span.span_id, span) is not span:
+            copies[span.span_id].append(span)
+    versions_by_id = {}
+    for span_id, others in copies.items():
+        by_content = {_content(span): span for span in (kept[span_id], *others)}
         finished = {c: s for c, s in by_content.items() if not _is_pending(s)} or by_content
         _, kept[span_id] = max(
             finished.items(), key=lambda item: (item[1].end_ns, len(item[1].attributes), item[0])
@@ -77,7 +77,7 @@ def _deliver_once(spans: Iterable[Span]) -> tuple[dict[str, Span], dict[str, int
 
 def _content(span: Span) -> str:
     """All of a span as text, the same for the same content in any order of keys."""
-    return repr(replace(span, attributes=_sorted(span.attributes), resource=_sorted(span.resource)))
+    return spelled(replace(span, attributes=_sorted(span.attributes), resource=_sorted(span.resource)))
 
 
 def _sorted(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,36 +88,36 @@ def _is_pending(span: Span) -> bool:
     return span.attributes.get("logfire.span_type") == _PENDING
 
 
-def _without_pending(span_by_id: Mapping[str, Span]) -> dict[str, Span]:
+def _settle_pending(span_by_id: dict[str, Span]) -> None:
     """Logfire announces a span by a child of it: gone once that span is there, in its place until then."""
-    kept = {span_id: span for span_id, span in span_by_id.items() if not _is_pending(span)}
-    for span in sorted(span_by_id.values(), key=by_start):
-        if _is_pending(span):
-            parent_id = span.attributes.get("logfire.pending_parent_id")
-            told = isinstance(parent_id, str) and parent_id != _NO_PARENT
-            real_id = span.parent_id or span.span_id
-            kept.setdefault(
-                real_id, replace(span, span_id=real_id, parent_id=parent_id if told else None, end_ns=0)
-            )
-    return kept
+    pending = [span for span in span_by_id.values() if _is_pending(span)]
+    for span in pending:
+        del span_by_id[span.span_id]
+    for span in sorted(pending, key=by_start):
+        parent_id = span.attributes.get("logfire.pending_parent_id")
+        told = isinstance(parent_id, str) and parent_id != _NO_PARENT
+        real_id = span.parent_id or span.span_id
+        span_by_id.setdefault(
+            real_id, replace(span, span_id=real_id, parent_id=parent_id if told else None, end_ns=0)
+        )
 
 
 # -- log records --------------------------------------------------------------------------------------
 
 
-def _with_logs(span_by_id: dict[str, Span], logs: Iterable[LogRecord]) -> dict[str, Span]:
+def _add_logs(span_by_id: dict[str, Span], logs: Iterable[LogRecord]) -> None:
+    """Give every span the events that log records tell of it, each once."""
     events: defaultdict[str, dict[str, Event]] = defaultdict(dict)
     for record in logs:
         if record.span_id in span_by_id:
             event = record.event
-            content = repr((event.time_ns, event.name, _sorted(event.attributes), event.body))
+            content = spelled((event.time_ns, event.name, _sorted(event.attributes), event.body))
             events[record.span_id].setdefault(content, event)
     for span_id, event_by_content in events.items():
         span = span_by_id[span_id]
         told = sorted(event_by_content.items(), key=lambda item: (*_event_order(item[1]), item[0]))
         merged = sorted((*span.events, *(event for _, event in told)), key=_event_order)
         span_by_id[span_id] = replace(span, events=tuple(merged))
-    return span_by_id
 
 
 def _event_order(event: Event) -> tuple[int, int, int]:

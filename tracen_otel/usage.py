@@ -67,12 +67,12 @@ _DETAILS = (
 def read_usage(value: Any) -> Usage | None:
     """The counts in a usage object (also as JSON text); None where it is none or tells none."""
     value = decode_json(value)
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     told: dict[str, Any] = dict(value)
     for name in _DETAILS:
         details = value.get(name)
-        if isinstance(details, Mapping):
+        if isinstance(details, dict):
             told |= {k: v for k, v in details.items() if k not in told}
     counts = [_count(told, names) for names in (_INPUT, _OUTPUT, _CACHE_READ, _CACHE_WRITE, _REASONING)]
     return Usage(*counts) if counts[0] is not None or counts[1] is not None else None

@@ -83,10 +83,20 @@ def trace_of(telling: Telling, otel_trace_id: str) -> Trace:
         except ValueError:  # accepted by another release; it costs no neighbour
             unreadable += 1
     assembled = [assemble(spans, records)] if spans else []
-    told = [*posted, *assembled]  # spans as they came tell more than what was made of them
+    told = [*_known_apart(posted), *assembled]  # spans as they came tell more than what was made of them
     trace = merge(told) if told else Trace(title=otel_trace_id, notes=(_NO_SPANS,))
     notes = tuple(_notes(telling, unreadable))
     return replace(trace, notes=(*trace.notes, *notes)) if notes else trace
+
+
+def _known_apart(posted: list[Trace]) -> list[Trace]:
+    """Posts whose steps can be merged with others. Of those without step ids the last one stands for all."""
+    without_ids = [trace for trace in posted if not all(step.id for step in trace.steps)]
+    if not without_ids:
+        return posted
+    last = without_ids[-1]
+    steps = tuple(replace(step, id=step.id or f"posted-{n}") for n, step in enumerate(last.steps, 1))
+    return [*(trace for trace in posted if trace not in without_ids), replace(last, steps=steps)]
 
 
 def _notes(telling: Telling, unreadable: int) -> list[str]:

@@ -307,3 +307,31 @@ def test_http_other_path_is_told_the_right_ones(sender: Sender, path: str, conte
     assert answer.status_code == 404
     assert answer.headers["content-type"] == content_type
     assert "/v1/traces" in status_of(answer)[1]
+
+
+def test_http_absurd_times_are_shown_as_unknown(sender: Sender) -> None:
+    """Negative, huge, of the wrong type: the span is kept, its page opens."""
+    for time in ("-1", 10**30, -(10**25), "x", None, [1]):
+        trace_id = fresh_id()
+        event = {"name": "e", "timeUnixNano": time}
+        answer = sender.post(json_body(json_span(trace_id, startTimeUnixNano=time, events=[event])), JSON)
+        assert answer.status_code == 200
+        assert sender.client.get(answer.headers["x-tracen-url"]).status_code == 200
+
+
+def test_http_json_with_encoded_surrogates_is_no_utf8(sender: Sender) -> None:
+    """The bytes ED A0 80 are no UTF-8, though Python's JSON module lets them pass."""
+    body = json_body(json_span(fresh_id(), "MARK")).replace(b"MARK", b"\xed\xa0\x80")
+    assert sender.post(body, JSON).status_code == 400
+
+
+def test_http_refusal_is_seen_though_the_body_was_not_wanted(sender: Sender) -> None:
+    """A sender that closes after its request reads why it was refused, not a reset connection."""
+    for _ in range(5):
+        answer = httpx2.post(
+            f"{sender.tracen.otlp_http}/v1/traces",
+            content=b"x" * 3_000_000,
+            headers={"content-type": PROTOBUF, "connection": "close"},
+            trust_env=False,
+        )
+        assert answer.status_code == 401

@@ -63,6 +63,14 @@ def test_serve_on_a_taken_port_says_which(tmp_path: Path, option: str) -> None:
     assert "in use" in message
 
 
+def test_serve_that_can_not_start_makes_no_key(tmp_path: Path) -> None:
+    """The first key is shown once: not on a start that failed before anybody could use it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused(*serve_command(tmp_path / "t.db", "--otlp-grpc-port", str(taken.getsockname()[1])))
+    with running_tracen(tmp_path / "t.db") as tracen:
+        assert tracen.key
+
+
 def test_serve_beside_another_on_the_same_file_is_refused(tmp_path: Path) -> None:
     """Two servers would be two writers; the first one goes on."""
     with running_tracen(tmp_path / "t.db") as tracen:
@@ -86,9 +94,16 @@ def test_serve_on_what_is_no_store_says_so(tmp_path: Path) -> None:
 
 def test_serve_with_a_wrong_option_explains_it(tmp_path: Path) -> None:
     """What came and what would be accepted."""
-    message = refused(*serve_command(tmp_path / "t.db", "--port", "99999"))
-    assert "99999" in message
-    assert "65535" in message
+    wrong = {
+        "--port": ("99999", "65535"),
+        "--requests-per-hour": ("0", "x>=1"),
+        "--max-body-bytes": ("-1", "x>=1"),
+        "--base-url": ("http://例え.jp", "https://traces.example"),
+    }
+    for option, (value, expected) in wrong.items():
+        message = refused(*serve_command(tmp_path / "t.db", option, value))
+        assert option in message
+        assert expected in message
 
 
 def test_serve_takes_settings_from_the_environment_and_flags_win(tmp_path: Path) -> None:

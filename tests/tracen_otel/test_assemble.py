@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from tests.tracen_otel.made_spans import CHILD, GRANDCHILD, ROOT, STRANGER, TRACE_ID, llm, span
 from tracen_otel.assemble import assemble, assemble_all
 from tracen_otel.dialects import DIALECTS
-from tracen_otel.dialects.table import fields_of
+from tracen_otel.dialects.table import FIELDS, fields_of
 from tracen_otel.model import (
     Event,
     LogRecord,
     Scope,
+    Source,
     Span,
     StatusCode,
     Trace,
@@ -251,3 +252,22 @@ def test_order_and_duplication_change_nothing(data: st.DataObject, spans: list[S
         seen.add(step.id)
     assert seen <= {None, *(s.span_id for s in spans)}
     "".join((trace.prompt, trace.response, trace.model, trace.title, trace.error_message or "")).encode()
+
+
+@settings(max_examples=150, deadline=None)
+@given(SPANS)
+def test_index_of_keys_finds_what_a_walk_through_all_tables_finds(told: Span) -> None:
+    """Looking only at readings whose keys the span has gives the same fields from the same sources."""
+    walked = {}
+    for name in FIELDS:
+        for dialect in DIALECTS:
+            for reading in getattr(dialect, name) if dialect.applies(told) else ():
+                found = reading.find(told, reading.key)
+                if name not in walked and found is not None and reading.read(found) is not None:
+                    walked[name] = Source(dialect.name, reading.key)
+
+    (step,) = assemble([replace(told, parent_id=None)]).steps
+
+    assert step.sources == walked
+    assert set(step.unread) <= set(told.attributes)
+    assert {source.key for source in walked.values()}.isdisjoint(step.unread)

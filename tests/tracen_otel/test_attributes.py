@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tracen_otel.measured import calls_in, peak_bytes_of
 from tracen_otel.attributes import (
     decode_json,
     encode_json,
     indexed,
+    is_of_family,
     read_integer,
     read_text,
     read_value,
+    spelled,
     unflatten,
 )
 from tracen_otel.model import Span
@@ -68,11 +72,57 @@ def test_json_in_json_is_decoded() -> None:
         ('[{"role":"user","parts":[{"type":"te', [{"role": "user", "parts": [{"type": "te"}]}]),
         ('[{"role":"user","content":"a, b"},{"ro', [{"role": "user", "content": "a, b"}]),
         ('{"prompt":"say \\"hi', {"prompt": 'say "hi'}),
+        ('{"prompt":"say \\', {"prompt": "say "}),
+        ('{"prompt":"path\\\\', {"prompt": "path\\"}),
+        ('{"prompt":"caf\\u00', {"prompt": "caf"}),
+        ('{"prompt":"caf\\u00e9, [{', {"prompt": "café, [{"}),
     ],
 )
 def test_json_that_breaks_off_keeps_what_is_left(cut: str, left: Any) -> None:
     """Attributes that an SDK cut at its length limit still tell their beginning."""
     assert decode_json(cut) == left
+
+
+@pytest.mark.parametrize("cut", ['[{"a":' + "[" * 500 + "," * 500, '{"a":' * 500, '{"a"', '[{"a":tru'])
+def test_json_that_breaks_off_where_nothing_is_left_stays_text(cut: str) -> None:
+    """What can not be closed, or opens deeper than anybody means, is shown as it came."""
+    assert decode_json(cut) == cut
+
+
+@pytest.mark.parametrize("filling", [",", "[],", '"a",', "\\u12", "[", '\\"'])
+def test_cut_json_costs_as_much_as_it_is_long(filling: str) -> None:
+    """Twice the text is at most twice the calls, whatever signs it is made of."""
+    small, large = ('[{"a":"b"},' + filling * n for n in (1000, 2000))
+
+    assert calls_in(lambda: decode_json(large)) < 2.3 * calls_in(lambda: decode_json(small))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "lorem ipsum " * 100_000,
+        json.dumps([{"role": "user", "content": "lorem ipsum " * 100_000}]),
+        json.dumps([{"role": "user", "content": "naïve 🌍 " * 30_000}]),
+        '[{"role":"user","content":"' + "lorem ipsum " * 100_000,
+        '[{"role":"user","content":"' + '\\"' * 500_000,
+        '"' + '{\\"role\\":\\"user\\"}' * 50_000 + '"',
+    ],
+    ids=["text", "JSON", "JSON with escapes", "cut JSON", "cut JSON of escapes", "JSON in JSON"],
+)
+def test_long_text_is_copied_a_few_times_at_most(value: str) -> None:
+    """Reading a long value holds no more than a few copies of it at any time."""
+    longest = max(len(value), len(value.encode()))
+
+    assert peak_bytes_of(lambda: (read_value(value), decode_json(value))) < 8 * longest
+
+
+def test_value_that_nests_without_end_can_be_spelled() -> None:
+    """Nesting deeper than the interpreter can follow is said so, where text is wanted."""
+    value: list[Any] = []
+    for _ in range(100_000):
+        value = [value]
+
+    assert encode_json(value) == spelled(value) == "(nested too deep to be shown)"
 
 
 def test_json_too_deep_stays_text() -> None:
@@ -99,6 +149,44 @@ def test_indexed_keys_are_lists_again() -> None:
 def test_huge_index_allocates_nothing() -> None:
     """An index only orders: a thousand million in it makes a list of one."""
     assert unflatten({"p.999999999.role": "user"}, "p.") == [{"role": "user"}]
+
+
+@pytest.mark.parametrize(
+    ("key", "is_one"),
+    [
+        ("p.0.role", True),
+        ("p.12", True),
+        ("p.999999999.role", True),
+        ("p.version", False),
+        ("p.", False),
+        ("p", False),
+        ("p.٣.role", False),
+        ("p.-1.role", False),
+        ("p." + "9" * 2**20, False),
+        ("p.0." + "9." * 2**20, True),
+    ],
+)
+def test_key_of_a_family_has_an_index(key: str, is_one: bool) -> None:
+    """A flattened list's keys have a number after the list's name; the same keys make the list."""
+    assert is_of_family(key, "p.N") is is_one
+    assert (unflatten({key: 1}, "p.") is not None) is is_one
+
+
+def test_prototype_is_a_name_like_any_other() -> None:
+    """Names that are dangerous elsewhere are plain names here."""
+    told = unflatten({"p.0.__proto__.role": "user", "p.0.constructor": 1, "p.0.__class__": 2}, "p.")
+
+    assert told == [{"__proto__": {"role": "user"}, "constructor": 1, "__class__": 2}]
+
+
+def test_key_of_endless_parts_nests_a_dozen_levels() -> None:
+    """Dots in a key open only so many levels; the rest of the key is one name."""
+    (item,) = unflatten({"p.0" + ".a" * 10_000: 1}, "p.") or []
+
+    levels = 0
+    while isinstance(item, dict):
+        (item,), levels = item.values(), levels + 1
+    assert (item, levels) == (1, 12)
 
 
 def test_attribute_values_are_never_changed() -> None:

@@ -13,9 +13,9 @@ from tests.tracen_otel.captured import CORPUS, logs_in, spans_in
 from tracen_otel.assemble import assemble_all
 from tracen_otel.model import StepKind, Trace
 
-FLOOR = 0.989
-"""What was reached (2026-11) of prompt, response, provider, model, tokens and status of 306 captures. The
-rest is calls that a library exported twice in separate traces, and facts that its spans hold in part."""
+FLOOR = 0.99
+"""What was reached (2026-11) of prompt, response, provider, model, tokens and status of 306 captures. Why each
+of the rest is missed: `tracen_otel/RATIONALE.md`."""
 
 pytestmark = pytest.mark.skipif(
     not CORPUS.is_dir(), reason="the corpus of captures is not beside this checkout"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tracen_otel.assemble import assemble
 from tracen_otel.merge import merge
@@ -69,6 +72,45 @@ def test_merge_of_parts_tells_what_all_spans_together_tell(parts: tuple[list[Spa
             assert getattr(merged, name) == getattr(whole, name), name
         assert [step.id for step in merged.steps] == [step.id for step in whole.steps]
         assert merged.usage == Usage(20, 5)
+        assert merged.sources == whole.sources
+        assert merged.steps == whole.steps
+
+
+STEPS = st.tuples(
+    st.integers(0, 7),
+    st.sampled_from([{}, {"gen_ai.operation.name": "invoke_agent"}, {"gen_ai.operation.name": "chat"}]),
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "gen_ai.prompt",
+                "gen_ai.completion",
+                "gen_ai.request.model",
+                "gen_ai.response.id",
+                "gen_ai.usage.output_tokens",
+            ]
+        ),
+        st.sampled_from(["1", "2", "3"]),
+    ),
+    st.sampled_from(StatusCode),
+    st.booleans(),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(STEPS, min_size=2, max_size=8))
+def test_merge_of_any_two_parts_is_the_whole(told: list[tuple[int, Any, Any, StatusCode, bool]]) -> None:
+    """However the spans of a run are divided between two processes, the page is that of the whole run."""
+    spans = [
+        replace(span(i + 1, parent % i + 1 if i else None, **kind, **facts), status=status)
+        for i, (parent, kind, facts, status, _) in enumerate(told)
+    ]
+    parts = [[s for s, (*_, mine) in zip(spans, told, strict=True) if mine is side] for side in (True, False)]
+    whole = assemble(spans)
+
+    merged = merge([assemble(part) for part in parts if part])
+
+    for field in fields(Trace):
+        assert getattr(merged, field.name) == getattr(whole, field.name), field.name
 
 
 def test_merge_keeps_the_failure_of_the_root() -> None:
@@ -76,6 +118,62 @@ def test_merge_keeps_the_failure_of_the_root() -> None:
     failed = replace(ROOT, status=StatusCode.ERROR, status_message="boom")
     merged = merge([assemble([failed, FIRST]), assemble([SECOND])])
     assert (merged.status, merged.error_message) == (Status.ERROR, "boom")
+
+
+def test_merge_counts_a_call_that_two_tellings_tell_once() -> None:
+    """A client and a gateway post spans of one response: its tokens count once, and the page says which."""
+    client = replace(FIRST, attributes={**FIRST.attributes, "gen_ai.response.id": "resp_1"})
+    gateway = replace(SECOND, attributes={**SECOND.attributes, "gen_ai.response.id": "resp_1"})
+
+    merged = merge([assemble([ROOT, client]), assemble([gateway])])
+
+    assert merged == assemble([ROOT, client, gateway])
+    assert [step.tokens_counted for step in merged.steps] == [False, False, True]
+
+
+def test_merge_counts_a_roll_up_no_longer_when_its_calls_are_there() -> None:
+    """What counted while it stood alone is marked anew, and warned of once, however often it is merged."""
+    agent = replace(ROOT, attributes={"gen_ai.operation.name": "chat", "gen_ai.usage.output_tokens": 2})
+
+    early = assemble([agent])
+    merged = merge([early, assemble([FIRST])])
+
+    assert early.steps[0].tokens_counted
+    assert [step.tokens_counted for step in merged.steps] == [False, True]
+    assert merged == assemble([agent, FIRST])
+    assert merge([merged, assemble([span(5, 1)])]).steps[0].warnings == merged.steps[0].warnings
+    assert len(merged.steps[0].warnings) == 1
+
+
+def test_merge_follows_a_retry_that_another_process_made() -> None:
+    """A run that looked failed to one process, because its last call had, is a success with the retry."""
+    failed = replace(FIRST, status=StatusCode.ERROR, attributes={"gen_ai.operation.name": "chat"})
+    early = assemble([ROOT, failed])
+
+    merged = merge([early, assemble([SECOND])])
+
+    assert early.status is Status.ERROR
+    assert (merged.status, merged.error_message, merged.response) == (Status.SUCCESS, None, "Because.")
+
+
+def test_merge_keeps_a_verdict_that_no_step_tells() -> None:
+    """Who posts a failed trace with good steps says so by the trace's status alone."""
+    posted = replace(assemble([ROOT, FIRST]), status=Status.ERROR, error_message="rejected")
+
+    merged = merge([posted, assemble([SECOND])])
+
+    assert (merged.status, merged.error_message) == (Status.ERROR, "rejected")
+    assert "error_message" not in merged.sources
+
+
+def test_merge_points_at_what_only_one_telling_says() -> None:
+    """A prompt that stands in no step has the source its telling gave it, or none."""
+    bare = Step("a", id="a", start_ns=1)
+    told = Trace(prompt="why?", response="because", steps=(bare,), sources={"prompt": "a"})
+
+    merged = merge([told, Trace(steps=(Step("b", id="b", parent_id="a", start_ns=2),))])
+
+    assert (merged.prompt, merged.response, merged.sources) == ("why?", "because", {"prompt": "a"})
 
 
 def test_merge_without_step_ids_is_the_last_telling() -> None:

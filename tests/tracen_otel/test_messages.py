@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.tracen_otel.measured import calls_in
 from tracen_otel.messages import final_text, last_text, looks_like_messages, read_messages, split_turn
 from tracen_otel.model import Message, Part
 
@@ -129,6 +130,109 @@ def test_reasoning_and_calls_are_parts(telling: str) -> None:
 
     assert message == Message("assistant", (Part("reasoning", "Hm."), Part("tool_call", name="f", value={})))
     assert message.text == ""
+
+
+PARTS: dict[str, tuple[dict[str, Any], Part]] = {  # semantic-conventions-genai, gen-ai-input-messages.json
+    "text": ({"type": "text", "content": "Weather in Oslo?"}, Part("text", "Weather in Oslo?")),
+    "reasoning": ({"type": "reasoning", "content": "A tool knows."}, Part("reasoning", "A tool knows.")),
+    "tool_call": (
+        {"type": "tool_call", "id": "c7", "name": "weather", "arguments": {"city": "Oslo", "days": 2}},
+        Part("tool_call", name="weather", id="c7", value={"city": "Oslo", "days": 2}),
+    ),
+    "tool_call, arguments as JSON": (
+        {"type": "tool_call", "id": "c7", "name": "weather", "arguments": '{"city": "Oslo"}'},
+        Part("tool_call", name="weather", id="c7", value={"city": "Oslo"}),
+    ),
+    "tool_call, neither id nor arguments": (
+        {"type": "tool_call", "name": "now"},
+        Part("tool_call", name="now"),
+    ),
+    "tool_call_response": (
+        {"type": "tool_call_response", "id": "c7", "response": {"celsius": -3}},
+        Part("tool_call_response", id="c7", value={"celsius": -3}),
+    ),
+    "tool_call_response, older": (
+        {"type": "tool_call_response", "id": "c7", "result": "-3, snow"},
+        Part("tool_call_response", id="c7", value="-3, snow"),
+    ),
+    "server_tool_call": (
+        {
+            "type": "server_tool_call",
+            "id": "s1",
+            "name": "code_interpreter",
+            "server_tool_call": {"type": "code_interpreter", "code": "print(6 * 7)"},
+        },
+        Part(
+            "tool_call",
+            name="code_interpreter",
+            id="s1",
+            value={"type": "code_interpreter", "code": "print(6 * 7)"},
+        ),
+    ),
+    "server_tool_call_response": (
+        {
+            "type": "server_tool_call_response",
+            "id": "s1",
+            "server_tool_call_response": {"type": "code_interpreter", "outputs": ["42"]},
+        },
+        Part("tool_call_response", id="s1", value={"type": "code_interpreter", "outputs": ["42"]}),
+    ),
+    "blob": (
+        {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "A" * 4000},
+        Part("media", "image/png, 3 kB"),
+    ),
+    "blob, no type": (
+        {"type": "blob", "modality": "audio", "content": "A" * 400},
+        Part("media", "audio, 300 B"),
+    ),
+    "uri": (
+        {"type": "uri", "modality": "video", "mime_type": "video/mp4", "uri": "gs://films/oslo.mp4"},
+        Part("media", "gs://films/oslo.mp4"),
+    ),
+    "file": ({"type": "file", "modality": "document", "file_id": "file_8c1"}, Part("media", "file_8c1")),
+    "generic": (
+        {"type": "citation", "page": 12, "of": {"title": "Atlas"}},
+        Part("citation", value={"type": "citation", "page": 12, "of": {"title": "Atlas"}}),
+    ),
+}
+
+
+@pytest.mark.parametrize("form", PARTS)
+def test_part_of_the_conventions_is_read(form: str) -> None:
+    """Every type of part in the GenAI schema has its meaning, as an object or as JSON; an unknown one is kept."""
+    told, meant = PARTS[form]
+    messages = [{"role": "assistant", "parts": [told], "finish_reason": "stop", "name": "clerk"}]
+
+    assert read_messages(messages, "user") == (Message("assistant", (meant,)),)
+    assert read_messages(json.dumps(messages), "user") == (Message("assistant", (meant,)),)
+
+
+@pytest.mark.parametrize("form", PARTS)
+@pytest.mark.parametrize("bad", [None, 7, "x", [], {}, [[]], {"a": 1}, b"\xff", True])
+def test_part_with_a_field_of_a_wrong_type_is_still_a_part(form: str, bad: Any) -> None:
+    """Whatever stands in a part's fields, its neighbour is read, and the part raises nothing."""
+    told, _ = PARTS[form]
+    for field in told:
+        parts = [{**told, field: bad}, {"type": "text", "content": "hi"}]
+
+        (message,) = read_messages([{"role": "user", "parts": parts}], "user")
+
+        assert message.parts[-1] == Part("text", "hi")
+
+
+def test_turn_of_many_items_costs_as_much_as_it_has() -> None:
+    """The Responses API tells every call of a turn as an item; they join without being copied each time."""
+
+    def calls(count: int) -> int:
+        items = [
+            {"type": "function_call", "call_id": f"c{i}", "name": "f", "arguments": "{}"}
+            for i in range(count)
+        ]
+        (turn,) = read_messages(items, "user")
+        assert len(turn.parts) == count
+        return calls_in(lambda: read_messages(items, "user"))
+
+    assert calls(800) < 2.2 * calls(400)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.tracen_otel.measured import kept_bytes_of
 from tracen_otel.model import Provider
 from tracen_otel.providers import provider_of
 
@@ -51,3 +52,11 @@ def test_provider_is_told_by_its_name_or_the_models(
 ) -> None:
     """A known name decides; where a host serves many models, or none is named, the model's name does."""
     assert provider_of(provider_name, model) is provider
+
+
+def test_name_without_end_is_looked_at_in_part() -> None:
+    """A name longer than names are is judged by its beginning, so it costs nothing and nothing keeps it."""
+    endless = "gpt-4o" + "x" * 10_000_000
+
+    assert kept_bytes_of(lambda: provider_of("o" * 10_000_000, endless)) < 100_000
+    assert provider_of(None, endless) is Provider.OPENAI

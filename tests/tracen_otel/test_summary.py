@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.tracen_otel.made_spans import CHILD, GRANDCHILD, ROOT, llm, span
+from tests.tracen_otel.made_spans import CHILD, GRANDCHILD, ROOT, TRACE_ID, llm, span
 from tracen_otel.assemble import assemble
-from tracen_otel.model import Event, Provider, Status, StatusCode, StepKind
+from tracen_otel.model import Event, LogRecord, Provider, Span, Status, StatusCode, StepKind
 
 
 def test_recovered_error_does_not_fail_the_trace() -> None:
@@ -45,6 +45,115 @@ def test_exception_event_is_a_failure_where_no_status_is_set() -> None:
     assert assemble([span(ROOT, events=thrown)]).error_message == "boom"
     assert assemble([span(ROOT, events=thrown, status=StatusCode.OK)]).status is Status.SUCCESS
     assert assemble([span(ROOT, events=thrown, attributes={"output": "fine"})]).status is Status.SUCCESS
+
+
+THROWN = (Event("exception", 3, {"exception.type": "RateLimitError", "exception.message": "429: quota"}),)
+CHAT = {"gen_ai.operation.name": "chat", "gen_ai.prompt": "why?"}
+LANGSMITH = {"langsmith.span.kind": "llm", "gen_ai.prompt": '{"messages":[{"role":"user","content":"why?"}]}'}
+FAILURES: dict[str, tuple[Span, str | None]] = {
+    "status with a message": (span(ROOT, status=StatusCode.ERROR, status_message="429: quota"), "429: quota"),
+    "status alone": (span(ROOT, status=StatusCode.ERROR), None),
+    "status and an exception event": (span(ROOT, status=StatusCode.ERROR, events=THROWN), "429: quota"),
+    "status, whose message says more than the exception": (
+        span(ROOT, status=StatusCode.ERROR, status_message="gave up", events=THROWN),
+        "gave up",
+    ),
+    "exception event of a model call that answered nothing": (
+        span(ROOT, attributes=CHAT, events=THROWN),
+        "429: quota",
+    ),
+    "error.type": (span(ROOT, attributes=CHAT | {"error.type": "RateLimitError"}), "RateLimitError"),
+    "error.message before error.type": (
+        span(
+            ROOT, attributes=CHAT | {"error.type": "429", "error.message": "quota"}, status=StatusCode.ERROR
+        ),
+        "quota",
+    ),
+    "Langfuse's level": (
+        span(
+            ROOT,
+            attributes={
+                "langfuse.observation.level": "ERROR",
+                "langfuse.observation.status_message": "429: quota",
+                "langfuse.observation.type": "generation",
+            },
+        ),
+        "429: quota",
+    ),
+    "Langfuse's level beside a partial answer": (
+        span(
+            ROOT,
+            attributes={
+                "langfuse.observation.level": "ERROR",
+                "langfuse.observation.status_message": "429: quota",
+                "langfuse.observation.output": "beca",
+            },
+        ),
+        "429: quota",
+    ),
+    "LangSmith, whose status was OK from the start": (
+        span(
+            ROOT,
+            attributes=LANGSMITH | {"gen_ai.completion": '{"output":null}'},
+            events=THROWN,
+            status=StatusCode.OK,
+        ),
+        "429: quota",
+    ),
+}
+SUCCESSES: dict[str, Span] = {
+    "nothing told": span(ROOT),
+    "status OK": span(ROOT, status=StatusCode.OK),
+    "exception event, then an answer": span(
+        ROOT, attributes=CHAT | {"gen_ai.completion": "because"}, events=THROWN
+    ),
+    "exception event, then a tool call": span(
+        ROOT,
+        attributes=CHAT
+        | {"gen_ai.output.messages": '[{"role":"assistant","parts":[{"type":"tool_call","name":"f"}]}]'},
+        events=THROWN,
+    ),
+    "exception event on a span that says OK": span(ROOT, events=THROWN, status=StatusCode.OK),
+    "LangSmith's OK with an answer": span(
+        ROOT, attributes=LANGSMITH | {"gen_ai.completion": "because"}, events=THROWN, status=StatusCode.OK
+    ),
+    "Langfuse's warning": span(
+        ROOT,
+        attributes={"langfuse.observation.level": "WARNING", "langfuse.observation.status_message": "slow"},
+    ),
+}
+
+
+@pytest.mark.parametrize("told", FAILURES)
+def test_failure_is_told_in_many_ways(told: str) -> None:
+    """By its status, an exception, an error type or a vendor's own words: a failed span fails the trace."""
+    failed, message = FAILURES[told]
+
+    trace = assemble([failed])
+
+    assert (trace.status, trace.error_message) == (Status.ERROR, message)
+    assert (trace.steps[0].status, trace.steps[0].error_message) == (Status.ERROR, message)
+
+
+@pytest.mark.parametrize("told", SUCCESSES)
+def test_span_that_answered_or_says_ok_has_not_failed(told: str) -> None:
+    """An exception that was caught, a warning, an explicit OK: no failure."""
+    trace = assemble([SUCCESSES[told]])
+
+    assert (trace.status, trace.error_message) == (Status.SUCCESS, None)
+
+
+def test_exception_told_as_a_log_record_is_a_failure() -> None:
+    """Newer SDKs tell exceptions as log records that name the span."""
+    record = LogRecord(TRACE_ID, ROOT, Event("exception", 3, {"exception.message": "429: quota"}))
+
+    trace = assemble([span(ROOT, attributes=CHAT)], [record])
+
+    assert (trace.status, trace.error_message, trace.steps[0].events) == (
+        Status.ERROR,
+        "429: quota",
+        (record.event,),
+    )
 
 
 def test_error_message_is_the_roots_own() -> None:

@@ -207,3 +207,59 @@ def test_livekit_is_understood() -> None:
 
     assert trace.steps[0].kind is StepKind.LLM
     assert (trace.system, trace.prompt, trace.response) == (SYSTEM, QUESTION, ANSWER)
+
+
+def test_livekit_is_understood_since_it_marks_what_was_said() -> None:
+    """Newer releases put conversations under `lk.pii`, and name the provider by its host."""
+    items = [
+        {"type": "message", "role": "system", "content": [SYSTEM]},
+        {"type": "message", "role": "user", "content": [QUESTION]},
+    ]
+    told = {
+        "lk.pii.chat_ctx": json.dumps({"items": items}),
+        "lk.pii.response.text": ANSWER,
+        "gen_ai.provider.name": "api.openai.com",
+        "gen_ai.request.model": "my-own-model",
+    }
+
+    trace = assemble([span(ROOT, name="llm_node", attributes=told, scope=Scope("livekit-agents"))])
+
+    assert (trace.system, trace.prompt, trace.response) == (SYSTEM, QUESTION, ANSWER)
+    assert (trace.provider, trace.provider_name) == (Provider.OPENAI, "openai")
+
+
+def test_litellm_call_is_understood_by_the_provider_s_own_request() -> None:
+    """What LiteLLM sent and got is told with `str()`; its keys are read on that span alone."""
+    told = {
+        "llm.anthropic.model": "claude-sonnet-4-5",
+        "llm.anthropic.system": str([{"type": "text", "text": SYSTEM}]),
+        "llm.anthropic.messages": str([{"role": "user", "content": [{"type": "text", "text": QUESTION}]}]),
+        "llm.anthropic.content": str([{"type": "text", "text": ANSWER}]),
+        "llm.anthropic.usage": str({"input_tokens": 3, "output_tokens": 4, "service_tier": None}),
+    }
+
+    trace = assemble([span(ROOT, name="raw_gen_ai_request", attributes=told)])
+    elsewhere = assemble([span(ROOT, name="another", attributes=told)])
+
+    assert (trace.system, trace.prompt, trace.response) == (SYSTEM, QUESTION, ANSWER)
+    assert (trace.provider, trace.model) == (Provider.ANTHROPIC, "claude-sonnet-4-5")
+    assert (trace.usage.input_tokens, trace.usage.output_tokens) == (3, 4)
+    assert (elsewhere.prompt, elsewhere.model) == ("", "")
+
+
+def test_litellm_request_that_breaks_off_is_shown_as_it_came() -> None:
+    """A literal that an attribute's length limit cut is no reason to lose the step."""
+    told = {"llm.openai.model": "gpt-4o-mini", "llm.openai.choices": "[{'message': {'content': 'beca"}
+
+    trace = assemble([span(ROOT, name="raw_gen_ai_request", attributes=told)])
+
+    assert trace.steps[0].output == "[{'message': {'content': 'beca"
+
+
+def test_haystack_is_understood_without_content() -> None:
+    """With content tracing off an agent's spans tell nothing but their names."""
+    names = ("haystack.agent.run", "haystack.agent.step", "haystack.agent.step.llm")
+
+    kinds = [assemble([span(ROOT, name=name, attributes={})]).steps[0].kind for name in names]
+
+    assert kinds == [StepKind.AGENT, StepKind.CHAIN, StepKind.LLM]

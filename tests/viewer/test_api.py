@@ -170,6 +170,42 @@ def test_posts_of_one_otel_trace_share_a_page(service: Service) -> None:
     assert others.json() != first.json()
 
 
+def test_post_beside_spans_hides_none_of_them(service: Service) -> None:
+    """Steps without ids are shown beside those with ids, whichever came first."""
+    trace = {"otel_trace_id": "0af7651916cd43dd8448eb211c80319c"}
+    with_ids = PAYLOAD | trace | {"steps": [STEP | {"id": "a", "name": "with id"}]}
+    without = PAYLOAD | trace | {"steps": [STEP | {"name": "without id"}]}
+    for posts in ((with_ids, without), (without, with_ids, without)):
+        for posted in posts:
+            answer = service.post(posted)
+        steps = service.page(answer, ".json").json()["steps"]
+        assert sorted(step["name"] for step in steps) == ["with id", "without id"]
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "1969-12-31T23:59:59Z",
+        "9999-12-31T23:59:59Z",
+        "0001-01-01T00:00:00+23:00",
+        "9999-12-31T23:59:59-23:00",
+    ],
+)
+def test_post_of_a_time_beyond_otlp_is_shown_as_unknown(service: Service, time: str) -> None:
+    """Accepted is shown: page and JSON open, whatever the time."""
+    answer = service.post(PAYLOAD | {"steps": [STEP | {"timestamp": time}]})
+    assert service.page(answer).status_code == 200
+    assert service.page(answer, ".json").json()["steps"][0]["start_time_unix_nano"] == "0"
+
+
+def test_post_with_a_million_wrong_steps_is_refused_in_short(service: Service) -> None:
+    """A small compressed body does not make a huge answer: the first thousand errors are named."""
+    answer = service.post(gzip.compress(b'{"steps":[' + b"0," * 40_000 + b"0]}"), content_encoding="gzip")
+    body = problem(answer, 422)
+    assert len(body["errors"]) == 1000
+    assert "and more" in body["detail"]
+
+
 # -- refused -------------------------------------------------------------------------------------------
 
 
@@ -358,6 +394,28 @@ def test_page_is_revalidated_by_its_etag(service: Service) -> None:
         assert service.client.get(path, headers=match).status_code == 304
     service.post(PAYLOAD | trace | {"response": "Rain."})
     assert service.client.get(path, headers=match).status_code == 200
+
+
+def test_page_is_known_by_a_weakened_etag(service: Service) -> None:
+    """Proxies that compress weaken the ETag; it still says what they have."""
+    answer = service.post()
+    path = f"/traces/{answer.json()['trace_id']}"
+    etag = service.client.get(path).headers["etag"]
+    for known in (f"W/{etag}", f'"other", {etag}', "*"):
+        assert service.client.get(path, headers={"if-none-match": known}).status_code == 304
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/json; q=1", "text/plain, application/json", "application/json"]
+)
+def test_page_is_json_by_any_spelling(service: Service, accept: str) -> None:
+    """Parameters and other types beside it change nothing; a browser, which names HTML, gets HTML."""
+    path = f"/traces/{service.post().json()['trace_id']}"
+    assert service.client.get(path, headers={"accept": accept}).headers["content-type"] == "application/json"
+    browser = "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8"
+    assert (
+        service.client.get(path, headers={"accept": browser}).headers["content-type"].startswith("text/html")
+    )
 
 
 def test_page_is_json_where_a_program_asks_for_it(service: Service) -> None:

@@ -7,6 +7,8 @@ To add a dialect, write its table in a file here and name it below.
 from tracen_otel.dialects.agentops import AGENTOPS
 from tracen_otel.dialects.braintrust import BRAINTRUST
 from tracen_otel.dialects.claude_code import CLAUDE_CODE
+from tracen_otel.dialects.crewai import CREWAI
+from tracen_otel.dialects.flue import FLUE
 from tracen_otel.dialects.gemini_cli import GEMINI_CLI
 from tracen_otel.dialects.generic import GENERIC
 from tracen_otel.dialects.genkit import GENKIT
@@ -16,19 +18,25 @@ from tracen_otel.dialects.laminar import LAMINAR
 from tracen_otel.dialects.langfuse import LANGFUSE
 from tracen_otel.dialects.langsmith import LANGSMITH
 from tracen_otel.dialects.langtrace import LANGTRACE
+from tracen_otel.dialects.langwatch import LANGWATCH
 from tracen_otel.dialects.litellm import LITELLM
 from tracen_otel.dialects.livekit import LIVEKIT
 from tracen_otel.dialects.logfire import LOGFIRE
 from tracen_otel.dialects.mastra import MASTRA
+from tracen_otel.dialects.microsoft import MICROSOFT
 from tracen_otel.dialects.mlflow import MLFLOW
 from tracen_otel.dialects.openinference import OPENINFERENCE
 from tracen_otel.dialects.openlit import OPENLIT
 from tracen_otel.dialects.openllmetry import OPENLLMETRY
 from tracen_otel.dialects.otel_genai import OTEL_GENAI
+from tracen_otel.dialects.pipecat import PIPECAT
+from tracen_otel.dialects.sentry import SENTRY
+from tracen_otel.dialects.spring_ai import SPRING_AI
 from tracen_otel.dialects.strands import STRANDS
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.dialects.vercel_ai import VERCEL_AI
 from tracen_otel.dialects.voltagent import VOLTAGENT
+from tracen_otel.dialects.weave import WEAVE
 
 __all__ = ["DIALECTS", "Dialect", "Reading"]
 
@@ -38,16 +46,24 @@ DIALECTS: tuple[Dialect, ...] = (
     MLFLOW,
     LANGSMITH,
     BRAINTRUST,
+    LANGWATCH,
+    WEAVE,
     VERCEL_AI,
     LOGFIRE,
     MASTRA,
     GOOGLE_ADK,
+    CREWAI,
+    MICROSOFT,
     GENKIT,
     HAYSTACK,
     CLAUDE_CODE,
     GEMINI_CLI,
     LIVEKIT,
+    PIPECAT,
     VOLTAGENT,
+    FLUE,
+    SPRING_AI,
+    SENTRY,
     AGENTOPS,
     OPENINFERENCE,
     OPENLLMETRY,

@@ -25,5 +25,8 @@ BRAINTRUST = Dialect(
     model=(Reading("braintrust.metadata.model"), Reading("braintrust.metadata", field_of("model"))),
     input_tokens=(Reading("braintrust.metrics.prompt_tokens", read_integer),),
     output_tokens=(Reading("braintrust.metrics.completion_tokens", read_integer),),
+    cache_read_tokens=(Reading("braintrust.metrics.prompt_cached_tokens", read_integer),),
+    cache_write_tokens=(Reading("braintrust.metrics.prompt_cache_creation_tokens", read_integer),),
+    reasoning_tokens=(Reading("braintrust.metrics.completion_reasoning_tokens", read_integer),),
     usage=(Reading("braintrust.metrics", read_usage),),
 )

@@ -1,15 +1,16 @@
-"""Firebase Genkit: `genkit:` keys, the model's name being that of the action."""
+"""Firebase Genkit: `genkit:` keys; a model action is named by its plugin and model, `openai/gpt-4o`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tracen_otel.attributes import read_value
+from tracen_otel.attributes import read_text, read_value
 from tracen_otel.dialects.readings import kinds, usage_in
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import Span, StepKind
 
 _SUBTYPE = "genkit:metadata:subtype"
+_NAME = "genkit:name"
 _OUTPUT = "genkit:output"
 _KIND_BY_SUBTYPE = {
     "model": StepKind.LLM,
@@ -22,7 +23,10 @@ _KIND_BY_SUBTYPE = {
     "evaluator": StepKind.EVALUATION,
     "agent": StepKind.AGENT,
     "flow": StepKind.CHAIN,
+    "prompt": StepKind.CHAIN,
+    "executable-prompt": StepKind.CHAIN,
 }
+_KIND_BY_TYPE = dict.fromkeys(("flow", "util", "dotprompt", "prompttemplate", "flowstep"), StepKind.CHAIN)
 _NAMED_BY_MODEL = frozenset({StepKind.LLM, StepKind.EMBEDDING, StepKind.RERANK})
 
 
@@ -31,14 +35,22 @@ def _of_model(span: Span, key: str) -> Any:
     return span.attributes.get(key) if kind in _NAMED_BY_MODEL else None
 
 
+def _plugin(value: Any) -> str | None:
+    plugin, is_named, _ = (read_text(value) or "").partition("/")
+    return plugin or None if is_named else None
+
+
+def _model(value: Any) -> str | None:
+    name = read_text(value) or ""
+    return name.partition("/")[2] or name or None
+
+
 GENKIT = Dialect(
     name="Genkit",
-    kind=(
-        Reading(_SUBTYPE, kinds(_KIND_BY_SUBTYPE)),
-        Reading("genkit:type", kinds({"flow": StepKind.CHAIN, "util": StepKind.CHAIN})),
-    ),
+    kind=(Reading(_SUBTYPE, kinds(_KIND_BY_SUBTYPE)), Reading("genkit:type", kinds(_KIND_BY_TYPE))),
     input=(Reading("genkit:input", read_value),),
     output=(Reading(_OUTPUT, read_value),),
-    model=(Reading("genkit:name", find=_of_model),),
+    model=(Reading(_NAME, _model, _of_model),),
+    provider_name=(Reading(_NAME, _plugin, _of_model),),
     usage=(Reading(_OUTPUT, usage_in("usage")),),
 )

@@ -14,7 +14,11 @@ LAMINAR = Dialect(
                 {
                     "llm": StepKind.LLM,
                     "tool": StepKind.TOOL,
+                    "cached": StepKind.LLM,
                     "evaluator": StepKind.EVALUATION,
+                    "human_evaluator": StepKind.EVALUATION,
+                    "evaluation": StepKind.EVALUATION,
+                    "default": StepKind.CHAIN,
                     "executor": StepKind.CHAIN,
                     "pipeline": StepKind.CHAIN,
                 }

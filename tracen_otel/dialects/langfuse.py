@@ -29,6 +29,7 @@ LANGFUSE = Dialect(
                     "tool": StepKind.TOOL,
                     "chain": StepKind.CHAIN,
                     "span": StepKind.CHAIN,
+                    "event": StepKind.OTHER,
                     "retriever": StepKind.RETRIEVAL,
                     "guardrail": StepKind.GUARDRAIL,
                     "evaluator": StepKind.EVALUATION,

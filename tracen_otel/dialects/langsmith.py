@@ -23,5 +23,6 @@ LANGSMITH = Dialect(
             ),
         ),
     ),
+    provider_name=(Reading("langsmith.metadata.ls_provider"),),
     usage=(Reading("langsmith.metadata.usage_metadata", read_usage),),
 )

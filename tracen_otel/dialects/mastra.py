@@ -1,40 +1,77 @@
-"""Mastra's exporters: version 0 with plain `input` and `output`, version 1 with keys per kind of span."""
+"""Mastra: version 0's telemetry after the Vercel AI SDK, with the operation for a prefix; its exporters of now."""
 
-from tracen_otel.attributes import read_value
-from tracen_otel.dialects.readings import kinds
-from tracen_otel.dialects.table import Dialect, Reading
+from tracen_otel.attributes import decode_json, read_integer, read_value
+from tracen_otel.dialects.readings import asked, kinds, means, said
+from tracen_otel.dialects.table import Dialect, Read, Reading
 from tracen_otel.model import StepKind
 
 _KIND_BY_TYPE = {
     "agent_run": StepKind.AGENT,
-    "model_generation": StepKind.LLM,
     "llm_generation": StepKind.LLM,
-    "model_inference": StepKind.LLM,
+    **dict.fromkeys(("model_generation", "model_inference"), StepKind.LLM),
     "model_chunk": StepKind.OTHER,
-    "tool_call": StepKind.TOOL,
-    "mcp_tool_call": StepKind.TOOL,
-    "workflow_run": StepKind.CHAIN,
-    "workflow_step": StepKind.CHAIN,
+    **dict.fromkeys(
+        ("tool_call", "mcp_tool_call", "client_tool_call", "provider_tool_call"),
+        StepKind.TOOL,
+    ),
+    **dict.fromkeys(
+        (
+            "workflow_run",
+            "workflow_step",
+            "workflow_conditional",
+            "workflow_conditional_eval",
+            "workflow_parallel",
+            "workflow_loop",
+            "workflow_sleep",
+            "workflow_wait_event",
+            "processor_run",
+            "mcp_server_request",
+            "rag_ingestion",
+        ),
+        StepKind.CHAIN,
+    ),
+    "rag_embedding": StepKind.EMBEDDING,
+    **dict.fromkeys(("scorer_run", "scorer_step", "classifier_evaluation"), StepKind.EVALUATION),
 }
+_TYPES = (*_KIND_BY_TYPE, "model_step", "generic", "memory_operation", "rag_vector_operation", "rag_action")
+"""The kinds of span that say what they were given: those above, and some that no single kind describes."""
+
+_OPERATIONS = ("stream", "generateText", "streamText", "generateObject", "streamObject")
+_MODEL = "aisdk.model.id"
+
+
+def _of_operations(name: str, read: Read) -> tuple[Reading, ...]:
+    return tuple(Reading(f"{operation}.{name}", read) for operation in _OPERATIONS)
+
 
 MASTRA = Dialect(
     name="Mastra",
-    kind=(Reading("mastra.span.type", kinds(_KIND_BY_TYPE)),),
+    kind=(
+        Reading("mastra.span.type", kinds(_KIND_BY_TYPE)),
+        Reading(_MODEL, means(StepKind.LLM)),
+    ),
     input=(
-        Reading("mastra.agent_run.input", read_value),
-        Reading("mastra.model_generation.input", read_value),
-        Reading("mastra.model_step.input", read_value),
-        Reading("mastra.workflow_run.input", read_value),
-        Reading("mastra.workflow_step.input", read_value),
+        *(Reading(f"mastra.{span_type}.input", read_value) for span_type in _TYPES),
         Reading("gen_ai.tool.input", read_value),
+        *_of_operations("prompt.messages", asked),
     ),
     output=(
-        Reading("mastra.agent_run.output", read_value),
-        Reading("mastra.model_generation.output", read_value),
-        Reading("mastra.model_step.output", read_value),
-        Reading("mastra.model_chunk.output", read_value),
-        Reading("mastra.workflow_run.output", read_value),
-        Reading("mastra.workflow_step.output", read_value),
+        *(Reading(f"mastra.{span_type}.output", read_value) for span_type in _TYPES),
         Reading("gen_ai.tool.output", read_value),
+        *_of_operations("response.text", said),
+        *_of_operations("response.object", said),
     ),
+    tool_calls=_of_operations("response.toolCalls", decode_json),
+    model=(Reading(_MODEL),),
+    provider_name=(Reading("aisdk.model.provider"),),
+    input_tokens=(
+        *_of_operations("usage.inputTokens", read_integer),
+        *_of_operations("usage.promptTokens", read_integer),
+    ),
+    output_tokens=(
+        *_of_operations("usage.outputTokens", read_integer),
+        *_of_operations("usage.completionTokens", read_integer),
+    ),
+    cache_read_tokens=_of_operations("usage.cachedInputTokens", read_integer),
+    reasoning_tokens=_of_operations("usage.reasoningTokens", read_integer),
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracen_otel.attributes import indexed, read_integer, read_text, read_value
+from tracen_otel.attributes import decode_json, indexed, read_integer, read_text, read_value
 from tracen_otel.dialects.readings import field_of, kinds
 from tracen_otel.dialects.table import Dialect, Reading
+from tracen_otel.envelopes import QUESTION, open_envelope
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Message, StepKind
 
@@ -24,7 +25,9 @@ _KIND_BY_NAME = {
     "prompt": StepKind.CHAIN,
 }
 _MAX_DEPTH = 12
+_INPUT = "input.value"
 _OUTPUT = "output.value"
+_MARKS_OF_SYSTEM = ("system", "SystemMessage", "instructions")
 _WRAPPERS = ("message", "message_content", "tool_call", "prompt", "completion", "embedding", "document")
 """OpenInference puts each item's fields under the item's name: `message.role`, `tool_call.id` …"""
 
@@ -75,16 +78,32 @@ def _texts(value: Any) -> Any:
     return [item.get("text", item) if isinstance(item, Mapping) else item for item in _items(value)]
 
 
+def _system_told(value: Any) -> tuple[Message, ...] | None:
+    """The system prompt of a request body: some instrumentations flatten its messages without this one's text."""
+    if not isinstance(value, str) or not any(mark in value for mark in _MARKS_OF_SYSTEM):
+        return None  # bodies are large, and most steps have no system prompt
+    told = open_envelope(value, QUESTION).messages
+    return tuple(message for message in told if message.role == "system") or None
+
+
+def _arguments(value: Any) -> Any:
+    """A tool's arguments; the key holds the schema of its parameters as well."""
+    told = decode_json(value)
+    is_schema = isinstance(told, Mapping) and ("properties" in told or told.get("type") == "object")
+    return None if is_schema else read_value(value)
+
+
 OPENINFERENCE = Dialect(
     name="OpenInference",
     kind=(Reading("openinference.span.kind", kinds(_KIND_BY_NAME)),),
     tool_name=(Reading("tool.name"),),
+    system=(Reading(_INPUT, _system_told),),
     input=(
         Reading("llm.input_messages.N", _messages("user"), indexed),
         Reading("reranker.query"),
-        Reading("input.value", read_value),
+        Reading(_INPUT, read_value),
         Reading("llm.prompts.N", _texts, indexed),
-        Reading("tool.parameters", read_value),
+        Reading("tool.parameters", _arguments),
         Reading("embedding.embeddings.N", _texts, indexed),
     ),
     output=(

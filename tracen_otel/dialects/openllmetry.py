@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from tracen_otel.attributes import indexed, read_integer, read_value
+from typing import Any
+
+from tracen_otel.attributes import decode_json, indexed, read_integer, read_value
 from tracen_otel.dialects.readings import answered, asked, kinds
 from tracen_otel.dialects.table import Dialect, Reading
-from tracen_otel.model import StepKind
+from tracen_otel.messages import looks_like_messages, read_messages
+from tracen_otel.model import Message, StepKind
 
 _KIND_BY_NAME = {
     "workflow": StepKind.CHAIN,
@@ -20,6 +23,20 @@ _KIND_BY_REQUEST = {
     "embedding": StepKind.EMBEDDING,
 }
 
+_ITEMS_IN_TEXT = '[{\\"'
+"""How a list of objects begins that stands as text inside JSON."""
+
+
+def _items_in_text(value: Any) -> tuple[Message, ...] | None:
+    """The conversation in a part whose text is the request's whole input as JSON (OpenAI's Responses)."""
+    if not isinstance(value, str) or _ITEMS_IN_TEXT not in value:
+        return None
+    told = read_messages(value, "user")
+    texts = [part.text for message in told for part in message.parts]
+    items = decode_json(texts[0]) if len(texts) == 1 else None
+    return read_messages(items, "user") if looks_like_messages(items) else None
+
+
 OPENLLMETRY = Dialect(
     name="OpenLLMetry",
     kind=(
@@ -28,11 +45,14 @@ OPENLLMETRY = Dialect(
     ),
     input=(
         Reading("gen_ai.prompt.N", asked, indexed),
+        Reading("gen_ai.input.messages", _items_in_text),
         Reading("traceloop.entity.input", read_value),
+        Reading("mcp.request.argument", read_value),
     ),
     output=(
         Reading("gen_ai.completion.N", answered, indexed),
         Reading("traceloop.entity.output", read_value),
+        Reading("mcp.response.value", read_value),
         Reading("crewai.crew.result", read_value),
     ),
     provider_name=(Reading("traceloop.association.properties.ls_provider"),),

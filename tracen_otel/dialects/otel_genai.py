@@ -14,6 +14,7 @@ from tracen_otel.attributes import (
     events_named,
     in_events,
     read_integer,
+    read_text,
     read_value,
 )
 from tracen_otel.dialects.readings import answered, asked, instructed, kind_of_model, kinds, means, on_event
@@ -23,12 +24,16 @@ from tracen_otel.model import Event, Message, Span, StepKind
 
 _DETAILS = on_event("gen_ai.client.inference.operation.details")
 
+_ON_USAGE = on_event("gen_ai.usage")
+
 _INPUT_MESSAGES = "gen_ai.input.messages"
 _OUTPUT_MESSAGES = "gen_ai.output.messages"
 _SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
 _PROMPT = "gen_ai.prompt"
 _COMPLETION = "gen_ai.completion"
 _TOOL_NAME = "gen_ai.tool.name"
+_INPUT_TOKENS = "gen_ai.usage.input_tokens"
+_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 _REQUEST_MODEL = "gen_ai.request.model"
 _RESPONSE_MODEL = "gen_ai.response.model"
 
@@ -63,6 +68,7 @@ _KIND_BY_OPERATION = {
             "chain",
             "workflow",
             "execute_event_loop_cycle",
+            "orchestrate_tools",
         ),
         StepKind.CHAIN,
     ),
@@ -116,6 +122,12 @@ def _content(event: Event) -> Mapping[str, Any]:
     return whole if isinstance(whole, Mapping) else fields
 
 
+def _name(value: Any) -> str | None:
+    """A model's name; Micrometer, under Spring AI, writes "none" where a call gave none."""
+    name = read_text(value)
+    return None if name == "none" else name
+
+
 OTEL_GENAI = Dialect(
     name="OpenTelemetry GenAI",
     kind=(
@@ -151,19 +163,23 @@ OTEL_GENAI = Dialect(
         Reading("gen_ai.memory.records", read_value),
     ),
     model=(
-        Reading(_RESPONSE_MODEL),
+        Reading(_RESPONSE_MODEL, _name),
         Reading(_REQUEST_MODEL),
         Reading("gen_ai.response_model"),
         Reading("gen_ai.request_model"),
     ),
     provider_name=(Reading("gen_ai.provider.name"), Reading("gen_ai.system")),
     input_tokens=(
-        Reading("gen_ai.usage.input_tokens", read_integer),
+        Reading(_INPUT_TOKENS, read_integer),
+        Reading(_INPUT_TOKENS, read_integer, _ON_USAGE),
         Reading("gen_ai.usage.prompt_tokens", read_integer),
+        Reading("gen_ai.response.prompt_tokens", read_integer),
     ),
     output_tokens=(
-        Reading("gen_ai.usage.output_tokens", read_integer),
+        Reading(_OUTPUT_TOKENS, read_integer),
+        Reading(_OUTPUT_TOKENS, read_integer, _ON_USAGE),
         Reading("gen_ai.usage.completion_tokens", read_integer),
+        Reading("gen_ai.response.completion_tokens", read_integer),
     ),
     cache_read_tokens=(
         Reading("gen_ai.usage.cache_read.input_tokens", read_integer),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracen_otel.attributes import decode_json, encode_json, event_fields, events_named, read_plain, read_text
-from tracen_otel.dialects.table import Find, Read
+from tracen_otel.dialects.table import Find, OfEvents, Read
 from tracen_otel.messages import read_messages
 from tracen_otel.model import Message, Span, StepKind, Usage
 from tracen_otel.usage import read_usage
@@ -29,7 +29,7 @@ def on_event(*names: str) -> Find:
         ]
         return values[-1] if values else None
 
-    return find
+    return OfEvents(find)
 
 
 # -- how to read --------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
-"""Strands Agents: OTel GenAI events with Bedrock messages; its own are the event loop's cycles."""
+"""Strands Agents: OTel GenAI events with Bedrock messages; its own are cycles and the agent's system prompt."""
 
 from tracen_otel.attributes import read_value
-from tracen_otel.dialects.readings import means, on_event
+from tracen_otel.dialects.readings import instructed, means, on_event
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
 
 STRANDS = Dialect(
     name="Strands Agents",
     kind=(Reading("event_loop.cycle_id", means(StepKind.CHAIN)),),
+    system=(Reading("system_prompt", instructed), Reading("gen_ai.agent.system_prompt", instructed)),
     output=(Reading("tool.result", read_value, on_event("gen_ai.choice")),),
 )

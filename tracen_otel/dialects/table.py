@@ -28,7 +28,18 @@ class Reading:
 Readings = tuple[Reading, ...]
 
 
-def _always(span: Span) -> bool:
+@dataclass(frozen=True, slots=True)
+class OfEvents:
+    """Marks a `find` that looks at the span's events alone, so spans without events need not be asked."""
+
+    find: Find
+
+    def __call__(self, span: Span, key: str) -> Any:
+        return self.find(span, key)
+
+
+def always(span: Span) -> bool:
+    """The gate of a dialect that needs none."""
     return True
 
 
@@ -41,7 +52,7 @@ class Dialect:
     """
 
     name: str
-    applies: Callable[[Span], bool] = _always
+    applies: Callable[[Span], bool] = always
     kind: Readings = ()
     label: Readings = ()
     tool_name: Readings = ()

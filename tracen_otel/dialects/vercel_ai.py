@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from tracen_otel.attributes import read_integer, read_text, read_value
+from tracen_otel.attributes import decode_json, read_integer, read_text, read_value
 from tracen_otel.dialects.readings import asked, said
 from tracen_otel.dialects.table import Dialect, Reading
-from tracen_otel.model import StepKind
+from tracen_otel.model import Message, Span, StepKind, Usage
 
+_CALLS = "ai.response.toolCalls"
+_CALLS_BEFORE_4 = "ai.result.toolCalls"
+_OPERATION = "ai.operationId"
+_METADATA = "ai.response.providerMetadata"
+_ANTHROPIC_INPUT = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+_CACHE_READ = (
+    "cache_read_input_tokens",
+    "cacheReadInputTokens",
+    "cachedPromptTokens",
+    "cachedContentTokenCount",
+)
+_CACHE_WRITE = ("cache_creation_input_tokens", "cacheCreationInputTokens", "cacheWriteInputTokens")
+_REASONING = ("reasoningTokens",)
 _KIND_BY_SUFFIX = (
     (".doGenerate", StepKind.LLM),
     (".doStream", StepKind.LLM),
@@ -31,16 +45,68 @@ def _kind(value: Any) -> StepKind | None:
     return next((kind for suffix, kind in _KIND_BY_SUFFIX if operation.endswith(suffix)), None)
 
 
+def _values(value: Any) -> Any:
+    """The texts that were embedded, each of which is told as JSON of its own."""
+    items = decode_json(value)
+    return [decode_json(item) for item in items] if isinstance(items, list | tuple) else read_value(value)
+
+
+def _kind_in_name(value: Any) -> StepKind | None:
+    """The same out of a name that holds the operation and, after a space, the program's own name for it."""
+    return _kind((read_text(value) or "").partition(" ")[0])
+
+
+def _no_words(value: Any) -> tuple[Message, ...] | None:
+    """The words of a reply that only calls tools: none. The calls themselves are read beside them."""
+    return () if decode_json(value) else None
+
+
+def _of_call(span: Span, key: str) -> Any:
+    """A model call's attribute: the operation around several calls repeats what the last one told."""
+    operation = span.attributes.get(_OPERATION)
+    is_call = isinstance(operation, str) and operation.endswith((".doGenerate", ".doStream"))
+    return span.attributes.get(key) if is_call else None
+
+
+def _whole_input(value: Any) -> int | None:
+    """All input tokens of a call to Anthropic, whose count leaves out those of the cache."""
+    told = _provider_counts(value)
+    counts = [told.get(name) for name in _ANTHROPIC_INPUT]
+    whole = [count for count in counts if isinstance(count, int)]
+    return sum(whole) if whole and isinstance(counts[0], int) else None
+
+
+def _provider_usage(value: Any) -> Usage | None:
+    """Counts that only a provider's own metadata tells."""
+    told = _provider_counts(value)
+    counts = [
+        next((n for name in names if (n := read_integer(told.get(name))) is not None), None)
+        for names in (_CACHE_READ, _CACHE_WRITE, _REASONING)
+    ]
+    return Usage(None, None, *counts) if any(count is not None for count in counts) else None
+
+
+def _provider_counts(value: Any) -> dict[str, Any]:
+    """The fields of every provider's metadata, and of the usage object in it."""
+    body = decode_json(value)
+    told: dict[str, Any] = {}
+    for metadata in body.values() if isinstance(body, Mapping) else ():
+        if isinstance(metadata, Mapping):
+            usage = metadata.get("usage")
+            told |= {**metadata, **(usage if isinstance(usage, Mapping) else {})}
+    return told
+
+
 VERCEL_AI = Dialect(
     name="Vercel AI SDK",
-    kind=(Reading("ai.operationId", _kind),),
+    kind=(Reading(_OPERATION, _kind), Reading("operation.name", _kind_in_name)),
     tool_name=(Reading("ai.toolCall.name"),),
     input=(
         Reading("ai.prompt.messages", asked),
         Reading("ai.prompt", read_value),
         Reading("ai.toolCall.args", read_value),
         Reading("ai.value", read_value),
-        Reading("ai.values", read_value),
+        Reading("ai.values", _values),
     ),
     output=(
         Reading("ai.response.text", said),
@@ -48,14 +114,17 @@ VERCEL_AI = Dialect(
         Reading("ai.toolCall.result", read_value),
         Reading("ai.result.text", said),
         Reading("ai.result.object", said),
+        Reading(_CALLS, _no_words),
+        Reading(_CALLS_BEFORE_4, _no_words),
     ),
     tool_calls=(
-        Reading("ai.response.toolCalls", read_value),
-        Reading("ai.result.toolCalls", read_value),
+        Reading(_CALLS, decode_json),
+        Reading(_CALLS_BEFORE_4, decode_json),
     ),
     model=(Reading("ai.response.model"), Reading("ai.model.id")),
     provider_name=(Reading("ai.model.provider"),),
     input_tokens=(
+        Reading(_METADATA, _whole_input, _of_call),
         Reading("ai.usage.inputTokens", read_integer),
         Reading("ai.usage.promptTokens", read_integer),
         Reading("ai.usage.tokens", read_integer),
@@ -73,5 +142,6 @@ VERCEL_AI = Dialect(
         Reading("ai.usage.reasoningTokens", read_integer),
         Reading("ai.usage.outputTokenDetails.reasoningTokens", read_integer),
     ),
+    usage=(Reading(_METADATA, _provider_usage, _of_call),),
     response_id=(Reading("ai.response.id"),),
 )

@@ -1,0 +1,15 @@
+"""Microsoft Agent Framework and Semantic Kernel: OTel GenAI keys; their own are workflows and loops."""
+
+from tracen_otel.dialects.readings import means
+from tracen_otel.dialects.table import Dialect, Reading, from_scope
+from tracen_otel.model import StepKind
+
+MICROSOFT = Dialect(
+    name="Microsoft Agent Framework and Semantic Kernel",
+    applies=from_scope("agent_framework", "semantic_kernel"),
+    kind=(
+        Reading("workflow.id", means(StepKind.CHAIN)),
+        Reading("executor.id", means(StepKind.CHAIN)),
+        Reading("sk.available_functions", means(StepKind.CHAIN)),
+    ),
+)
