@@ -1,26 +1,14 @@
 """What the templates may say: one frozen record per template, and the records inside it.
 
-Every value is ready to print; a template decides only where it goes.
+Every value is ready to print; a template decides only where it goes. What a page repeats by the thousand
+comes as markup (pieces.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A piece of a trace's text, exactly as sent."""
-
-    text: str
-    rest: str = ""
-    """How a long text goes on; it is neither shown nor laid out until the reader asks."""
-    offer: str = ""
-    """What asking shows, in words: `all 48,210 characters`."""
-    is_code: bool = False
-    """Set in a fixed-width face: JSON, arguments, stack traces."""
-    omitted: str = ""
-    """How much of it this page leaves out, in words; "" for nothing."""
+from viewer.legible import Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,70 +21,8 @@ class Fact:
     datetime: str = ""
     """ISO-8601, where the value is a point in time."""
     is_told: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class PartView:
-    """One part of a message. `form` is text, reasoning, call, result, media or other."""
-
-    form: str
-    label: str
-    id: str
-    quotes: tuple[Quote, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MessageView:
-    """One turn of a conversation. `form` is system, user, assistant, tool or other."""
-
-    form: str
-    role: str
-    parts: tuple[PartView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What went into a step, or came out of it: turns where they were told, else a text."""
-
-    label: str
-    earlier: tuple[MessageView, ...] = ()
-    """Turns before the last few, folded."""
-    earlier_count: str = ""
-    messages: tuple[MessageView, ...] = ()
-    text: Quote | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeView:
-    """A key and its value: a short one as plain `text`, another as `quote`.
-
-    Neither where the step shows the value already, as what `shown_as` names.
-    """
-
-    key: str
-    text: str = ""
-    quote: Quote | None = None
-    shown_as: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class EventView:
-    """Something that happened during a step."""
-
-    name: str
-    at: str
-    attributes: tuple[AttributeView, ...]
-    body: Quote | None
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A stretch of the time axis, in percent of it."""
-
-    x: str
-    width: str
-    is_point: bool = False
-    """The start is known, the duration is not."""
+    token_sum: TokenSum | None = None
+    """What the value was added up from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,36 +36,6 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class StepView:
-    """One row of the timeline and what it unfolds to."""
-
-    number: int
-    name: str
-    opens_list: bool
-    """It is the first child of the row before it."""
-    closed_lists: tuple[int, ...]
-    """One entry for each level that ended before it."""
-    indent: int
-    kind: str
-    kind_label: str
-    model: str
-    bar: Bar | None
-    duration: str
-    tokens: str
-    tokens_spoken: str
-    is_failed: bool
-    error_line: str
-    warning_count: str
-    error: Quote | None
-    exchanges: tuple[Exchange, ...]
-    facts: tuple[Fact, ...]
-    warnings: tuple[str, ...]
-    attributes: tuple[AttributeView, ...]
-    events: tuple[EventView, ...]
-    sources: tuple[Fact, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class StepLink:
     """Leads to a row of the timeline."""
 
@@ -149,12 +45,35 @@ class StepLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A text of the conversation. `from_step` is the number of the step it was taken from; 0: not told."""
+
+    text: Draft
+    from_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSum:
+    """Why the trace's tokens are what they are: the steps that make them up, and those left out."""
+
+    counted: Draft
+    counted_more: str
+    """Counted steps beyond those listed, in words; "" for none."""
+    input_tokens: str
+    output_tokens: str
+    is_sum: bool
+    """The listed steps add up to the total; else the trace was sent with another one."""
+    left_out: Draft
+    left_out_more: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """What went wrong, and where. `is_fatal`: the run failed with it."""
 
     is_fatal: bool
     headline: str
-    message: Quote | None
+    message: Draft | None
     origin: StepLink | None
     others: tuple[StepLink, ...]
     """Failed steps beside the origin."""
@@ -177,17 +96,16 @@ class TracePage:
     has_content: bool
     has_model: bool
     """Some model took part, so that there was something to record."""
-    system: Quote | None
-    prompt: Quote | None
-    response: Quote | None
+    system: Said | None
+    prompt: Said | None
+    response: Said | None
     notes: tuple[str, ...]
     step_count: str
     shows_tokens: bool
     """Some step tells its tokens, so there is a column for them."""
     ticks: tuple[Tick, ...]
-    steps: tuple[StepView, ...]
-    open_lists: tuple[int, ...]
-    """One entry for each level still open after the last step."""
+    steps: Draft
+    """The timeline's rows and what they unfold to, nested as the steps are."""
 
 
 @dataclass(frozen=True, slots=True)

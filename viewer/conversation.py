@@ -1,14 +1,15 @@
-"""Messages, and what went into and came out of a step, as views."""
+"""Messages, and what went into and came out of a step, as they are shown."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from tracen_otel.model import Message, Part, Step
-from viewer.contexts import Exchange, MessageView, PartView, Quote
-from viewer.legible import clip
-from viewer.quotes import Quoter
-from viewer.wording import plural
+from viewer import pieces
+from viewer.legible import Draft, clip, joined
+from viewer.quotes import MIN_QUOTE, Quoter
+from viewer.wording import plural, size
 
 _RECENT = 4
 """Turns of a long conversation that are shown at once; the earlier ones are folded."""
@@ -29,61 +30,70 @@ _FORM_BY_PART_TYPE = {
     "reasoning": "reasoning",
     "tool_call": "call",
     "tool_call_response": "result",
-    "media": "media",
 }
 _LABEL_BY_FORM = {
     "text": "",
     "reasoning": "Reasoning",
     "call": "Calls",
     "result": "Result of",
-    "media": "Media",
 }
+_NAMELESS = {"call": "Calls a tool", "result": "Result"}
+_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?[^,]{0,100},", re.ASCII)
 
 
-def exchanges(step: Step, quoter: Quoter) -> tuple[Exchange, ...]:
+def exchanges(step: Step, quoter: Quoter) -> Draft:
     """What a step was given and what it gave back; a side that was not told is left out."""
-    sides = (
-        _exchange("Input", step.input_messages, step.input, quoter),
-        _exchange("Output", step.output_messages, step.output, quoter),
-    )
-    return tuple(side for side in sides if side is not None)
+    given = _exchange("Input", step.input_messages, step.input, quoter)
+    return joined((given, _exchange("Output", step.output_messages, step.output, quoter)))
 
 
-def _exchange(label: str, messages: Sequence[Message], text: str | None, quoter: Quoter) -> Exchange | None:
+def _exchange(label: str, messages: Sequence[Message], text: str | None, quoter: Quoter) -> Draft:
     if not messages:
-        return Exchange(label, text=quoter.value(text)) if text else None
-    views = tuple(_message(message, quoter) for message in messages)
-    if len(views) <= _RECENT + 1:
-        return Exchange(label, messages=views)
-    earlier = views[:-_RECENT]
-    return Exchange(
-        label,
-        earlier=earlier,
-        earlier_count=plural(len(earlier), "earlier message"),
-        messages=views[-_RECENT:],
-    )
+        return pieces.EXCHANGE(label, pieces.quoted(quoter.value(text))) if text else pieces.NOTHING
+    turns = [_turn(message, quoter) for message in messages]
+    if len(turns) <= _RECENT + 1:
+        return pieces.EXCHANGE(label, pieces.TURNS(joined(turns)))
+    earlier, recent = turns[:-_RECENT], turns[-_RECENT:]
+    folded = pieces.EARLIER_TURNS(plural(len(earlier), "earlier message"), joined(earlier))
+    return pieces.EXCHANGE(label, joined((folded, pieces.TURNS(joined(recent)))))
 
 
-def _message(message: Message, quoter: Quoter) -> MessageView:
-    return MessageView(
-        form=_FORM_BY_ROLE.get(message.role.lower(), "other"),
-        role=clip(message.role) or "no role",
-        parts=tuple(_part(part, quoter) for part in message.parts),
-    )
+def _turn(message: Message, quoter: Quoter) -> Draft:
+    said = joined(_part(part, quoter) for part in message.parts) or pieces.EMPTY_TURN
+    form = _FORM_BY_ROLE.get(message.role.lower(), "other")
+    return pieces.TURN(form, clip(message.role) or "no role", said)
 
 
-def _part(part: Part, quoter: Quoter) -> PartView:
+def _part(part: Part, quoter: Quoter) -> Draft:
+    if part.type == "media":
+        return pieces.MEDIA(clip(media_words(part.text)))
+    if part.type == "text" and len(part.text) <= MIN_QUOTE and not (part.name or part.id or part.value):
+        quote = quoter.text(part.text)
+        if not quote.rest:
+            return pieces.TEXT_PART(quote.text)
+        return pieces.PART("text", pieces.NOTHING, pieces.quoted(quote))
     form = _FORM_BY_PART_TYPE.get(part.type, "other")
-    label = _LABEL_BY_FORM.get(form, clip(part.type))
-    if part.name:
-        label = f"{label} {clip(part.name)}".strip()
-    elif form in ("call", "result"):
-        label = {"call": "Calls a tool", "result": "Result"}[form]
-    return PartView(form=form, label=label, id=clip(part.id), quotes=tuple(_part_quotes(part, quoter)))
+    verb = _LABEL_BY_FORM.get(form, clip(part.type))
+    label = f"{verb} {clip(part.name)}".strip() if part.name else _NAMELESS.get(form, verb)
+    return pieces.PART(form, _label(label, clip(part.id)), joined(_quotes(part, quoter)))
 
 
-def _part_quotes(part: Part, quoter: Quoter) -> Iterator[Quote]:
+def _label(label: str, id: str) -> Draft:
+    if id:
+        return pieces.PART_LABEL_WITH_ID(label, id)
+    return pieces.PART_LABEL(label) if label else pieces.NOTHING
+
+
+def _quotes(part: Part, quoter: Quoter) -> Iterator[Draft]:
     if part.text:
-        yield quoter.text(part.text)
+        yield pieces.quoted(quoter.text(part.text))
     if part.value is not None:
-        yield quoter.value(part.value)
+        yield pieces.quoted(quoter.value(part.value))
+
+
+def media_words(text: str) -> str:
+    """What a medium is, or where; of a data URL its type and size, never its bytes."""
+    match = _DATA_URL.match(text)
+    if match is None:
+        return text or "of an unknown kind"
+    return f"{match[1] or 'a file'}, {size((len(text) - match.end()) * 3 // 4)}"

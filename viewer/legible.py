@@ -1,11 +1,13 @@
-"""Text that strangers sent, made legible: characters that hide or reorder are spelled out.
+"""Text that strangers sent, made legible: escaped for HTML, and what hides or reorders is spelled out.
 
-Knows characters and markup, nothing of traces.
+Knows characters and markup, nothing of traces. Whatever reaches a page passes through `legible` or `shown`.
 """
 
 from __future__ import annotations
 
+import html
 import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -18,6 +20,8 @@ _TRICKY = re.compile(
     "|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+"  # invisible letters, but not in a flag
 )
 _LABEL = 1_000
+_TOGETHER = 64
+"""Texts that are escaped in one go; one among them that hides something costs the others that."""
 _CRLF = Markup("&#13;\n")
 """A parser would make "\\r\\n" a plain newline; the reference keeps what was sent."""
 
@@ -25,23 +29,113 @@ _CRLF = Markup("&#13;\n")
 def legible(value: Any) -> Any:
     """Escape text for HTML with every hiding character in a visible `<span class="escape">`.
 
-    Anything but a plain string is passed through.
+    Anything but a plain string is passed through, and so is text that hides nothing.
     """
-    if type(value) is not str or value.isprintable() or not _TRICKY.search(value):
-        return value  # isprintable: the fast way out for most of what a page prints
-    return Markup("").join(_pieces(value))
+    if type(value) is not str or _hides_nothing(value) or not _TRICKY.search(value):
+        return value
+    return _spelled_out(value)
 
 
-def _pieces(text: str) -> list[Markup]:
-    pieces, at = [], 0
+def shown(value: str) -> str:
+    """Text as it stands in HTML: what `escape(legible(value))` makes of it, in a third of the time."""
+    if _hides_nothing(value) or not _TRICKY.search(value):
+        return html.escape(value)
+    return _spelled_out(value)
+
+
+def _hides_nothing(text: str) -> bool:
+    """The fast way out for nearly all that a page prints; what it lets pass, `_TRICKY` does not match."""
+    return text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable()
+
+
+def _spelled_out(text: str) -> Markup:
+    return Markup("").join(_pieces(text))
+
+
+def _pieces(text: str) -> Iterable[Markup]:
+    at = 0
     for match in _TRICKY.finditer(text):
-        pieces.append(escape(text[at : match.start()]))
-        pieces.append(
-            _CRLF if match[0] == "\r\n" else Markup('<span class="escape">{}</span>').format(_spell(match))
-        )
+        yield escape(text[at : match.start()])
+        if match[0] == "\r\n":
+            yield _CRLF
+        else:
+            yield Markup('<span class="escape">{}</span>').format(_spell(match))
         at = match.end()
-    pieces.append(escape(text[at:]))
-    return pieces
+    yield escape(text[at:])
+
+
+class Draft:
+    """Markup with gaps, written `{}`, and the texts that go into them, in order.
+
+    The texts of a whole page are escaped together when it is printed, which takes a fraction of the time.
+    """
+
+    __slots__ = ("markup", "texts")
+
+    def __init__(self, markup: str, texts: Sequence[str] = ()) -> None:
+        self.markup = markup
+        self.texts = texts
+
+    def __html__(self) -> str:
+        between = self.markup.split("{}")
+        pieces = [""] * (2 * len(between) - 1)
+        pieces[::2] = between
+        pieces[1::2] = _all_shown(self.texts)
+        return "".join(pieces)
+
+    def __bool__(self) -> bool:
+        return bool(self.markup)
+
+
+class Piece:
+    """A form of markup with gaps, for drafts, texts and numbers. A text is never markup, whatever it holds."""
+
+    __slots__ = ("_markup", "_size")
+
+    def __init__(self, markup: str) -> None:
+        self._markup = markup
+        self._size = markup.count("{}")
+
+    def __call__(self, *values: Draft | str | int) -> Draft:
+        gaps: list[str | int] = []
+        texts: list[str] = []
+        for value in values:
+            if isinstance(value, Draft):
+                gaps.append(value.markup)
+                texts += value.texts
+            elif isinstance(value, str):
+                gaps.append("{}")
+                texts.append(value)
+            else:
+                gaps.append(value)
+        return Draft(self._markup.format(*gaps), texts)
+
+    def each(self, texts: Sequence[str]) -> Draft:
+        """The piece again and again, filled with texts in order."""
+        return Draft(self._markup * (len(texts) // self._size), texts)
+
+
+def joined(drafts: Iterable[Draft]) -> Draft:
+    """Draft after draft."""
+    markup: list[str] = []
+    texts: list[str] = []
+    for draft in drafts:
+        markup.append(draft.markup)
+        texts += draft.texts
+    return Draft("".join(markup), texts)
+
+
+def _all_shown(texts: Sequence[str]) -> list[str]:
+    """Each text as `shown` makes it. NUL can stand between them: a text that holds one is not plain."""
+    done: list[str] = []
+    for start in range(0, len(texts), _TOGETHER):
+        some = texts[start : start + _TOGETHER]
+        text = "\0".join(some)
+        if text.count("\0") == len(some) - 1 and _hides_nothing(text.replace("\0", "")):
+            done += html.escape(text).split("\0")
+        else:
+            done += map(shown, some)
+    return done
 
 
 def clip(text: str) -> str:
@@ -51,6 +145,8 @@ def clip(text: str) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """The beginning of `text` as one line of plain text, for titles and previews."""
+    if len(text) <= limit and text.isprintable() and "  " not in text and text.strip() == text:
+        return text
     line = " ".join(text[: 4 * limit].split())
     line = _TRICKY.sub(_spell, line)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

@@ -1,6 +1,6 @@
 """Pages: values in, HTML out. Knows no store, no request and no clock.
 
-Every expression of a template passes through `legible`, and is escaped.
+Every expression of a template passes through `legible`, and is escaped; so is what fills a piece (pieces.py).
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tracen_otel.model import Status, Trace
 from viewer import summary, wording
-from viewer.contexts import HomePage, MessagePage, TracePage
+from viewer.contexts import HomePage, MessagePage, Said, TracePage
 from viewer.legible import clip, legible, one_line
+from viewer.pieces import quoted
+from viewer.provenance import numbers_by_id
 from viewer.quotes import Quoter
-from viewer.steps import step_views
+from viewer.steps import timeline
 from viewer.waterfall import arrange, axis_of
 
 STATIC = Path(__file__).parent / "static"
@@ -65,6 +67,12 @@ def _trace_page(trace: Trace, page_url: str, json_url: str) -> TracePage:
     rows, axis, quoter = arrange(trace.steps), axis_of(trace), Quoter()
     heading = summary.heading(trace)
     is_failed = trace.status is Status.ERROR
+    number_by_id = numbers_by_id(rows) if len(rows) > 1 else {}  # of one step everything comes
+
+    def said(field: str, text: str | None) -> Said | None:
+        number = number_by_id.get(trace.sources.get(field, ""), 0)
+        return Said(quoted(quoter.text(text)), number) if text else None
+
     return TracePage(
         title=f"{one_line(heading, _MAX_TITLE)} · Tracen",
         description=summary.description(trace),
@@ -77,15 +85,14 @@ def _trace_page(trace: Trace, page_url: str, json_url: str) -> TracePage:
         failure=summary.failure(trace, rows, quoter),
         has_content=bool(trace.prompt or trace.response),
         has_model=summary.has_model(trace),
-        system=quoter.text(trace.system) if trace.system else None,
-        prompt=quoter.text(trace.prompt) if trace.prompt else None,
-        response=quoter.text(trace.response) if trace.response else None,
+        system=said("system", trace.system),
+        prompt=said("prompt", trace.prompt),
+        response=said("response", trace.response),
         notes=tuple(map(clip, trace.notes)),
         step_count=wording.plural(len(rows), "step"),
         shows_tokens=any(step.usage for step in trace.steps),
         ticks=axis.ticks(),
-        steps=step_views(rows, axis, quoter),
-        open_lists=tuple(range(rows[-1].level)) if rows else (),
+        steps=timeline(rows, axis, quoter),
     )
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tracen_otel.payload import json_value
-from viewer.contexts import Quote
 from viewer.wording import count, plural
 
 MAX_QUOTE = 200_000
@@ -30,8 +30,24 @@ _LINES = re.compile(rf"(?:[^\n]*\n){{{_HEAD_LINES}}}")
 _MAX_LAYOUT = 100_000
 """Characters of JSON that are worth laying out: the indenting encoder is slow."""
 _MAX_LAYOUT_DEPTH = 24
+_STRUCTURE = ("{", "[")
 _MAX_INLINE = 80
 """Characters of JSON that stay on one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A piece of a trace's text, exactly as sent."""
+
+    text: str
+    rest: str = ""
+    """How a long text goes on; it is neither shown nor laid out until the reader asks."""
+    offer: str = ""
+    """What asking shows, in words: `all 48,210 characters`."""
+    is_code: bool = False
+    """Set in a fixed-width face: JSON, arguments, stack traces."""
+    omitted: str = ""
+    """How much of it this page leaves out, in words; "" for nothing."""
 
 
 class Quoter:
@@ -39,9 +55,13 @@ class Quoter:
 
     def __init__(self, budget: int = MAX_PAGE) -> None:
         self._left = budget
+        self._laid_out: dict[str, str | None] = {}
 
     def text(self, text: str, *, is_code: bool = False) -> Quote:
         """Quote a text exactly as it was sent."""
+        if len(text) <= MIN_QUOTE and text.count("\n") <= _LONG_LINES:
+            self._left -= len(text)
+            return Quote(text, is_code=is_code)
         kept = text[: min(MAX_QUOTE, max(MIN_QUOTE, self._left))]
         self._left -= len(kept)
         end = _head_end(kept)
@@ -57,8 +77,16 @@ class Quoter:
         """Quote a value, and lay it out as JSON where it is a structure or a text that holds one."""
         if not isinstance(value, str):
             return self.text(layout(json_value(value)), is_code=True)
-        laid_out = _lay_out_text(value)
+        laid_out = self._lay_out(value)
         return self.text(value) if laid_out is None else self.text(laid_out, is_code=True)
+
+    def _lay_out(self, text: str) -> str | None:
+        """As `_lay_out_text`, once a page: tools and settings come with each step, to the letter."""
+        if text[:1] not in _STRUCTURE and text.lstrip()[:1] not in _STRUCTURE:
+            return None
+        if text not in self._laid_out:
+            self._laid_out[text] = _lay_out_text(text)
+        return self._laid_out[text]
 
 
 def _head_end(text: str) -> int:
@@ -103,7 +131,7 @@ def _children(value: Any) -> Collection[Any]:
 
 def _lay_out_text(text: str) -> str | None:
     """The array or object that a text holds, laid out; None where that would change what it says."""
-    if len(text) > _MAX_LAYOUT or not text.lstrip().startswith(("{", "[")):
+    if len(text) > _MAX_LAYOUT:
         return None
     try:
         return layout(

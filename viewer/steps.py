@@ -1,19 +1,17 @@
-"""A step of a trace as a row of the timeline, and all that the row unfolds to."""
+"""A step of a trace as a row of the timeline, and the facts that the row unfolds to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from tracen_otel.model import Event, Message, Provider, Status, Step, StepKind, Usage
-from tracen_otel.timestamps import format_timestamp
-from viewer import wording
-from viewer.contexts import AttributeView, EventView, Fact, StepView
+from tracen_otel.model import Provider, Status, Step, StepKind, Usage
+from viewer import pieces, wording
+from viewer.attributes import attributes_of, events_of, sources_of
 from viewer.conversation import exchanges
-from viewer.legible import clip, one_line
+from viewer.legible import Draft, clip, joined, one_line
 from viewer.quotes import Quoter
-from viewer.waterfall import Axis, Row
+from viewer.waterfall import Axis, Bar, Row
 
 _LABEL_BY_KIND = {
     StepKind.LLM: "LLM",
@@ -41,48 +39,87 @@ _NAME = 120
 _MODEL = 60
 _ERROR_LINE = 160
 """Characters that a row has for each; what it unfolds to has all of them."""
-_SHORT_VALUE = 120
-"""Characters of an attribute that need no folding, and that are cheaper to repeat than to look for above."""
 
 
-def step_views(rows: Sequence[Row], axis: Axis, quoter: Quoter) -> tuple[StepView, ...]:
-    """Make the view of every row, in order."""
-    levels = [-1, *(row.level for row in rows)]
-    return tuple(
-        _step_view(number, row, levels[number - 1], axis, quoter) for number, row in enumerate(rows, start=1)
-    )
+def timeline(rows: Sequence[Row], axis: Axis, quoter: Quoter) -> Draft:
+    """Every row with what it unfolds to, in lists that nest as the steps do."""
+    level_before = -1
+    made: list[Draft] = []
+    for number, row in enumerate(rows, start=1):
+        if row.level > level_before:
+            made.append(_OPENED if number > 1 else pieces.NOTHING)
+        else:
+            made.append(_closed(level_before - row.level))
+        made.append(_step(number, row, axis, quoter))
+        level_before = row.level
+    return joined((*made, _closed(level_before))) if rows else pieces.NOTHING
 
 
-def _step_view(number: int, row: Row, level_before: int, axis: Axis, quoter: Quoter) -> StepView:
+_OPENED = Draft("<ol>")
+
+
+def _closed(levels: int) -> Draft:
+    """End a row, and the lists of so many levels with the rows that they hang under."""
+    return Draft("</li>" + "</ol></li>" * levels)
+
+
+def _step(number: int, row: Row, axis: Axis, quoter: Quoter) -> Draft:
     step = row.step
-    is_failed = step.status is Status.ERROR
-    return StepView(
-        number=number,
-        name=row_name(step),
-        opens_list=row.level > level_before,
-        closed_lists=tuple(range(max(level_before - row.level, 0))),
-        indent=min(row.level, _MAX_INDENT),
-        kind=step.kind.value,
-        kind_label=_LABEL_BY_KIND[step.kind],
-        model=one_line(step.model or "", _MODEL),
-        bar=axis.bar(step),
-        duration=wording.duration(step.latency_ns),
-        tokens=tokens(step.usage),
-        tokens_spoken=_tokens_spoken(step.usage),
-        is_failed=is_failed,
-        error_line=error_line(step) if is_failed else "",
-        warning_count=wording.plural(len(step.warnings), "warning") if step.warnings else "",
-        error=quoter.text(step.error_message) if step.error_message else None,
-        exchanges=exchanges(step, quoter),
-        facts=tuple(_facts(step, axis)),
-        warnings=tuple(map(clip, step.warnings)),
-        attributes=attribute_views(step.attributes, quoter, _sides(step)),
-        events=tuple(_event_view(event, step, quoter) for event in step.events),
-        sources=tuple(
-            Fact(clip(field.replace("_", " ")), clip(source.key), clip(source.dialect))
-            for field, source in step.sources.items()
-        ),
+    failed = " is-failed" if step.status is Status.ERROR else ""
+    body = pieces.BODY(number, joined(_body(step, axis, quoter)), number, number)
+    return pieces.STEP(step.kind.value, failed, _row(number, row, axis), body)
+
+
+def _row(number: int, row: Row, axis: Axis) -> Draft:
+    step, usage = row.step, told_usage(row.step)
+    return pieces.ROW(
+        min(row.level, _MAX_INDENT),
+        step.kind.value,
+        number,
+        row_name(step),
+        joined(_remarks(step)),
+        _bar(axis.bar(step)),
+        wording.duration(step.latency_ns),
+        _row_tokens(usage) if usage else pieces.NOTHING,
     )
+
+
+def _remarks(step: Step) -> Iterator[Draft]:
+    """What a row says beside the name."""
+    label, model = _LABEL_BY_KIND[step.kind], one_line(step.model or "", _MODEL)
+    if label or model:
+        yield pieces.ROW_KIND(label, " · " if label and model else "", model)
+    if step.status is Status.ERROR:
+        yield pieces.FAILED_TAG
+    if step.warnings:
+        yield pieces.WARNING_TAG(wording.plural(len(step.warnings), "warning"))
+    if step.status is Status.ERROR and step.error_message:
+        yield pieces.ROW_ERROR(error_line(step))
+
+
+def _bar(bar: Bar | None) -> Draft:
+    if bar is None:
+        return pieces.NOTHING
+    return pieces.POINT(bar.x) if bar.is_point else pieces.BAR(bar.x, bar.width)
+
+
+def _body(step: Step, axis: Axis, quoter: Quoter) -> Iterator[Draft]:
+    """What a row unfolds to, in order."""
+    if step.error_message:
+        yield pieces.ERROR(pieces.quoted(quoter.text(step.error_message)))
+    yield from (pieces.WARNING(clip(warning)) for warning in step.warnings)
+    yield exchanges(step, quoter)
+    yield pieces.SHEET(pieces.FACT.each(tuple(_facts(step, axis))))
+    if step.events:
+        is_open = pieces.OPEN if step.status is Status.ERROR else pieces.NOTHING
+        yield pieces.FOLD(is_open, "Events", wording.count(len(step.events)), events_of(step, quoter))
+    if step.attributes:
+        unread = len(step.attributes.keys() & step.unread)
+        count = wording.count(len(step.attributes)) + (f", {unread:,} not used above" if unread else "")
+        yield pieces.FOLD(pieces.NOTHING, "Attributes", count, attributes_of(step, quoter))
+    if step.sources:
+        told = joined((pieces.ABOUT_SOURCES, sources_of(step)))
+        yield pieces.FOLD(pieces.NOTHING, "Where this came from", "", told)
 
 
 def row_name(step: Step) -> str:
@@ -95,17 +132,20 @@ def error_line(step: Step) -> str:
     return one_line(step.error_message or "", _ERROR_LINE)
 
 
-def tokens(usage: Usage) -> str:
-    """`1,204 → 356`, for a row; "" where nothing was told."""
-    return f"{_side(usage.input_tokens)} → {_side(usage.output_tokens)}" if usage else ""
+def told_usage(step: Step) -> Usage:
+    """What a step tells of tokens. An embedding gives none back, so that is not unknown but none."""
+    if step.kind in (StepKind.EMBEDDING, StepKind.RERANK) and step.usage.input_tokens is not None:
+        return replace(step.usage, output_tokens=step.usage.output_tokens or 0)
+    return step.usage
+
+
+def _row_tokens(usage: Usage) -> Draft:
+    """`1,204 → 356`."""
+    return pieces.ROW_TOKENS(_side(usage.input_tokens), _side(usage.output_tokens), token_counts(usage))
 
 
 def _side(number: int | None) -> str:
     return "?" if number is None else wording.count(number)
-
-
-def _tokens_spoken(usage: Usage) -> str:
-    return f"tokens: {token_counts(usage)}" if usage else ""
 
 
 def token_counts(usage: Usage) -> str:
@@ -130,93 +170,22 @@ def provider_label(provider: Provider | None, raw_name: str | None) -> str:
     return _NAME_BY_PROVIDER[provider]
 
 
-# -- what a row unfolds to ----------------------------------------------------------------------------
-
-
-def _facts(step: Step, axis: Axis) -> Iterable[Fact]:
+def _facts(step: Step, axis: Axis) -> Iterable[str]:
+    """Label, value and what qualifies the value, for each fact that the row has no room for."""
     if row_name(step) != step.name:
-        yield Fact("Name", clip(step.name))
-    yield Fact("Duration", wording.duration(step.latency_ns), is_told=step.latency_ns is not None)
+        yield from ("Name", clip(step.name), "")
+    yield from ("Duration", wording.duration(step.latency_ns), "")
     if step.start_ns:
-        offset = wording.duration(step.start_ns - axis.start_ns)
-        yield Fact(
-            "Started",
-            wording.moment(step.start_ns),
-            f"{offset} after the start",
-            format_timestamp(step.start_ns),
-        )
+        offset_ns = step.start_ns - axis.start_ns
+        after = f"{wording.duration(offset_ns)} after the start" if offset_ns else "at the start"
+        yield from ("Started", wording.moment(step.start_ns), after)
     if step.model:
-        yield Fact("Model", clip(step.model))
+        yield from ("Model", clip(step.model), "")
     if provider := provider_label(step.provider, step.provider_name):
-        yield Fact("Provider", provider)
+        yield from ("Provider", provider, "")
     if step.usage:
-        yield Fact("Tokens", token_counts(step.usage), token_details(step.usage))
+        yield from ("Tokens", token_counts(told_usage(step)), token_details(step.usage))
     if step.id:
-        yield Fact("Step id", clip(step.id))
+        yield from ("Step id", clip(step.id), "")
     if step.parent_id:
-        yield Fact("Part of", clip(step.parent_id))
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """What a step shows as its input or output: the attribute it was read from, and how many characters."""
-
-    label: str
-    key: str
-    size: int
-
-    def shows(self, key: str, size: int) -> bool:
-        """Whether an attribute is what is shown, and not far more than that."""
-        return (key == self.key or key.startswith(self.key + ".")) and size <= 2 * self.size
-
-
-def _sides(step: Step) -> tuple[_Side, ...]:
-    told = (
-        ("input", step.input_messages, step.input),
-        ("output", step.output_messages, step.output),
-    )
-    return tuple(
-        _Side(label, source.key, sum(map(_message_size, messages)) if messages else len(text or ""))
-        for label, messages, text in told
-        for source in (step.sources.get(label), step.sources.get(f"{label}_messages"))
-        if source is not None
-    )
-
-
-def _message_size(message: Message) -> int:
-    return sum(
-        len(part.text) + (len(str(part.value)) if part.value is not None else 0) for part in message.parts
-    )
-
-
-def attribute_views(
-    attributes: Mapping[str, Any], quoter: Quoter, sides: tuple[_Side, ...] = ()
-) -> tuple[AttributeView, ...]:
-    """Attributes by key; a long value that a side of the step shows is named instead of repeated."""
-    return tuple(_attribute_view(key, attributes[key], quoter, sides) for key in sorted(attributes))
-
-
-def _attribute_view(key: str, value: Any, quoter: Quoter, sides: tuple[_Side, ...]) -> AttributeView:
-    label = clip(key)
-    size = len(value if isinstance(value, str) else str(value))
-    if size > _SHORT_VALUE:
-        for side in sides:
-            if side.shows(key, size):
-                return AttributeView(label, shown_as=side.label)
-        return AttributeView(label, quote=quoter.value(value))
-    quote = quoter.value(value)
-    return (
-        AttributeView(label, quote=quote)
-        if "\n" in quote.text or quote.rest
-        else AttributeView(label, text=quote.text)
-    )
-
-
-def _event_view(event: Event, step: Step, quoter: Quoter) -> EventView:
-    at = wording.duration(event.time_ns - step.start_ns) if event.time_ns >= step.start_ns > 0 else ""
-    return EventView(
-        name=clip(event.name) or "(no name)",
-        at=f"after {at}" if at else "",
-        attributes=attribute_views(event.attributes, quoter),
-        body=None if event.body is None else quoter.value(event.body),
-    )
+        yield from ("Part of", clip(step.parent_id), "")

@@ -9,6 +9,8 @@ from tracen_otel.timestamps import format_timestamp
 from viewer import wording
 from viewer.contexts import Fact, Failure, StepLink
 from viewer.legible import clip, one_line
+from viewer.pieces import quoted
+from viewer.provenance import token_sum
 from viewer.quotes import Quoter
 from viewer.steps import error_line, provider_label, row_name, token_counts, token_details
 from viewer.waterfall import Row, leaves
@@ -65,6 +67,7 @@ def _facts(trace: Trace, rows: Sequence[Row]) -> Iterable[Fact]:
         token_counts(usage) if usage else wording.UNKNOWN,
         token_details(usage),
         is_told=bool(usage),
+        token_sum=token_sum(trace, rows),
     )
     yield Fact("Steps", wording.count(len(rows)), _census(rows))
     if trace.started_ns:
@@ -105,7 +108,7 @@ def failure(trace: Trace, rows: Sequence[Row], quoter: Quoter) -> Failure | None
         headline="The run failed"
         if is_fatal
         else f"{wording.plural(len(origins), 'step')} failed; the run went on",
-        message=quoter.text(message) if message else None,
+        message=quoted(quoter.text(message)) if message else None,
         origin=link(first) if first else None,
         others=tuple(others[:_MAX_FAILURES]),
         others_omitted=wording.plural(len(others) - _MAX_FAILURES, "more")
@@ -115,7 +118,14 @@ def failure(trace: Trace, rows: Sequence[Row], quoter: Quoter) -> Failure | None
 
 
 def _origin(trace: Trace, origins: Sequence[Row]) -> Row | None:
-    """The innermost failed step that said what the trace says, else the last: earlier ones were survived."""
+    """The failed step that the trace's error was taken from, or the innermost that says the same.
+
+    Else the last: earlier ones were survived.
+    """
+    named = trace.sources.get("error_message")
+    for row in reversed(origins):
+        if row.step.id == named and named:
+            return row
     for row in reversed(origins):
         if row.step.error_message and row.step.error_message == trace.error_message:
             return row

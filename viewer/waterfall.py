@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tracen_otel.model import Step, Trace
-from viewer.contexts import Bar, Tick
+from viewer.contexts import Tick
 from viewer.wording import duration
 
 MAX_LEVEL = 32
@@ -84,6 +84,16 @@ def leaves(rows: Sequence[Row], wanted: Sequence[Row]) -> Iterator[Row]:
             ancestors.add(id(parent))
             parent = parent.parent
     return (row for row in wanted if id(row) not in ancestors)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A stretch of the time axis, in percent of it."""
+
+    x: str
+    width: str
+    is_point: bool = False
+    """The start is known, the duration is not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,13 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def size(byte_count: int) -> str:
+    """A size in bytes with about two digits: 812 B, 12 kB, 1.4 MB."""
+    if byte_count < 1_000:
+        return f"{byte_count} B"
+    return f"{_round(byte_count, 1_000)} kB" if byte_count < 999_500 else f"{byte_count / 1_000_000:.1f} MB"
+
+
 def moment(time_ns: int) -> str:
     """A point in time, UTC, to the millisecond: 24 Nov 2026, 09:30:00.123 UTC."""
     when = _EPOCH + timedelta(microseconds=time_ns // 1000)

@@ -1,16 +1,31 @@
-"""Reads a page back: its elements with their attributes, whether they are balanced, its text."""
+"""Reads a page back: its elements with their attributes, whether they are balanced, its text.
+
+`check` asks less, of any HTML that Tracen writes, in a tenth of the time.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 from tracen_otel.model import Trace
 from viewer.pages import render_trace
 
-_BLOCKS = frozenset({"dt", "dd", "div", "p", "li", "section", "svg"})
+_BLOCKS = frozenset({"dt", "dd", "div", "p", "li", "section", "svg", "th", "td", "tr", "caption", "small"})
 """What a browser would not run together with the text before it."""
 _VOID = frozenset({"meta", "link", "input", "br"})
+
+OWN_TAGS = frozenset(
+    re.findall(
+        r"\w+",
+        """html head meta title link body a header nav main footer section h1 h2 h3 p div pre dl dt dd ol
+        ul li details summary label input span small bdi time code svg symbol path rect circle ellipse
+        use text table caption thead tbody tfoot tr th td
+        """,
+    )
+)
+_TAG = re.compile(r'<(/?)(\w+)(?: [\w:-]+(?:="[^"<>]*")?)*(/?)>')
 
 
 @dataclass(slots=True)
@@ -92,3 +107,17 @@ class Page(HTMLParser):
 def page_of(trace: Trace) -> Page:
     """The page of a trace, read back."""
     return Page(render_trace(trace, page_url="http://tracen.test/traces/1", json_url="/traces/1.json"))
+
+
+def check(html: str) -> None:
+    """Assert that every `<` begins a tag of Tracen's own, and that all are closed in order."""
+    open_tags: list[str] = []
+    tags = _TAG.findall(html)
+    assert len(tags) == html.count("<") - 1, "a `<` that begins no tag"  # one is the doctype's
+    for closing, tag, empty in tags:
+        assert tag in OWN_TAGS, tag
+        if closing:
+            assert open_tags.pop() == tag
+        elif not empty and tag not in _VOID:
+            open_tags.append(tag)
+    assert open_tags == []

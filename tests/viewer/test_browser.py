@@ -143,6 +143,25 @@ def test_deep_link_unfolds_its_step(browser: Browser, tracen: TracenProcess, scr
     page.context.close()
 
 
+@pytest.mark.parametrize("width", [PHONE, WIDE])
+def test_tokens_explain_themselves_without_scripts(
+    browser: Browser, tracen: TracenProcess, width: int
+) -> None:
+    """The explanation opens over the page, inside the screen, and leads to a step that it names."""
+    page = opened(browser, publish(tracen, agent_trace()), width=width, scripts=False)
+    assert not page.locator(".why-body").is_visible()
+    below = page.locator(".conversation").bounding_box()
+    page.get_by_text("Why this number").click()
+    box = page.locator(".why-body").bounding_box()
+    assert box
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    assert page.locator(".conversation").bounding_box() == below
+    page.get_by_role("link", name="6. chat gpt-4.1").click()
+    assert page.locator("#step-6").is_visible()
+    page.context.close()
+
+
 @pytest.mark.parametrize("width", [320, PHONE, 768, WIDE])
 @pytest.mark.parametrize("name", SAMPLES)
 def test_page_never_scrolls_sideways(browser: Browser, tracen: TracenProcess, name: str, width: int) -> None:

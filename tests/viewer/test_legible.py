@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup, escape
 
-from viewer.legible import legible, one_line
+from viewer.legible import Piece, joined, legible, one_line, shown
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,28 @@ def test_legible_changes_nothing_else(text: str) -> None:
     assert "<" not in rest
     kept = html.unescape(rest).replace("\r", "")
     assert kept == "".join(c for c in text if escape(legible(c)) == escape(c)).replace("\r", "")
+
+
+@given(st.text(st.characters() | st.sampled_from("\0\t\n\r\u202e<>&'\"")))
+def test_shown_is_legible_and_escaped(text: str) -> None:
+    """The fast way to HTML leads where the thorough one does."""
+    assert html.unescape(shown(text)) == html.unescape(str(escape(legible(text))))
+    assert not re.search("[<>\"']", re.sub('<span class="escape">[^<]*</span>', "", shown(text)))
+
+
+@given(st.lists(st.tuples(st.text(), st.text(st.sampled_from("a<\0\n\u202e"))), max_size=5))
+def test_piece_filled_many_times_is_the_piece_filled_once_and_again(rows: list[tuple[str, str]]) -> None:
+    """Texts that are looked at together come out as each by itself, whatever separates them."""
+    piece = Piece("<b>{}</b><i>{}</i>")
+    together = piece.each([text for row in rows for text in row])
+    assert escape(together) == escape(joined(piece(*row) for row in rows))
+    assert escape(together) == "".join(f"<b>{shown(b)}</b><i>{shown(i)}</i>" for b, i in rows)
+
+
+def test_piece_escapes_all_but_pieces() -> None:
+    """What fills a gap is text, however much it looks like markup or like a gap."""
+    inner = Piece("<i>{}</i>")("{}<u>")
+    assert escape(Piece("<p>{}{}</p>")("<b>{}&", inner)) == "<p>&lt;b&gt;{}&amp;<i>{}&lt;u&gt;</i></p>"
 
 
 @given(st.text(), st.integers(2, 50))

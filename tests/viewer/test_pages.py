@@ -23,7 +23,7 @@ from tests.viewer.samples import (
     step,
 )
 from tracen_otel import payload
-from tracen_otel.model import Part, Source, StepKind, Trace
+from tracen_otel.model import Part, Source, StepKind, Trace, Usage
 from viewer.pages import render_home, render_message
 
 
@@ -119,10 +119,17 @@ def test_long_conversation_folds_its_beginning() -> None:
 
 def test_media_and_unknown_parts_are_described() -> None:
     """A picture is named, never loaded; a part of an unknown type is shown as it came."""
-    parts = (Part("media", "image/png, 12 kB"), Part("server_tool_use", value={"x": 1}))
+    parts = (
+        Part("media", "image/png, 12 kB"),
+        Part("media", "data:image/jpeg;base64," + "A" * 4_000),
+        Part("media", value={"data": "AAAA"}),
+        Part("server_tool_use", value={"x": 1}),
+    )
     message = replace(said("user", ""), parts=parts)
     page = page_of(Trace("q", "a", steps=(replace(step("chat", 0, 1), input_messages=(message,)),)))
-    assert 'Media image/png, 12 kB server_tool_use {"x": 1}' in page.text
+    assert "Media image/png, 12 kB Media image/jpeg, 3 kB Media of an unknown kind" in page.text
+    assert 'server_tool_use {"x": 1}' in page.text
+    assert "AAAA" not in page.text
     assert not page.all("img")
 
 
@@ -172,6 +179,23 @@ def test_unknown_is_not_zero() -> None:
     assert "Tokens unknown" in text
     assert "never ended unknown" in text
     assert "0 ms unknown" not in text
+
+
+def test_embedding_gives_no_tokens_back() -> None:
+    """That is none and not unknown; of an LLM it would be unknown."""
+    told = (
+        step("embed", 0, 1, kind=StepKind.EMBEDDING, usage=Usage(16, None)),
+        step("chat", 1, 1, kind=StepKind.LLM, usage=Usage(17, None)),
+    )
+    text = page_of(Trace("q", "a", steps=told)).text
+    assert "16 → 0" in text
+    assert "17 → ?" in text
+
+
+def test_point_in_time_is_a_ring() -> None:
+    """A step whose start alone is known has no bar that would claim a duration."""
+    page = page_of(Trace("q", "a", steps=(step("a", 0, 10), step("b", 5, None))))
+    assert [e.attributes["cx"] for e in page.all("circle", class_="point")] == ["50.00%"]
 
 
 def test_plain_payload_makes_a_whole_page() -> None:
@@ -269,6 +293,14 @@ def test_trace_without_a_model_is_not_blamed_on_settings() -> None:
     text = page_of(Trace(title="POST /users", steps=(replace(step("GET", 0, 1), kind=StepKind.HTTP),))).text
     assert "No model took part in this run" in text
     assert "CAPTURE_MESSAGE_CONTENT" not in text
+
+
+def test_empty_trace_says_so_once() -> None:
+    """Without steps there is nothing to explain about models or settings."""
+    text = page_of(Trace()).text
+    assert "This trace has no steps." in text
+    assert "No model took part" not in text
+    assert "0 steps" not in text
 
 
 def test_page_of_a_trace_is_always_the_same() -> None:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from viewer.contexts import Quote
-from viewer.quotes import MAX_QUOTE, MIN_QUOTE, Quoter
+from viewer.quotes import MAX_QUOTE, MIN_QUOTE, Quote, Quoter
 
 
 def whole(quote: Quote) -> str:

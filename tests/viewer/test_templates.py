@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import types
 import typing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jinja2 import nodes
 
-from viewer import contexts
+from viewer import contexts, pages
 from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
 
 MACRO_ARGUMENTS: dict[str, Any] = {
-    "quote": contexts.Quote,
-    "message": contexts.MessageView,
-    "exchange": contexts.Exchange,
-    "step": contexts.StepView,
-    "facts": tuple[contexts.Fact, ...],
-    "attributes": tuple[contexts.AttributeView, ...],
-    "style": str,
+    "number": int,
+    "tokens": contexts.TokenSum,
 }
 RECORDS = [r for r in vars(contexts).values() if isinstance(r, type) and dataclasses.is_dataclass(r)]
 
@@ -78,10 +75,8 @@ def _without_none(hint: Any) -> Any:
 
 def read(names: list[str], page: type | None) -> set[tuple[str, str]]:
     reader = Reader()
-    scope: Scope = dict.fromkeys(
-        [*ENVIRONMENT.globals, "parts", "quoted", "message_turn", "attribute_list"], Any
-    )
-    scope |= {"exchanged": Any, "fact_sheet": Any} | ({"page": page} if page else {})
+    scope: Scope = dict.fromkeys([*ENVIRONMENT.globals, "parts", "source_link", "explained_tokens"], Any)
+    scope |= {"page": page} if page else {}
     for name in names:
         reader.visit(ENVIRONMENT.parse((TEMPLATES / name).read_text()), scope)
     return reader.fields
@@ -107,6 +102,27 @@ def test_templates_never_switch_escaping_off() -> None:
         tree = ENVIRONMENT.parse(path.read_text())
         assert {found.name for found in tree.find_all(nodes.Filter)} <= {"length"}
         assert not list(tree.find_all(nodes.ScopedEvalContextModifier))
+
+
+def test_markup_in_python_is_written_out() -> None:
+    """A piece or draft is made of literals alone, so that no text can become one."""
+    made = 0
+    for path in Path(pages.__file__).parent.glob("*.py"):
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        for call in calls if path.name != "legible.py" else ():
+            if isinstance(call.func, ast.Name) and call.func.id in ("Draft", "Piece", "Markup"):
+                made += 1
+                (markup,) = call.args
+                strings = [markup.left, markup.right] if isinstance(markup, ast.BinOp) else [markup]
+                assert all(_is_literal(string) for string in strings), ast.unparse(call)
+    assert made > 30
+
+
+def _is_literal(node: ast.expr) -> bool:
+    """A string as it stands, or repeated."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        node = node.left
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def test_every_template_is_used() -> None:

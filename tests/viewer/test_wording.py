@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from viewer.wording import count, duration, moment, plural
+from viewer.wording import count, duration, moment, plural, size
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,22 @@ from viewer.wording import count, duration, moment, plural
 def test_duration_has_about_three_digits(nanoseconds: int | None, words: str) -> None:
     """Each size of duration reads in its own unit, and rounding never shows 60 s or 1000 ms."""
     assert duration(nanoseconds) == words
+
+
+@pytest.mark.parametrize(
+    ("byte_count", "words"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (12_400, "12 kB"),
+        (999_400, "999 kB"),
+        (999_500, "1.0 MB"),
+        (1_449_000, "1.4 MB"),
+    ],
+)
+def test_size_has_about_two_digits(byte_count: int, words: str) -> None:
+    """Each size reads in its own unit, and rounding never shows 1000 kB."""
+    assert size(byte_count) == words
 
 
 def test_moment_is_exact_where_a_float_is_not() -> None:
