@@ -6,6 +6,7 @@ Every expression of a template passes through `legible`, and is escaped; so is w
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 TEMPLATE_BY_CONTEXT = {TracePage: "trace.html", MessagePage: "message.html", HomePage: "home.html"}
 
+MAX_STEPS = 2_000
+"""In one page, which is sent whole: more would be tens of megabytes that nobody scrolls through."""
+MAX_NOTES = 20
 _MAX_TITLE = 120
 
 
@@ -88,12 +92,23 @@ def _trace_page(trace: Trace, page_url: str, json_url: str) -> TracePage:
         system=said("system", trace.system),
         prompt=said("prompt", trace.prompt),
         response=said("response", trace.response),
-        notes=tuple(map(clip, trace.notes)),
+        notes=tuple(map(clip, _notes(trace, len(rows)))),
         step_count=wording.plural(len(rows), "step"),
         shows_tokens=any(step.usage for step in trace.steps),
         ticks=axis.ticks(),
-        steps=timeline(rows, axis, quoter),
+        steps=timeline(rows[:MAX_STEPS], axis, quoter),
     )
+
+
+def _notes(trace: Trace, step_count: int) -> Iterable[str]:
+    yield from trace.notes[:MAX_NOTES]
+    if len(trace.notes) > MAX_NOTES:
+        yield f"There are {len(trace.notes) - MAX_NOTES} more notes; the JSON has them all."
+    if step_count > MAX_STEPS:
+        yield (
+            f"The timeline shows the first {wording.count(MAX_STEPS)} of {wording.count(step_count)} steps; "
+            "the JSON has them all."
+        )
 
 
 def render_message(status: int, title: str, detail: str) -> str:

@@ -17,6 +17,12 @@ import httpx2
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.assembly import (
+    assembly,
+    assembly_of_llm_spans,
+    conversion_of_long_texts,
+    conversion_of_small_trace,
+)
 from tests.bench.load import SMALL, Load, llm_attributes, over_grpc, over_http, send_all
 from tests.processes import TracenProcess, running_tracen, start_tracen
 from tracen_otel import payload
@@ -134,6 +140,11 @@ def main() -> None:
             lambda: ingest(folder, "LLM spans (2 kB) over HTTP", llm, over_http),
             lambda: conversion("small spans", small),
             lambda: conversion("LLM spans (2 kB)", llm),
+            conversion_of_small_trace,
+            conversion_of_long_texts,
+            lambda: assembly(100_000),
+            lambda: assembly(1_000_000),
+            assembly_of_llm_spans,
             lambda: page(100),
             lambda: page(1000),
             lambda: first_view(folder),
@@ -155,4 +166,5 @@ def main() -> None:
     out.print(table)
 
 
-main()
+if __name__ == "__main__":
+    main()

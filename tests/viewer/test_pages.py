@@ -24,7 +24,7 @@ from tests.viewer.samples import (
 )
 from tracen_otel import payload
 from tracen_otel.model import Part, Source, StepKind, Trace, Usage
-from viewer.pages import render_home, render_message
+from viewer.pages import MAX_STEPS, render_home, render_message
 
 
 def cycle() -> Trace:
@@ -339,3 +339,21 @@ def test_message_tells_status_title_and_detail() -> None:
     page = Page(render_message(410, "Deleted", f"Gone: {HOSTILE}"))
     assert "410 Deleted Gone: <script>alert(1)</script>" in page.text
     assert page.all("meta", name="robots")
+
+
+def test_page_of_very_many_steps_is_bounded_and_says_so() -> None:
+    """A page is sent whole: it shows the first of the steps and tells where the others are."""
+    trace = Trace("q", "a", steps=tuple(step(f"step {n}", n, 1) for n in range(MAX_STEPS + 5)))
+    page = page_of(trace)
+    assert f"The timeline shows the first 2,000 of {MAX_STEPS + 5:,} steps" in page.text.replace(
+        "\u202f", ","
+    )
+    assert f"step {MAX_STEPS - 1}" in page.html
+    assert f"step {MAX_STEPS + 1}" not in page.html
+
+
+def test_page_of_very_many_notes_is_bounded_and_says_so() -> None:
+    """Notes are a stranger's too."""
+    page = page_of(Trace("q", "a", notes=tuple(f"odd {n}" for n in range(1000))))
+    assert "980 more notes" in page.text
+    assert "odd 500" not in page.text
