@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from bridge.receive import Receipt, Receiver
 from bridge.status import REFUSALS, Refusal, refusal_of
 from tracen_otel.otlp import Encoding, Signal
-from viewer.bodies import ACCEPT_ENCODING, drain, read_body
+from viewer.bodies import ACCEPT_ENCODING, drained, read_body
 from viewer.keys import secret_of
 from viewer.problems import UnsupportedMediaType
 from viewer.store.base import StoreUnavailable
@@ -26,6 +26,7 @@ from viewer.store.base import StoreUnavailable
 logger = logging.getLogger("tracen.bridge")
 
 _URL_HEADER = "x-tracen-url"
+_ENCODING_BY_MEDIA_TYPE = {encoding.value: encoding for encoding in Encoding}
 
 
 def otlp_routes(receiver: Receiver, max_body_bytes: int) -> list[Route]:
@@ -39,7 +40,7 @@ def create_otlp_app(receiver: Receiver, max_body_bytes: int) -> Starlette:
         routes=otlp_routes(receiver, max_body_bytes), exception_handlers={HTTPException: _elsewhere}
     )
     app.router.redirect_slashes = (
-        False  # a redirect would be built from the Host header, and senders follow none
+        False  # senders follow no redirect, and it would tell the Host header's host
     )
     return app
 
@@ -86,8 +87,7 @@ class _Export:
             )
             receipt = await self._receiver.receive(key, body, encoding, self._signal)
         except REFUSALS as error:
-            await drain(request)
-            return _refused(encoding, refusal_of(error))
+            return await drained(request, _refused(encoding, refusal_of(error)))
         except asyncio.CancelledError:  # the server ends, and this request with it: its sender comes again
             return _refused(encoding, refusal_of(StoreUnavailable("the server is ending")))
         except ClientDisconnect:
@@ -100,7 +100,7 @@ class _Export:
 
 def _encoding(content_type: str | None) -> Encoding | None:
     media_type = (content_type or "").partition(";")[0].strip().lower()
-    return Encoding(media_type) if media_type in set(Encoding) else None
+    return _ENCODING_BY_MEDIA_TYPE.get(media_type)
 
 
 def _accepted(encoding: Encoding, receipt: Receipt) -> Response:

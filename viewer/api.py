@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from tracen_otel import payload
 from tracen_otel.model import Trace
-from viewer.bodies import drain, read_body
+from viewer.bodies import drained, read_body
 from viewer.keys import Authenticator, secret_of
 from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
 from viewer.settings import Settings
@@ -50,8 +50,8 @@ class Api:
                 raise LimitReached(quota)
             return await self._keep(request, key, idempotency_key)
         except REFUSALS as error:
-            await drain(request)
-            return _with_quota(refusal(error), error.quota if isinstance(error, LimitReached) else quota)
+            told = error.quota if isinstance(error, LimitReached) else quota
+            return await drained(request, _with_quota(refusal(error), told))
 
     async def _keep(self, request: Request, key: Key, idempotency_key: str | None) -> Response:
         _require_json(request.headers.get("content-type"))
@@ -103,8 +103,7 @@ def _refusing(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except REFUSALS as error:
-            await drain(request)
-            return refusal(error)
+            return await drained(request, refusal(error))
         except asyncio.CancelledError:  # the server ends, and this request with it
             return refusal(StoreUnavailable("the server is ending"))
         except ClientDisconnect:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from viewer.inflate import ENCODINGS, BrokenStream, Inflater, InflatesTooLarge
 
@@ -58,8 +59,8 @@ async def read_body(
         raise BrokenEncoding(f"Content-Encoding {encoding}: {error}") from None
 
 
-async def drain(request: Request) -> None:
-    """Read what is left of a refused body, up to MAX_DRAINED_BYTES, and drop it.
+async def drained(request: Request, refusal: Response) -> Response:
+    """Drop what is left of a refused body, then answer; where it is too much, the connection ends with the answer.
 
     A server that closes while bytes are still arriving resets the connection, and the sender never sees why
     it was refused.
@@ -69,9 +70,11 @@ async def drain(request: Request) -> None:
         async for chunk in request.stream():
             left -= len(chunk)
             if left < 0:
-                return
+                refusal.headers["connection"] = "close"
+                break
     except (ClientDisconnect, RuntimeError):  # gone, or read to the end already
-        return
+        pass
+    return refusal
 
 
 async def _read(chunks: AsyncIterable[bytes], inflater: Inflater | None, max_bytes: int) -> bytes:

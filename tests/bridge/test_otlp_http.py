@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -335,3 +336,14 @@ def test_http_refusal_is_seen_though_the_body_was_not_wanted(sender: Sender) -> 
             trust_env=False,
         )
         assert answer.status_code == 401
+
+
+def test_http_stranger_who_goes_on_sending_is_cut_off(sender: Sender) -> None:
+    """After the refusal the server does not swallow what never ends."""
+    host, _, port = sender.tracen.otlp_http.removeprefix("http://").partition(":")
+    head = b"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    pieces = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(head + b"transfer-encoding: chunked\r\n\r\n")
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            connection.sendall(pieces * 1000)  # 64 MiB
