@@ -51,6 +51,8 @@ def what_happened(url: str) -> dict[str, Any]:
     status, body = get(url + ".json")
     assert status == 200
     payload = json.loads(re.sub(rb'created([\\"]+):\d+', rb"created\1:0", body))  # when the model answered
+    name_by_id = {step["id"]: step["name"] for step in payload["steps"]}
+    payload["sources"] = {field: name_by_id[step_id] for field, step_id in payload["sources"].items()}
     for told in (payload, *payload["steps"]):
         for name in ("id", "parent_id", "otel_trace_id", "timestamp"):
             told.pop(name, None)
