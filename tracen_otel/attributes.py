@@ -76,7 +76,7 @@ def decode_json(value: Any) -> Any:
             decoded = _loads(value)
         except (ValueError, RecursionError):
             return _mended(value) if is_cut_json(value) else value
-        if _is_too_deep(decoded, value):
+        if value.count("[") + value.count("{") > _MAX_JSON_DEPTH and nests_deeper(decoded, _MAX_JSON_DEPTH):
             break
         value = decoded
     return value
@@ -92,12 +92,10 @@ def _loads(text: str) -> Any:
     return value
 
 
-def _is_too_deep(value: Any, text: str) -> bool:
-    """Tell whether what was decoded from the text nests deeper than anybody means."""
-    if text.count("[") + text.count("{") <= _MAX_JSON_DEPTH:
-        return False
+def nests_deeper(value: Any, limit: int) -> bool:
+    """Tell whether anything lies more than `limit` levels inside a JSON value."""
     level = [value]
-    for _ in range(_MAX_JSON_DEPTH):
+    for _ in range(limit + 1):
         level = [
             child
             for node in level

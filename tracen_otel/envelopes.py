@@ -110,8 +110,9 @@ class Told:
 
 def open_envelope(value: Any, side: Side) -> Told:
     """Find the words in a value of any shape."""
-    original = value
+    spelling = value
     for _ in range(_MAX_DEPTH):
+        spelling = value if isinstance(value, str) else spelling
         value = decode_json(value)
         value = opened(value) if isinstance(value, dict) else value
         if (messages := _messages(value, side)) is not None:
@@ -120,7 +121,7 @@ def open_envelope(value: Any, side: Side) -> Told:
         if inner is None:
             break
         value = inner
-    return Told(_words(value, original) if _says_anything(value) else None)
+    return Told(_words(value, spelling) if _says_anything(value) else None)
 
 
 def open_tool_envelope(value: Any) -> str:
@@ -250,9 +251,9 @@ def _is_prose(value: Any) -> bool:
     return isinstance(value, str) and value.strip() not in ABSENT and not value.startswith("<")
 
 
-def _words(value: Any, original: Any) -> str | None:
+def _words(value: Any, spelling: Any) -> str | None:
     """Text for what stands at the bottom: strings and numbers as they are, anything else as JSON."""
-    if isinstance(original, str) and not isinstance(value, str) and decode_json(original) == value:
-        value = original  # JSON that was told as text keeps its own spelling
+    if isinstance(spelling, str) and not isinstance(value, str) and decode_json(spelling) == value:
+        value = spelling  # JSON that was told as text keeps its own spelling
     text = encode_json(value)
     return None if text.strip() in ABSENT else text

@@ -25,7 +25,7 @@ from tracen_otel.envelopes import (
     tool_words,
 )
 from tracen_otel.messages import read_messages
-from tracen_otel.model import Message, Source, Span, Status, StatusCode, Step, StepKind, Usage
+from tracen_otel.model import Message, Provider, Source, Span, Status, StatusCode, Step, StepKind, Usage
 from tracen_otel.providers import provider_of
 from tracen_otel.usage import whole
 
@@ -70,7 +70,7 @@ class Interpretation:
 
 def interpret(span: Span) -> Interpretation:
     """Tell what a span means."""
-    found = _look_up(span)
+    found = _without_own_name(span, _look_up(span))
     told = found.values.get
     model = told("model")
     kind = _kind(told("kind"), model)
@@ -99,7 +99,7 @@ def interpret(span: Span) -> Interpretation:
         attributes=span.attributes,
         events=span.events,
         warnings=(*_warnings(span), *found.refused),
-        sources=found.sources,
+        sources=_with_calls_source(found.sources, answered),
         unread=found.unread,
     )
     return Interpretation(step, told("response_id"))
@@ -141,6 +141,18 @@ def _look_up(span: Span) -> Found:
             if field in _EXPECTED_BY_FIELD and _is_of_wrong_type(reading, told):
                 faults[key] = f"{key}: expected {_EXPECTED_BY_FIELD[field]}, got {_shown(told)}"
     return Found(values, sources or _NO_SOURCES, vocabulary.unread, tuple(faults.values()))
+
+
+def _without_own_name(span: Span, found: Found) -> Found:
+    """The same without a provider that is the program itself: Strands for JavaScript names its service there."""
+    name = found.values.get("provider_name")
+    if name is None or name not in (span.scope.name, span.resource.get("service.name")):
+        return found
+    if provider_of(name, None) is not Provider.CUSTOM:
+        return found
+    values, sources = dict(found.values), dict(found.sources)
+    del values["provider_name"], sources["provider_name"]
+    return replace(found, values=values, sources=sources)
 
 
 def _is_of_wrong_type(reading: Reading, told: Any) -> bool:
@@ -190,6 +202,13 @@ def _with_calls(told: Told, calls: Any) -> Told:
     return replace(told, messages=(Message("assistant", parts),))
 
 
+def _with_calls_source(sources: Mapping[str, Source], answered: Told) -> Mapping[str, Source]:
+    """Where calls are all that was answered, they are the output, and were read where they stand."""
+    if "output" in sources or "tool_calls" not in sources or not answered.messages:
+        return sources
+    return {**sources, "output": sources["tool_calls"]}
+
+
 def _with_system(messages: tuple[Message, ...], system: Any) -> tuple[Message, ...]:
     if not system or any(message.role == "system" for message in messages):
         return messages
@@ -219,7 +238,7 @@ def _failed_silently(span: Span, found: Found, asked: Told, answered: Told) -> b
     Where the status is OK nothing but an exception counts, and only of a step that was asked: LangSmith sets
     OK when a run starts, which the SDK then refuses to change.
     """
-    source = found.sources.get("error_message")
+    source = found.sources.get("failed") or found.sources.get("error_message")
     if source is None:
         return False
     is_silent = answered.text is None and not answered.messages

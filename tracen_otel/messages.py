@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tracen_otel.attributes import decode_json
+from tracen_otel.literals import decode_object
 from tracen_otel.model import Message, Part
 from tracen_otel.parts import read_parts, tool_call, tool_response
 
@@ -46,7 +47,7 @@ def looks_like_messages(value: Any) -> bool:
     for _ in range(_MAX_NESTING):
         if not isinstance(value, list | tuple) or not value:
             break
-        value = value[0]
+        value = _item(value[0])
     return isinstance(value, dict) and _role(opened(value)) is not None
 
 
@@ -73,15 +74,19 @@ def split_turn(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], tupl
 def _messages(value: Any, role: str, depth: int) -> Iterator[Message]:
     if isinstance(value, list | tuple) and depth:
         for item in value:
-            yield from _messages(decode_json(item) if _is_object_text(item) else item, role, depth - 1)
+            yield from _messages(_item(item), role, depth - 1)
     elif isinstance(value, dict):
         yield _message(opened(value), role)
     elif value not in (None, "", {}, []):
         yield Message(role, tuple(read_parts(value)))
 
 
-def _is_object_text(item: Any) -> bool:
-    return isinstance(item, str) and item.startswith("{")
+def _item(item: Any) -> Any:
+    """An item of a list, decoded where it is JSON or a message's `repr()`; other text stays text."""
+    if isinstance(item, str) and item.startswith("{"):
+        return decode_json(item)
+    fields = decode_object(item)
+    return fields if isinstance(fields, dict) and _role(opened(fields)) is not None else item
 
 
 def opened(item: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -115,17 +120,20 @@ def _role(item: Mapping[str, Any]) -> str | None:
     LangChain tells a kind of message instead, OpenAI's Responses API a kind of item, AutoGen who speaks.
     """
     has_content = not _CONTENT_KEYS.isdisjoint(item)
-    told = item.get("role")
+    told = item.get("role") or item.get("_role")
     if isinstance(told, str) and told:
         return ROLE_BY_NAME.get(told.lower()) or (told.lower() if has_content else None)
     kind, speaker = item.get("type"), item.get("source")
     if isinstance(kind, str) and kind in _ROLE_BY_ITEM_TYPE:
         return _ROLE_BY_ITEM_TYPE[kind]
-    words = [word.lower() for word in (kind, speaker) if isinstance(word, str) and has_content]
+    words = [
+        word.lower().replace("_", "") for word in (kind, speaker) if isinstance(word, str) and has_content
+    ]
     return next((ROLE_BY_NAME[word] for word in words if word in ROLE_BY_NAME), None)
 
 
-_CONTENT_KEYS = frozenset({"content", "parts", "contents", "tool_calls", "toolCalls"})
+_CONTENTS = ("parts", "contents", "content", "_content", "blocks")
+_CONTENT_KEYS = frozenset({*_CONTENTS, "tool_calls", "toolCalls"})
 _ROLE_BY_ITEM_TYPE = {  # items of OpenAI's Responses API
     "message": "assistant",
     "function_call": "assistant",
@@ -146,11 +154,9 @@ def _message(item: Mapping[str, Any], default_role: str) -> Message:
 
 
 def _content_parts(item: Mapping[str, Any], role: str) -> Iterator[Part]:
-    content = next(
-        (item[k] for k in ("parts", "contents", "content", "text", "refusal") if item.get(k)), None
-    )
+    content = next((item[k] for k in (*_CONTENTS, "text", "refusal") if item.get(k)), None)
     if role == "tool" and content is not None and not _answers_calls(content):
-        yield tool_response({**item, "content": content})
+        yield tool_response({**_additional(item), **item, "content": content})
         return
     yield from read_parts(content)
 
@@ -167,18 +173,19 @@ def _reasoning_parts(item: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _call_parts(item: Mapping[str, Any]) -> Iterator[Part]:
-    extra = item.get("additional_kwargs")
-    calls = (
-        item.get("tool_calls")
-        or item.get("toolCalls")
-        or (extra.get("tool_calls") if isinstance(extra, dict) else None)
-    )
-    calls = decode_json(calls)
+    told = item.get("tool_calls") or item.get("toolCalls") or _additional(item).get("tool_calls")
+    calls = decode_json(told)
     for call in calls if isinstance(calls, list) else ():
         if isinstance(call, dict):
             yield tool_call(call)
     if isinstance(item.get("function_call"), dict):
         yield tool_call(item["function_call"])
+
+
+def _additional(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What LangChain and LlamaIndex keep of an API's own fields beside those all APIs have."""
+    additional = item.get("additional_kwargs")
+    return additional if isinstance(additional, dict) else {}
 
 
 def _merged(messages: Iterator[Message]) -> Iterator[Message]:

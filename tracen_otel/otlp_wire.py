@@ -40,5 +40,9 @@ def status_code(value: Any) -> StatusCode:
 
 
 def log_event(name: str, time_ns: int, attributes: dict[str, Any], body: Any) -> Event:
-    """A log record as the event of its span. Before `event_name` (proto 1.5) its name was an attribute."""
-    return Event(name or str(attributes.get("event.name", "")), time_ns, attributes, body)
+    """A log record as the event of its span. Before `event_name` (proto 1.5) its name was an attribute.
+
+    LiteLLM spells that attribute like the field.
+    """
+    told = name or attributes.get("event.name") or attributes.get("event_name") or ""
+    return Event(str(told), time_ns, attributes, body)

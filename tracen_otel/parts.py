@@ -14,7 +14,16 @@ from tracen_otel.model import Part
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[^,]{0,100})?,", re.ASCII)
 _BYTES_KEYS = ("content", "data", "bytes", "base64", "image", "file_data", "fileData", "body")
-_MIME_KEYS = ("mime_type", "media_type", "mimeType", "mediaType", "contentType", "format", "modality")
+_MIME_KEYS = (
+    "mime_type",
+    "media_type",
+    "mimeType",
+    "mediaType",
+    "contentType",
+    "image_mimetype",
+    "format",
+    "modality",
+)
 _PLACE_KEYS = ("uri", "url", "file_id", "fileUri", "file_uri", "filename")
 _NESTED_KEYS = (
     "source",
@@ -27,7 +36,9 @@ _NESTED_KEYS = (
     "fileData",
 )
 _RESPONSE_KEYS = ("response", "result", "output", "content", "text", "server_tool_call_response")
+_TYPE_KEYS = ("block_type", "type", "part_kind", "kind")
 _MAX_MEDIA_DEPTH = 4
+_MAX_PLACE = 500
 
 
 def read_parts(content: Any) -> Iterator[Part]:
@@ -58,16 +69,20 @@ def tool_call(call: Mapping[str, Any]) -> Part:
         "tool_call",
         name=_first_text(told, "name", "toolName", "tool_name"),
         id=_first_text(told, "id", "call_id", "toolCallId", "toolUseId", "tool_call_id", "ref"),
-        value=decode_json(_first(told, "arguments", "args", "input", "parameters", "server_tool_call")),
+        value=decode_json(
+            _first(told, "arguments", "args", "input", "parameters", "tool_kwargs", "server_tool_call")
+        ),
     )
 
 
 def tool_response(result: Mapping[str, Any]) -> Part:
-    """What a tool gave back, in any API's words."""
+    """What a tool gave back, in any API's words; Haystack tells of the call under `origin`."""
+    origin = result.get("origin")
+    told = {**origin, **result} if isinstance(origin, dict) else result
     return Part(
         "tool_call_response",
-        name=_first_text(result, "name", "toolName", "tool_name"),
-        id=_first_text(result, "tool_call_id", "call_id", "toolCallId", "toolUseId", "tool_use_id", "id"),
+        name=_first_text(told, "name", "toolName", "tool_name"),
+        id=_first_text(told, "tool_call_id", "call_id", "toolCallId", "toolUseId", "tool_use_id", "id"),
         value=_plain(_first(result, *_RESPONSE_KEYS)),
     )
 
@@ -81,7 +96,7 @@ def _read_part(part: Mapping[str, Any]) -> Iterator[Part]:
         if isinstance(inner, dict) and "type" not in part:
             yield read(inner)
             return
-    kind = part.get("type") or part.get("part_kind") or part.get("kind")
+    kind = next((told for name in _TYPE_KEYS if (told := part.get(name))), None)
     read_typed = _READ_BY_TYPE.get(kind) if isinstance(kind, str) else _untyped
     if read_typed is None:
         yield Part(str(kind), value=dict(part))
@@ -128,7 +143,7 @@ def _describe_media(part: Mapping[str, Any], what: str) -> str:
         if isinstance(body, str | bytes) and body:
             size = size or len(body)
             place = body if isinstance(body, str) and body.startswith(("data:", "http")) else place
-        if isinstance(nested, str):
+        if isinstance(nested, str) and not _is_bytes(nested):
             place = nested
         if not isinstance(nested, dict):
             break
@@ -136,10 +151,15 @@ def _describe_media(part: Mapping[str, Any], what: str) -> str:
     return _media_words(what, place, size)
 
 
+def _is_bytes(text: str) -> bool:
+    """Tell encoded bytes from a place: an address has a colon in its beginning, a name or an id is short."""
+    return len(text) > _MAX_PLACE and ":" not in text[:_MAX_PLACE]
+
+
 def _media_words(what: str, place: Any, encoded_size: int | None) -> str:
     if isinstance(place, str):
         if not (match := _DATA_URL.match(place)):
-            return clean(place if len(place) <= 500 else place[:499] + "…")
+            return clean(place if len(place) <= _MAX_PLACE else place[: _MAX_PLACE - 1] + "…")
         what, encoded_size = match[1] or what, len(place) - match.end()
     if encoded_size is None:
         return what
@@ -153,7 +173,7 @@ def _size_words(size_bytes: int) -> str:
 
 
 _READ_BY_TYPE: dict[str, Callable[[Mapping[str, Any]], Part | None]] = {
-    **dict.fromkeys(("text", "input_text", "output_text", "refusal", "text-delta"), _text),
+    **dict.fromkeys(("text", "input_text", "output_text", "refusal", "text-delta", "text_content"), _text),
     **dict.fromkeys(("reasoning", "thinking", "redacted_thinking", "reasoning_content"), _reasoning),
     **dict.fromkeys(
         ("tool_call", "tool_use", "tool-call", "function", "function_call", "server_tool_call", "toolCall"),
@@ -163,6 +183,7 @@ _READ_BY_TYPE: dict[str, Callable[[Mapping[str, Any]], Part | None]] = {
         (
             "tool_call_response",
             "tool_result",
+            "tool_call_result",
             "tool-result",
             "tool-error",
             "tool-return",
@@ -179,6 +200,8 @@ _READ_BY_TYPE: dict[str, Callable[[Mapping[str, Any]], Part | None]] = {
             "image",
             "image_url",
             "image-url",
+            "image_content",
+            "file_content",
             "input_image",
             "input_audio",
             "input_file",
@@ -196,6 +219,8 @@ _READ_BY_KEY: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "toolRequest": tool_call,
     "toolResponse": tool_response,
     "media": _media,
+    "tool_call": tool_call,
+    "tool_call_result": tool_response,
     "functionCall": tool_call,
     "function_call": tool_call,
     "toolResult": tool_response,

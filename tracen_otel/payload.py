@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from tracen_otel.attributes import nests_deeper
 from tracen_otel.fields import STEP_FIELDS, TOKEN_FIELDS, TRACE_FIELDS, Field
 from tracen_otel.model import Event, Message, Part, Provider, Source, Status, Step, StepKind, Trace, Usage
 from tracen_otel.timestamps import format_timestamp, known_time, parse_timestamp
@@ -74,7 +75,7 @@ def parse(body: bytes) -> Any:
         raise MalformedPayload(f"the body is nested deeper than {MAX_DEPTH} levels") from None
     except ValueError as error:  # JSONDecodeError, and ints of more digits than Python reads
         raise MalformedPayload(f"the body is not JSON: {error}") from None
-    if _depth_exceeds(value, MAX_DEPTH):
+    if nests_deeper(value, MAX_DEPTH):
         raise MalformedPayload(f"the body is nested deeper than {MAX_DEPTH} levels")
     if _SURROGATE_ESCAPE.search(body):
         try:
@@ -86,20 +87,6 @@ def parse(body: bytes) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
-
-
-def _depth_exceeds(value: Any, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit + 1):
-        level = [
-            child
-            for container in level
-            if isinstance(container, list | dict)
-            for child in (container.values() if isinstance(container, dict) else container)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def decode(value: Any) -> Trace:

@@ -24,8 +24,6 @@ _OUTPUT = (
     "outputTokens",
     "completionTokens",
     "output",
-    "candidates_token_count",
-    "candidatesTokenCount",
 )
 _CACHE_READ = (
     "cache_read_input_tokens",
@@ -54,6 +52,8 @@ _REASONING = (
     "thoughts_token_count",
     "thoughtsTokenCount",
 )
+_GEMINI_OUTPUT = ("candidates_token_count", "candidatesTokenCount")
+"""Gemini's own words for output, which leave out the tokens of thinking."""
 _DETAILS = (
     "prompt_tokens_details",
     "input_tokens_details",
@@ -74,8 +74,12 @@ def read_usage(value: Any) -> Usage | None:
         details = value.get(name)
         if isinstance(details, dict):
             told |= {k: v for k, v in details.items() if k not in told}
-    counts = [_count(told, names) for names in (_INPUT, _OUTPUT, _CACHE_READ, _CACHE_WRITE, _REASONING)]
-    return Usage(*counts) if counts[0] is not None or counts[1] is not None else None
+    asked, answered, *rest = (
+        _count(told, names) for names in (_INPUT, _OUTPUT, _CACHE_READ, _CACHE_WRITE, _REASONING)
+    )
+    if answered is None and (spoken := _count(told, _GEMINI_OUTPUT)) is not None:
+        answered = spoken + (rest[-1] or 0)
+    return Usage(asked, answered, *rest) if asked is not None or answered is not None else None
 
 
 def _count(told: Mapping[str, Any], names: tuple[str, ...]) -> int | None:

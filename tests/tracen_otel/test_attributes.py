@@ -15,6 +15,7 @@ from tracen_otel.attributes import (
     encode_json,
     indexed,
     is_of_family,
+    nests_deeper,
     read_integer,
     read_text,
     read_value,
@@ -130,6 +131,15 @@ def test_json_too_deep_stays_text() -> None:
     bomb = "[" * 500 + "]" * 500
 
     assert decode_json(bomb) == bomb
+
+
+@pytest.mark.parametrize(
+    ("value", "depth"), [(7, 0), ([], 0), ([7], 1), ({"a": []}, 1), ({"a": [7], "b": 1}, 2), ([[[]], [1]], 2)]
+)
+def test_depth_is_that_of_the_innermost_value(value: Any, depth: int) -> None:
+    """A value nests deeper than every smaller depth, and not deeper than its own."""
+    assert not nests_deeper(value, depth)
+    assert all(nests_deeper(value, smaller) for smaller in range(depth))
 
 
 def test_lone_surrogates_do_not_get_through() -> None:

@@ -47,6 +47,7 @@ def test_capture_tells_where_every_field_was_read(case: Path) -> None:
     """The sources of a step name its fields, and keys that its span or events have."""
     for step in assemble(spans_in(case), logs_in(case)).steps:
         told = [
+            "(span name)",
             *step.attributes,
             *(name for event in step.events for name in (event.name, *event.attributes)),
         ]

@@ -98,6 +98,26 @@ TELLINGS: dict[str, Any] = {
         {"type": "function_call_output", "call_id": "c1", "output": "sunny"},
         {"type": "message", "role": "assistant", "content": ["It is sunny."]},
     ],
+    "LlamaIndex": [
+        {"role": "user", "additional_kwargs": {}, "blocks": [{"block_type": "text", "text": "Weather?"}]},
+        {
+            "role": "assistant",
+            "blocks": [
+                {
+                    "block_type": "tool_call",
+                    "tool_call_id": "c1",
+                    "tool_name": "get_weather",
+                    "tool_kwargs": ARGUMENTS,
+                }
+            ],
+        },
+        {
+            "role": "tool",
+            "additional_kwargs": {"tool_call_id": "c1"},
+            "blocks": [{"block_type": "text", "text": "sunny"}],
+        },
+        {"role": "assistant", "blocks": [{"block_type": "text", "text": "It is sunny."}]},
+    ],
 }
 
 
@@ -245,6 +265,9 @@ def test_turn_of_many_items_costs_as_much_as_it_has() -> None:
         ({"inlineData": {"mimeType": "image/webp", "data": "A" * 40}}, "image/webp, 30 B"),
         ({"type": "uri", "modality": "video", "uri": "gs://bucket/a.mp4"}, "gs://bucket/a.mp4"),
         ({"type": "file", "mediaType": "application/pdf", "data": "A" * 4000}, "application/pdf, 3 kB"),
+        ({"type": "image", "image": "A" * 4000, "mediaType": "image/png"}, "image/png, 3 kB"),
+        ({"block_type": "image", "image": "A" * 4000, "image_mimetype": "image/gif"}, "image/gif, 3 kB"),
+        ({"type": "file", "file": "file-4711"}, "file-4711"),
     ],
 )  # fmt: skip
 def test_media_is_described(part: dict[str, Any], words: str) -> None:
@@ -261,6 +284,45 @@ def test_media_in_a_tools_response_is_described_too() -> None:
     (message,) = read_messages({"role": "tool", "tool_call_id": "c1", "content": result}, "user")
 
     assert message.parts == (Part("tool_call_response", id="c1", value="here\nimage/png, 300 B"),)
+
+
+def test_haystack_s_own_words_are_read() -> None:
+    """Before its third version messages hid behind underscores; parts are named by their only key."""
+    call = {"tool_name": "get_weather", "arguments": ARGUMENTS, "id": "c1"}
+    told = [
+        {"_role": "user", "_content": [{"text": "Weather?"}], "_name": None, "_meta": {}},
+        {"_role": "assistant", "_content": [{"tool_call": call}]},
+        {
+            "_role": "tool",
+            "_content": [{"tool_call_result": {"result": "sunny", "origin": call, "error": False}}],
+        },
+        {"_role": "assistant", "_content": [{"text": "It is sunny."}]},
+    ]
+
+    asked, called, ran, answered = read_messages(told, "user")
+
+    assert looks_like_messages(told)
+    assert (asked, called, answered) == (CONVERSATION[0], CONVERSATION[1], CONVERSATION[3])
+    assert ran.parts == (Part("tool_call_response", name="get_weather", id="c1", value="sunny"),)
+
+
+def test_messages_are_read_out_of_their_representation() -> None:
+    """Where a framework wrote its objects with `repr()` the conversation is still one; other text stays text."""
+    call = "ToolCall(tool_name='get_weather', arguments={'city': 'Paris'}, id='c1', extra=None)"
+    told = [
+        "ChatMessage(role=<MessageRole.USER: 'user'>, blocks=[TextBlock(block_type='text', text='Weather?')])",
+        f"ChatMessage(_role=<ChatRole.ASSISTANT: 'assistant'>, _content=[{call}], _name=None)",
+        f"ChatMessage(_role=<ChatRole.TOOL: 'tool'>, _content=[ToolCallResult(result='sunny', origin={call})])",
+        "AIMessage(content='It is sunny.', usage_metadata={'when': datetime.datetime(2026, 11, 24)})",
+    ]
+
+    asked, called, ran, answered = read_messages(told, "user")
+
+    assert looks_like_messages(told)
+    assert (asked, called, answered) == (CONVERSATION[0], CONVERSATION[1], CONVERSATION[3])
+    assert ran.parts == (Part("tool_call_response", name="get_weather", id="c1", value="sunny"),)
+    for text in ("Point(x=1)", "HumanMessage(content='cut o)"):
+        assert read_messages([text], "user") == (Message("user", (Part("text", text),)),)
 
 
 def test_bad_item_costs_itself_alone() -> None:

@@ -194,6 +194,15 @@ def test_turn_of_tool_calls_is_no_answer() -> None:
     assert trace.steps[0].output_messages[0].parts[0].value == {"city": "Paris"}
 
 
+def test_answer_within_an_answer_keeps_its_spelling() -> None:
+    """JSON that a model wrote is shown as the model wrote it, also where a framework put it in JSON."""
+    told = '{"a":1,"b":[2]}'
+
+    trace = assemble([span(ROOT, attributes={"output": json.dumps({"text": told})})])
+
+    assert trace.response == told
+
+
 def test_structured_answer_keeps_its_spelling() -> None:
     """An answer that is JSON is that JSON, not a value to be unwrapped."""
     answer = '[{"role":"assistant","parts":[{"type":"text","content":"{\\"city\\":\\"Zürich\\"}"}]}]'

@@ -6,13 +6,15 @@ Every case asks "why?" with the system prompt "Be brief.", where it has one, and
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.tracen_otel.made_spans import ROOT, TRACE_ID, span
 from tracen_otel.assemble import assemble
-from tracen_otel.model import Event, LogRecord, Provider, Scope, StepKind
+from tracen_otel.model import Event, LogRecord, Provider, Scope, Source, Status, StatusCode, StepKind
+from tracen_otel.otlp_wire import log_event
 
 SYSTEM, QUESTION, ANSWER = "Be brief.", "why?", "because"
 GEMINI_QUESTION = {"role": "user", "parts": [{"text": QUESTION}]}
@@ -193,6 +195,91 @@ def test_claude_code_is_understood() -> None:
     assert (trace.prompt, trace.response, trace.provider) == (QUESTION, ANSWER, Provider.ANTHROPIC)
     assert (trace.usage.input_tokens, trace.usage.cache_read_tokens) == (105, 100)
     assert elsewhere.prompt == ""
+
+
+def test_langfuse_level_is_a_verdict_without_words() -> None:
+    """Level ERROR is a failure without a message and beside an answer; other levels and an OK are none."""
+    told = {"langfuse.observation.type": "generation", "langfuse.observation.output": ANSWER}
+    failed = span(ROOT, attributes={**told, "langfuse.observation.level": "ERROR"})
+    warned = span(ROOT, attributes={**told, "langfuse.observation.level": "WARNING"})
+    thrown = Event("exception", 3, {"exception.message": "quota"})
+
+    (step,) = assemble([failed]).steps
+
+    assert (step.status, step.error_message) == (Status.ERROR, None)
+    assert step.sources["failed"] == Source("Langfuse", "langfuse.observation.level")
+    assert assemble([replace(failed, events=(thrown,))]).steps[0].error_message == "quota"
+    assert assemble([replace(failed, status=StatusCode.OK)]).steps[0].status is Status.SUCCESS
+    assert assemble([warned]).steps[0].status is Status.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("details", "counts"),
+    [
+        ({"input": 68, "output": 42, "total": 150, "input_cache_read": 32, "output_reasoning": 8}, (100, 50)),
+        (
+            {"input": 100, "output": 50, "total": 150, "input_cache_read": 32, "output_reasoning": 8},
+            (100, 50),
+        ),
+        (
+            {"input": 100, "output": 42, "total": 150, "input_cache_read": 32, "output_reasoning": 8},
+            (100, 42),
+        ),
+        ({"input": 68, "output": 42, "input_cache_read": 32, "output_reasoning": 8}, (68, 42)),
+        ({"input": 68, "total": 150, "input_cache_read": "x"}, (68, None)),
+    ],
+)
+def test_langfuse_counts_are_whole_where_the_total_says_so(details: Any, counts: Any) -> None:
+    """Its LangChain handler takes cached and reasoning tokens out of both counts; only the total shows it."""
+    told = {
+        "langfuse.observation.type": "generation",
+        "langfuse.observation.usage_details": json.dumps(details),
+    }
+
+    usage = assemble([span(ROOT, attributes=told)]).usage
+
+    assert (usage.input_tokens, usage.output_tokens) == counts
+
+
+def test_program_s_own_name_is_no_provider() -> None:
+    """A provider that is the scope or the service is none, unless it is a provider's name as well."""
+    told = {"gen_ai.request.model": "gpt-4o-mini", "gen_ai.provider.name": "clerk"}
+    of_service = span(ROOT, attributes=told, resource={"service.name": "clerk"})
+    of_scope = span(ROOT, attributes=told, scope=Scope("clerk"))
+    elsewhere = span(ROOT, attributes=told, resource={"service.name": "desk"})
+    namesake = span(
+        ROOT, attributes={**told, "gen_ai.provider.name": "mistral"}, resource={"service.name": "mistral"}
+    )
+
+    for own in (of_service, of_scope):
+        (step,) = assemble([own]).steps
+        assert (step.provider, step.provider_name) == (Provider.OPENAI, None)
+        assert "provider_name" not in step.sources
+    assert assemble([elsewhere]).provider is Provider.CUSTOM
+    assert assemble([namesake]).provider is Provider.MISTRAL
+
+
+def test_gemini_s_output_includes_its_thoughts() -> None:
+    """Its API counts thinking beside the candidates, and ADK writes the candidates' count alone on the span."""
+    usage = {"prompt_token_count": 3, "candidates_token_count": 4, "thoughts_token_count": 2}
+    told = {
+        "gcp.vertex.agent.llm_response": json.dumps({"content": GEMINI_ANSWER, "usage_metadata": usage}),
+        "gen_ai.request.model": "gemini-2.5-flash",
+        "gen_ai.usage.output_tokens": 4,
+    }
+
+    counts = assemble([span(ROOT, attributes=told)]).usage
+
+    assert (counts.input_tokens, counts.output_tokens, counts.reasoning_tokens) == (3, 6, 2)
+
+
+def test_log_record_is_named_by_either_spelling_of_its_attribute() -> None:
+    """LiteLLM leaves the record's event name empty and writes an attribute `event_name`."""
+    asked = span(ROOT, attributes={"gen_ai.operation.name": "chat"})
+    for name in ("event.name", "event_name"):
+        event = log_event("", 3, {name: "gen_ai.user.message"}, {"content": QUESTION})
+
+        assert assemble([asked], [LogRecord(TRACE_ID, ROOT, event)]).prompt == QUESTION
 
 
 def test_livekit_is_understood() -> None:

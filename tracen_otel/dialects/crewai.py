@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracen_otel.dialects.literals import decode_literal
 from tracen_otel.dialects.readings import means
 from tracen_otel.dialects.table import Dialect, Reading
+from tracen_otel.literals import decode_literal
 from tracen_otel.model import StepKind, Usage
 from tracen_otel.usage import read_usage
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tracen_otel.attributes import decode_json
-from tracen_otel.dialects.readings import kinds
+from tracen_otel.dialects.readings import kinds, streamed
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.messages import read_messages
-from tracen_otel.model import Message, Part, Span, StepKind
+from tracen_otel.model import Message, Span, StepKind
 from tracen_otel.parts import tool_call, tool_response
 
 _CONTEXT = "<session_context>"
@@ -49,7 +49,7 @@ def _answered(value: Any) -> Any:
     if isinstance(told, list) and told and all(map(_is_finished_call, told)):
         results = ({**item["request"], "response": _result(item)} for item in told)
         return (Message("tool", tuple(tool_response(result) for result in results)),)
-    return _joined(told)
+    return streamed(told)
 
 
 def _is_finished_call(item: Any) -> bool:
@@ -64,15 +64,6 @@ def _result(call: Mapping[str, Any]) -> Any:
         if isinstance(result, Mapping):
             return result.get("response")
     return response
-
-
-def _joined(value: Any) -> tuple[Message, ...] | None:
-    """One turn out of the chunks: their text as one, then what is no text."""
-    parts = [part for message in read_messages(value, "assistant") for part in message.parts]
-    text = "".join(part.text for part in parts if part.type == "text")
-    rest = [part for part in parts if part.type != "text"]
-    turn = (*((Part("text", text),) if text else ()), *rest)
-    return (Message("assistant", turn),) if turn else None
 
 
 GEMINI_CLI = Dialect(

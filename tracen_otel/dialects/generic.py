@@ -25,6 +25,7 @@ GENERIC = Dialect(
         Reading("http.method", means(StepKind.HTTP)),
         Reading("db.system.name", means(StepKind.DB)),
         Reading("db.system", means(StepKind.DB)),
+        Reading("http.url", means(StepKind.HTTP)),
     ),
     input=(
         Reading("input", read_value),

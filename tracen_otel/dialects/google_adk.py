@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from tracen_otel.attributes import decode_json, read_value
-from tracen_otel.dialects.readings import kinds, on_event, span_name, usage_in
-from tracen_otel.dialects.table import Dialect, Reading, either, from_scope, marked_by
+from tracen_otel.dialects.readings import kinds, on_event, span_name, streamed, usage_in
+from tracen_otel.dialects.table import Dialect, Read, Reading, either, from_scope, marked_by
 from tracen_otel.messages import read_messages
-from tracen_otel.model import Message, Part, StepKind
+from tracen_otel.model import Message, StepKind
 
 _REQUEST = "gcp.vertex.agent.llm_request"
 _RESPONSE = "gcp.vertex.agent.llm_response"
@@ -31,28 +30,12 @@ _KIND_BY_SPAN_NAME = {
 def _system(value: Any) -> tuple[Message, ...] | None:
     body = decode_json(value)
     config = body.get("config") if isinstance(body, Mapping) else None
-    instruction = config.get("system_instruction") if isinstance(config, Mapping) else None
+    instruction = (
+        (config.get("system_instruction") or config.get("systemInstruction"))
+        if isinstance(config, Mapping)
+        else None
+    )
     return read_messages(instruction, "system") or None
-
-
-def _streamed(value: Any) -> tuple[Message, ...] | None:
-    """One turn out of a stream, which is told as one message for each of its chunks."""
-    parts = tuple(_joined(part for message in read_messages(value, "assistant") for part in message.parts))
-    return (Message("assistant", parts),) if parts else None
-
-
-def _joined(parts: Iterator[Part]) -> Iterator[Part]:
-    """The parts, with text that continues text in one; reasoning likewise."""
-    held: Part | None = None
-    for part in parts:
-        if held is not None and held.type == part.type and part.type in ("text", "reasoning"):
-            held = replace(held, text=held.text + part.text)
-            continue
-        if held is not None:
-            yield held
-        held = part
-    if held is not None:
-        yield held
 
 
 def _stem(value: Any) -> Any:
@@ -60,7 +43,14 @@ def _stem(value: Any) -> Any:
     return _kind_of_name(str(value).split(" ", 1)[0])
 
 
+def _output_tokens(read_usage: Read) -> Read:
+    """All tokens of a reply: the count in an attribute of its own leaves out those of thinking."""
+    return lambda value: usage.output_tokens if (usage := read_usage(value)) else None
+
+
 _kind_of_name = kinds(_KIND_BY_SPAN_NAME)
+_usage_in_python = usage_in("usage_metadata")
+_usage_in_javascript = usage_in("usageMetadata")
 
 GOOGLE_ADK = Dialect(
     name="Google ADK",
@@ -75,8 +65,12 @@ GOOGLE_ADK = Dialect(
     output=(
         Reading(_RESPONSE, read_value),
         Reading(_TOOL_RESPONSE, read_value),
-        Reading(_OUTPUT_MESSAGES, _streamed),
-        Reading(_OUTPUT_MESSAGES, _streamed, _ON_DETAILS),
+        Reading(_OUTPUT_MESSAGES, streamed),
+        Reading(_OUTPUT_MESSAGES, streamed, _ON_DETAILS),
     ),
-    usage=(Reading(_RESPONSE, usage_in("usage_metadata")),),
+    output_tokens=(
+        Reading(_RESPONSE, _output_tokens(_usage_in_python)),
+        Reading(_RESPONSE, _output_tokens(_usage_in_javascript)),
+    ),
+    usage=(Reading(_RESPONSE, _usage_in_python), Reading(_RESPONSE, _usage_in_javascript)),
 )

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracen_otel.attributes import read_text
-from tracen_otel.dialects.literals import decode_literal
 from tracen_otel.dialects.readings import answered, asked, instructed, kind_of_model, means
 from tracen_otel.dialects.table import Dialect, Find, Reading
+from tracen_otel.literals import decode_literal
 from tracen_otel.model import Message, Span, StepKind, Usage
 from tracen_otel.usage import read_usage
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tracen_otel.attributes import read_text, read_value
+from tracen_otel.attributes import decode_json, read_text, read_value
 from tracen_otel.dialects.readings import instructed, kinds, span_name
 from tracen_otel.dialects.table import Dialect, Reading, from_scope
 from tracen_otel.model import StepKind
@@ -58,8 +58,8 @@ LIVEKIT = Dialect(
         Reading("lk.function_tool.output", read_value),
     ),
     tool_calls=(
-        Reading("lk.pii.response.function_calls", read_value),
-        Reading("lk.response.function_calls", read_value),
+        Reading("lk.pii.response.function_calls", decode_json),
+        Reading("lk.response.function_calls", decode_json),
     ),
     provider_name=(Reading("gen_ai.provider.name", _vendor),),
 )

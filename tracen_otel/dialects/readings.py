@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from tracen_otel.attributes import decode_json, encode_json, event_fields, events_named, read_plain, read_text
 from tracen_otel.dialects.table import Find, OfEvents, Read
 from tracen_otel.messages import read_messages
-from tracen_otel.model import Message, Span, StepKind, Usage
+from tracen_otel.model import Message, Part, Span, StepKind, Usage
 from tracen_otel.usage import read_usage
 
 # -- where to look ------------------------------------------------------------------------------------
@@ -72,6 +73,21 @@ def said(value: Any) -> tuple[Message, ...] | None:
     """Read a reply told as bare text; text that is JSON, a structured answer, keeps its spelling."""
     text = read_plain(value) if isinstance(value, str) else encode_json(value) if value else None
     return read_messages({"role": "assistant", "content": [text]}, "assistant") if text else None
+
+
+def streamed(value: Any) -> tuple[Message, ...] | None:
+    """Read one turn out of a stream that is told as a message for each of its chunks."""
+    parts = tuple(_joined(part for message in read_messages(value, "assistant") for part in message.parts))
+    return (Message("assistant", parts),) if parts else None
+
+
+def _joined(parts: Iterator[Part]) -> Iterator[Part]:
+    """The parts, with text that continues text in one; reasoning likewise."""
+    for kind, run in groupby(parts, key=lambda part: part.type):
+        if kind in ("text", "reasoning"):
+            yield Part(kind, "".join(part.text for part in run))
+        else:
+            yield from run
 
 
 def instructed(value: Any) -> tuple[Message, ...] | None:

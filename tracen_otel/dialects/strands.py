@@ -7,7 +7,10 @@ from tracen_otel.model import StepKind
 
 STRANDS = Dialect(
     name="Strands Agents",
-    kind=(Reading("event_loop.cycle_id", means(StepKind.CHAIN)),),
+    kind=(
+        Reading("event_loop.cycle_id", means(StepKind.CHAIN)),
+        Reading("agent_loop.cycle_id", means(StepKind.CHAIN)),  # in JavaScript
+    ),
     system=(Reading("system_prompt", instructed), Reading("gen_ai.agent.system_prompt", instructed)),
     output=(Reading("tool.result", read_value, on_event("gen_ai.choice")),),
 )

@@ -48,7 +48,7 @@ class Dialect:
     """A convention. `applies` need only be told where its keys are words that others use as well.
 
     `input` and `output` read messages, text or a JSON value; `tool_calls` the calls told beside the output's
-    text; `usage` an object that holds several counts.
+    text; `usage` an object that holds several counts; `failed` a verdict that may come without a message.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Dialect:
     usage: Readings = ()
     response_id: Readings = ()
     error_message: Readings = ()
+    failed: Readings = ()
 
 
 FIELDS = tuple(name for name in Dialect.__dataclass_fields__ if name not in ("name", "applies"))

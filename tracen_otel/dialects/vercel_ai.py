@@ -8,10 +8,8 @@ from typing import Any
 from tracen_otel.attributes import decode_json, read_integer, read_text, read_value
 from tracen_otel.dialects.readings import asked, said
 from tracen_otel.dialects.table import Dialect, Reading
-from tracen_otel.model import Message, Span, StepKind, Usage
+from tracen_otel.model import Span, StepKind, Usage
 
-_CALLS = "ai.response.toolCalls"
-_CALLS_BEFORE_4 = "ai.result.toolCalls"
 _OPERATION = "ai.operationId"
 _METADATA = "ai.response.providerMetadata"
 _ANTHROPIC_INPUT = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
@@ -54,11 +52,6 @@ def _values(value: Any) -> Any:
 def _kind_in_name(value: Any) -> StepKind | None:
     """The same out of a name that holds the operation and, after a space, the program's own name for it."""
     return _kind((read_text(value) or "").partition(" ")[0])
-
-
-def _no_words(value: Any) -> tuple[Message, ...] | None:
-    """The words of a reply that only calls tools: none. The calls themselves are read beside them."""
-    return () if decode_json(value) else None
 
 
 def _of_call(span: Span, key: str) -> Any:
@@ -114,12 +107,10 @@ VERCEL_AI = Dialect(
         Reading("ai.toolCall.result", read_value),
         Reading("ai.result.text", said),
         Reading("ai.result.object", said),
-        Reading(_CALLS, _no_words),
-        Reading(_CALLS_BEFORE_4, _no_words),
     ),
     tool_calls=(
-        Reading(_CALLS, decode_json),
-        Reading(_CALLS_BEFORE_4, decode_json),
+        Reading("ai.response.toolCalls", decode_json),
+        Reading("ai.result.toolCalls", decode_json),
     ),
     model=(Reading("ai.response.model"), Reading("ai.model.id")),
     provider_name=(Reading("ai.model.provider"),),
