@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tracen_otel.attributes import decode_json
+from tracen_otel.attributes import clean, decode_json
 from tracen_otel.literals import decode_object
 from tracen_otel.model import Message, Part
 from tracen_otel.parts import read_parts, tool_call, tool_response
@@ -34,6 +34,7 @@ ROLE_BY_NAME = {
     "ipython": "tool",
 }
 _MAX_NESTING = 4
+_PLAIN_KEYS = frozenset({"role", "parts", "content", "finish_reason"})
 
 
 def read_messages(value: Any, role: str) -> tuple[Message, ...]:
@@ -74,11 +75,45 @@ def split_turn(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], tupl
 def _messages(value: Any, role: str, depth: int) -> Iterator[Message]:
     if isinstance(value, list | tuple) and depth:
         for item in value:
-            yield from _messages(_item(item), role, depth - 1)
+            if plain := _plain_message(item):
+                yield plain
+            else:
+                yield from _messages(_item(item), role, depth - 1)
     elif isinstance(value, dict):
         yield _message(opened(value), role)
     elif value not in (None, "", {}, []):
         yield Message(role, tuple(read_parts(value)))
+
+
+def _plain_message(item: Any) -> Message | None:
+    """The two commonest shapes, GenAI's and OpenAI's with text alone: most messages need no more looking."""
+    if type(item) is not dict or not item.keys() <= _PLAIN_KEYS:
+        return None
+    told = item.get("role")
+    role = ROLE_BY_NAME.get(told) if isinstance(told, str) else None
+    if role is None or role == "tool":
+        return None
+    content = item.get("content")
+    if isinstance(content, str) and "parts" not in item and _is_plain(content):
+        return Message(role, (Part("text", clean(content)),))
+    parts = item.get("parts")
+    if not isinstance(parts, list) or "content" in item or not parts:
+        return None
+    texts = [_plain_text(part) for part in parts]
+    return Message(role, tuple(Part("text", clean(text)) for text in texts)) if all(texts) else None
+
+
+def _plain_text(part: Any) -> str:
+    """The text of a GenAI text part, "" for any other."""
+    if type(part) is dict and len(part) == 2 and part.get("type") == "text":
+        text = part.get("content")
+        return text if isinstance(text, str) else ""
+    return ""
+
+
+def _is_plain(content: str) -> bool:
+    """Tell whether a content can not be JSON, or the `repr()` of something, that holds parts."""
+    return content.lstrip()[:1] not in ("", "[", "{", '"') and not content.endswith(")")
 
 
 def _item(item: Any) -> Any:
