@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Sequence
 
 import grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -34,15 +37,34 @@ def otlp_routes(receiver: Receiver, max_body_bytes: int) -> list[Route]:
     return [Route(f"/v1/{signal}", _Export(receiver, signal, max_body_bytes)) for signal in Signal]
 
 
-def create_otlp_app(receiver: Receiver, max_body_bytes: int) -> Starlette:
-    """The OTLP/HTTP routes alone, for a port of their own; any other path is told where they are."""
+def create_otlp_app(receiver: Receiver, max_body_bytes: int, cors_origins: Sequence[str] = ()) -> Starlette:
+    """The OTLP/HTTP routes alone, for a port of their own; any other path is told where they are.
+
+    The two commonest slips of set-up are understood: a signal's path twice (a full URL as the endpoint of all
+    signals), and none at all (a bare URL as the endpoint of traces). Browsers of `cors_origins` may send.
+    """
+    slips = [Route(f"/v1/{s}/v1/{s}", _Export(receiver, s, max_body_bytes)) for s in Signal]
+    slips.append(Route("/", _Export(receiver, Signal.TRACES, max_body_bytes)))
     app = Starlette(
-        routes=otlp_routes(receiver, max_body_bytes), exception_handlers={HTTPException: _elsewhere}
+        routes=[*otlp_routes(receiver, max_body_bytes), *slips],
+        exception_handlers={HTTPException: _elsewhere},
+        middleware=[_cors(cors_origins)] if cors_origins else [],
     )
     app.router.redirect_slashes = (
         False  # senders follow no redirect, and it would tell the Host header's host
     )
     return app
+
+
+def _cors(origins: Sequence[str]) -> Middleware:
+    """Keys are sent by header, so no cookie is ever allowed along, and any origin may be named."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["POST"],
+        allow_headers=["authorization", "content-encoding", "content-type", "x-tracen-key"],
+        expose_headers=[_URL_HEADER],
+    )
 
 
 async def _elsewhere(request: Request, error: Exception) -> Response:

@@ -97,7 +97,9 @@ async def _serve_store(
         grpc_door = await open_grpc(receiver, settings.host, settings.otlp_grpc_port, max_body_bytes)
         doors.append(grpc_door)
         doors.append(await _open_http(viewer, http))
-        doors.append(await _open_http(create_otlp_app(receiver, max_body_bytes), otlp))
+        doors.append(
+            await _open_http(create_otlp_app(receiver, max_body_bytes, settings.cors_origin_list), otlp)
+        )
         is_new = await store.is_empty()  # only now that every door is open: a key is shown once
         host = _reachable(settings.host)
         announce(

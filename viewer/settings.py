@@ -34,6 +34,13 @@ class Settings:
     otlp_grpc_port: int = _setting(4317, "Port of OTLP/gRPC; 0 picks a free one.")
     otlp_http_port: int = _setting(4318, "Port of OTLP/HTTP; 0 picks a free one.")
     base_url: str = _setting("", "Start of every URL that is handed out; default: http://HOST:PORT.")
+    cors_origins: str = _setting(
+        "", "Origins whose browsers may send to the OTLP/HTTP port: https://a.example,https://b.example or *."
+    )
     requests_per_hour: int = _setting(100, "Accepted POST /api/traces per key in any rolling hour.")
     max_body_bytes: int = _setting(MAX_BODY_BYTES, "Largest POST /api/traces body, also after decompression.")
     otlp_max_body_bytes: int = _setting(64 * MIB, "Largest OTLP request body, also after decompression.")
+
+    @property
+    def cors_origin_list(self) -> tuple[str, ...]:
+        return tuple(origin.strip() for origin in self.cors_origins.split(",") if origin.strip())

@@ -7,6 +7,7 @@ import json
 import socket
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -16,7 +17,7 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span, protobuf
-from tests.processes import TracenProcess
+from tests.processes import TracenProcess, running_tracen
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
@@ -299,7 +300,49 @@ def test_http_hostile_values_are_kept_as_text(sender: Sender) -> None:
     assert json.dumps(steps, ensure_ascii=False).encode("utf-8")
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/traces/", "/v1/nope"])
+@pytest.mark.parametrize("path", ["/", "/v1/traces/v1/traces"])
+def test_http_common_slips_of_the_path_are_understood(sender: Sender, path: str) -> None:
+    """No path, or the path twice: what a wrong endpoint variable makes of it."""
+    trace_id = fresh_id()
+    headers = {"content-type": PROTOBUF, "x-tracen-key": sender.tracen.key}
+    body = protobuf((trace_id, fresh_id(8), "a"))
+    assert (
+        sender.client.post(f"{sender.tracen.otlp_http}{path}", content=body, headers=headers).status_code
+        == 200
+    )
+    assert sender.steps(trace_id) is not None
+
+
+def test_http_browsers_may_send_from_named_origins_alone(tmp_path: Path) -> None:
+    """Off by default; where on, a preflight is answered and the page's URL can be read."""
+    preflight = {
+        "origin": "https://app.example",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type,x-tracen-key",
+    }
+    with running_tracen(tmp_path / "t.db", "--cors-origins", "https://app.example") as tracen:
+        url = f"{tracen.otlp_http}/v1/traces"
+        allowed = httpx2.options(url, headers=preflight, trust_env=False)
+        assert allowed.status_code == 200
+        assert allowed.headers["access-control-allow-origin"] == "https://app.example"
+        assert "access-control-allow-credentials" not in allowed.headers
+        other = httpx2.options(url, headers=preflight | {"origin": "https://evil.example"}, trust_env=False)
+        assert "access-control-allow-origin" not in other.headers
+        headers = {"origin": "https://app.example", "content-type": JSON, "x-tracen-key": tracen.key}
+        sent = httpx2.post(url, content=json_body(json_span(fresh_id())), headers=headers, trust_env=False)
+        assert sent.headers["access-control-expose-headers"] == "x-tracen-url"
+
+
+def test_http_browsers_may_not_send_by_default(sender: Sender) -> None:
+    """No origin is trusted unless the operator says so."""
+    answer = sender.client.options(
+        f"{sender.tracen.otlp_http}/v1/traces", headers={"origin": "https://app.example"}
+    )
+    assert answer.status_code == 405
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/v1/traces/", "/v1/nope"])
 @pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
 def test_http_other_path_is_told_the_right_ones(sender: Sender, path: str, content_type: str) -> None:
     """The commonest mistake of set-up: a Status in the caller's encoding names the paths; no redirect."""
