@@ -46,7 +46,7 @@ class IdempotencyConflict(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who owns keys and traces. `id` is 32 hex digits."""
+    """Who owns keys and traces. `id` is short, and means nothing outside the store."""
 
     id: str
     email: str
