@@ -79,6 +79,7 @@ def interpret(span: Span) -> Interpretation:
     status, error_message = _outcome(span, found, asked, answered)
     provider_name = told("provider_name")
     has_provider = (provider_name or model) and kind in _MODEL_KINDS
+    usage = _usage(found.values)
     step = Step(
         name=_name(span, kind, told("tool_name"), told("label")),
         id=span.span_id,
@@ -95,12 +96,13 @@ def interpret(span: Span) -> Interpretation:
         model=model,
         provider=provider_of(provider_name, model) if has_provider else None,
         provider_name=provider_name,
-        usage=_usage(found.values),
+        usage=usage,
         attributes=span.attributes,
         events=span.events,
         warnings=(*_warnings(span), *found.refused),
         sources=_with_calls_source(found.sources, answered),
         unread=found.unread,
+        tokens_counted=kind is StepKind.LLM and bool(usage),  # until the trace as a whole says otherwise
     )
     return Interpretation(step, told("response_id"))
 
