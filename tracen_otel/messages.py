@@ -6,7 +6,8 @@ shapes. One bad item costs itself alone. Knows no attribute keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from tracen_otel.attributes import clean, decode_json
@@ -39,8 +40,9 @@ _PLAIN_KEYS = frozenset({"role", "parts", "content", "finish_reason"})
 
 def read_messages(value: Any, role: str) -> tuple[Message, ...]:
     """Every message in a list, a single message, or a text; `role` is for those that tell none."""
-    messages = _messages(decode_json(value), role, _MAX_NESTING)
-    return tuple(_merged(message for message in messages if message.parts))
+    messages = [m for m in _messages(decode_json(value), role, _MAX_NESTING) if m.parts]
+    has_neighbours = any(a.role == b.role == "assistant" for a, b in pairwise(messages))
+    return tuple(_merged(messages) if has_neighbours else messages)
 
 
 def looks_like_messages(value: Any) -> bool:
@@ -223,7 +225,7 @@ def _additional(item: Mapping[str, Any]) -> Mapping[str, Any]:
     return additional if isinstance(additional, dict) else {}
 
 
-def _merged(messages: Iterator[Message]) -> Iterator[Message]:
+def _merged(messages: Iterable[Message]) -> Iterator[Message]:
     """Responses API items belong to one turn: the assistant's neighbours join unless both have text."""
     turn: list[Part] = []
     role, has_text = "", False
