@@ -9,9 +9,8 @@ from typing import NoReturn
 
 import grpc
 import grpc.aio
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from bridge.receive import Receipt, Receiver
+from bridge.receive import URL_FIELD, Receipt, Receiver
 from bridge.status import REFUSALS, refusal_of
 from tracen_otel.otlp import Encoding, Signal, UndecodableBody
 from viewer.keys import secret_of
@@ -24,8 +23,8 @@ _SERVICE_BY_SIGNAL = {
     Signal.LOGS: "opentelemetry.proto.collector.logs.v1.LogsService",
     Signal.METRICS: "opentelemetry.proto.collector.metrics.v1.MetricsService",
 }
-_URL_METADATA = "x-tracen-url"
-_GRACE_S = 8.0
+GRACE_S = 8
+"""For what is in flight when a door closes."""
 MAX_CALLS = 128
 """In flight; beyond, senders are asked to come back. gRPC's own limit answers what senders take for "never"."""
 
@@ -43,7 +42,7 @@ class GrpcDoor:
 
     async def close(self) -> None:
         """Take no new call, finish those in flight."""
-        await self.server.stop(_GRACE_S)
+        await self.server.stop(GRACE_S)
 
 
 async def open_grpc(receiver: Receiver, host: str, port: int, max_body_bytes: int) -> GrpcDoor:
@@ -111,8 +110,9 @@ class _Export:
         finally:
             self._calls.count -= 1
         if receipt.page_url:
-            context.set_trailing_metadata(((_URL_METADATA, receipt.page_url),))
-        return _response(receipt)
+            context.set_trailing_metadata(((URL_FIELD, receipt.page_url),))
+        response: bytes = receipt.response().SerializeToString()
+        return response
 
     async def _receipt(self, bodies: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> Receipt:
         key = await self._receiver.authenticate(_secret(context))
@@ -121,17 +121,6 @@ class _Export:
         async for body in bodies:
             return await self._receiver.receive(key, body, Encoding.PROTOBUF, self._signal)
         raise UndecodableBody("a call without a message")
-
-
-def _response(receipt: Receipt) -> bytes:
-    """The answer's bytes. Full success is the empty message: partial_success must then be unset."""
-    if not receipt.rejected_spans:
-        return b""
-    response = ExportTraceServiceResponse()
-    response.partial_success.rejected_spans = receipt.rejected_spans
-    response.partial_success.error_message = receipt.error_message
-    serialized: bytes = response.SerializeToString()
-    return serialized
 
 
 def _secret(context: grpc.aio.ServicerContext) -> str | None:

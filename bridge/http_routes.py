@@ -8,7 +8,6 @@ import logging
 from collections.abc import Sequence
 
 import grpc
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -18,17 +17,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from bridge.receive import Receipt, Receiver
+from bridge.receive import URL_FIELD, Receipt, Receiver
 from bridge.status import REFUSALS, Refusal, refusal_of
 from tracen_otel.otlp import Encoding, Signal
-from viewer.bodies import ACCEPT_ENCODING, drained, read_body
-from viewer.keys import secret_of
+from viewer.bodies import ACCEPT_ENCODING, drained, media_type_of, read_body
+from viewer.keys import CHALLENGE, secret_of
 from viewer.problems import UnsupportedMediaType
 from viewer.store.base import StoreUnavailable
 
 logger = logging.getLogger("tracen.bridge")
 
-_URL_HEADER = "x-tracen-url"
 _ENCODING_BY_MEDIA_TYPE = {encoding.value: encoding for encoding in Encoding}
 
 
@@ -63,7 +61,7 @@ def _cors(origins: Sequence[str]) -> Middleware:
         allow_origins=origins,
         allow_methods=["POST"],
         allow_headers=["authorization", "content-encoding", "content-type", "x-tracen-key"],
-        expose_headers=[_URL_HEADER],
+        expose_headers=[URL_FIELD],
     )
 
 
@@ -121,20 +119,15 @@ class _Export:
 
 
 def _encoding(content_type: str | None) -> Encoding | None:
-    media_type = (content_type or "").partition(";")[0].strip().lower()
-    return _ENCODING_BY_MEDIA_TYPE.get(media_type)
+    return _ENCODING_BY_MEDIA_TYPE.get(media_type_of(content_type))
 
 
 def _accepted(encoding: Encoding, receipt: Receipt) -> Response:
-    headers = {_URL_HEADER: receipt.page_url} if receipt.page_url else None
+    headers = {URL_FIELD: receipt.page_url} if receipt.page_url else None
     if encoding is Encoding.JSON:
         content = json.dumps(_partial_success(receipt)).encode()
     else:
-        response = ExportTraceServiceResponse()
-        if receipt.rejected_spans:
-            response.partial_success.rejected_spans = receipt.rejected_spans
-            response.partial_success.error_message = receipt.error_message
-        content = response.SerializeToString()
+        content = receipt.response().SerializeToString()
     return Response(content, 200, headers, media_type=encoding.value)
 
 
@@ -146,7 +139,7 @@ def _partial_success(receipt: Receipt) -> dict[str, object]:
 
 
 _HEADERS_BY_STATUS = {
-    401: {"www-authenticate": 'Bearer realm="tracen"'},
+    401: {"www-authenticate": CHALLENGE},
     405: {"allow": "POST"},
     415: {"accept-encoding": ACCEPT_ENCODING},
 }

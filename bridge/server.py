@@ -19,7 +19,7 @@ from typing import Protocol
 import uvicorn
 from starlette.types import ASGIApp
 
-from bridge.grpc_server import PortTaken, open_grpc
+from bridge.grpc_server import GRACE_S, PortTaken, open_grpc
 from bridge.guard import GuardedProtocol
 from bridge.http_routes import create_otlp_app, otlp_routes
 from bridge.receive import Receiver
@@ -29,7 +29,6 @@ from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnusable
 from viewer.store.engines import open_store
 
-GRACE_S = 8
 BACKLOG = 2048
 LOCAL_EMAIL = "local@tracen"
 

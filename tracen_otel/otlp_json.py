@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar
 
+from tracen_otel.attributes import clean
 from tracen_otel.model import Event, LogRecord, Scope, Span
 from tracen_otel.otlp_wire import Census, UndecodableBody, log_event, span_kind, status_code
 from tracen_otel.timestamps import known_time
@@ -20,7 +21,6 @@ from tracen_otel.timestamps import known_time
 T = TypeVar("T")
 
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def take_census(body: bytes) -> Census:
@@ -66,7 +66,7 @@ def _parse(body: bytes) -> Mapping[str, Any]:
 
 def _without_lone_surrogates(value: Any) -> Any:
     """They are no text: no page, no UTF-8 and no database takes them."""
-    return json.loads(_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
+    return json.loads(clean(json.dumps(value, ensure_ascii=False)))
 
 
 def _refuse_constant(name: str) -> NoReturn:

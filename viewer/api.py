@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from tracen_otel import payload
 from tracen_otel.model import Trace
-from viewer.bodies import drained, read_body
+from viewer.bodies import drained, media_type_of, read_body
 from viewer.keys import Authenticator, secret_of
 from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
 from viewer.settings import Settings
@@ -113,7 +113,7 @@ def _refusing(handler: Handler) -> Handler:
 
 
 def _require_json(content_type: str | None) -> None:
-    media_type = (content_type or "").partition(";")[0].strip().lower()
+    media_type = media_type_of(content_type)
     if media_type != "application/json":
         came = repr(media_type[:60]) if media_type else "none"
         raise UnsupportedMediaType(f"Content-Type: expected application/json, got {came}.")

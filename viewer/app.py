@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from tracen_otel import payload
 from viewer import pages
 from viewer.api import Api, page_url
+from viewer.bodies import media_type_of
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
 from viewer.keys import Authenticator
 from viewer.problems import problem
@@ -126,7 +127,7 @@ class _CachedStatic(StaticFiles):
 
 def _prefers_json(accept: str) -> bool:
     """Whether JSON is named and HTML is not; a browser always names HTML."""
-    media_types = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    media_types = {media_type_of(part) for part in accept.split(",")}
     return "application/json" in media_types and "text/html" not in media_types
 
 

@@ -39,6 +39,11 @@ class BrokenEncoding(BodyError):
     """The compressed stream is damaged."""
 
 
+def media_type_of(content_type: str | None) -> str:
+    """The media type of a Content-Type, in lower case and without parameters; "" for none."""
+    return (content_type or "").partition(";")[0].strip().lower()
+
+
 async def read_body(
     chunks: AsyncIterable[bytes], content_length: str | None, content_encoding: str | None, max_bytes: int
 ) -> bytes:

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from viewer.store.base import Key, Store
 
 PREFIX = "tracen_sk_"
+CHALLENGE = 'Bearer realm="tracen"'
+"""What WWW-Authenticate asks for with a 401."""
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM_LENGTH, _CHECKSUM_LENGTH = 30, 6
 _TRUSTED_FOR_S = 1.0

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from tracen_otel.payload import FieldError, InvalidPayload, MalformedPayload
 from viewer.bodies import ACCEPT_ENCODING, BodyTooLarge, BrokenEncoding, UnsupportedEncoding
-from viewer.keys import Unauthenticated
+from viewer.keys import CHALLENGE, Unauthenticated
 from viewer.store.base import IdempotencyConflict, LimitReached, StoreUnavailable
 
 
@@ -42,7 +42,7 @@ def refusal(error: Exception) -> JSONResponse:
         )
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
-        headers["www-authenticate"] = 'Bearer realm="tracen"'
+        headers["www-authenticate"] = CHALLENGE
     if isinstance(error, UnsupportedEncoding):
         headers["accept-encoding"] = ACCEPT_ENCODING
     if isinstance(error, LimitReached):

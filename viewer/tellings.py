@@ -91,12 +91,12 @@ def trace_of(telling: Telling, otel_trace_id: str) -> Trace:
 
 def _known_apart(posted: list[Trace]) -> list[Trace]:
     """Posts whose steps can be merged with others. Of those without step ids the last one stands for all."""
-    without_ids = [trace for trace in posted if not all(step.id for step in trace.steps)]
-    if not without_ids:
+    with_ids = [trace for trace in posted if all(step.id for step in trace.steps)]
+    if len(with_ids) == len(posted):
         return posted
-    last = without_ids[-1]
+    last = next(trace for trace in reversed(posted) if not all(step.id for step in trace.steps))
     steps = tuple(replace(step, id=step.id or f"posted-{n}") for n, step in enumerate(last.steps, 1))
-    return [*(trace for trace in posted if trace not in without_ids), replace(last, steps=steps)]
+    return [*with_ids, replace(last, steps=steps)]
 
 
 def _notes(telling: Telling, unreadable: int) -> list[str]:
