@@ -20,13 +20,6 @@ from viewer.workers import run_sized
 URL_FIELD = "x-tracen-url"
 """The HTTP header, and the gRPC trailer, that name the page of a request with one trace."""
 
-_KINDS = {
-    (Signal.TRACES, Encoding.PROTOBUF): BodyKind.OTLP_PROTOBUF,
-    (Signal.TRACES, Encoding.JSON): BodyKind.OTLP_JSON,
-    (Signal.LOGS, Encoding.PROTOBUF): BodyKind.OTLP_LOGS_PROTOBUF,
-    (Signal.LOGS, Encoding.JSON): BodyKind.OTLP_LOGS_JSON,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -72,7 +65,7 @@ class Receiver:
             census = await _census(body, encoding, signal)
         if not census.trace_ids:
             return _receipt(census, broken_count, None)
-        kind = _KINDS[signal, encoding]
+        kind = BodyKind.of_otlp(encoding, signal)
         page = await self._store.append(Batch(key.account_id, kind, body, census.trace_ids, self._clock_ns()))
         return _receipt(census, broken_count, page_url(self._base_url, page.id) if page else None)
 

@@ -14,7 +14,7 @@ from tracen_otel import payload
 from tracen_otel.assemble import assemble
 from tracen_otel.merge import merge
 from tracen_otel.model import LogRecord, Span, Trace
-from tracen_otel.otlp import Encoding, decode_logs, decode_spans
+from tracen_otel.otlp import Signal, decode_logs, decode_spans
 from viewer.store.base import BodyKind, Page, Store, StoreUnavailable, Telling
 from viewer.workers import run_sized
 
@@ -26,9 +26,6 @@ MAX_READ_BYTES = 256 * 1024 * 1024
 """Of bodies for one page: what came later is left out, and said so."""
 MAX_SAVED_BYTES = 64 * 1024 * 1024
 """Larger documents are assembled each time: a database is no place for them."""
-
-_SPANS = {BodyKind.OTLP_PROTOBUF: Encoding.PROTOBUF, BodyKind.OTLP_JSON: Encoding.JSON}
-_LOGS = {BodyKind.OTLP_LOGS_PROTOBUF: Encoding.PROTOBUF, BodyKind.OTLP_LOGS_JSON: Encoding.JSON}
 
 _NO_SPANS = "Only log records of this trace have arrived; the spans they belong to have not."
 _NOT_ASSEMBLED = "This trace can not be shown: something in it breaks its assembly. That has been logged."
@@ -76,10 +73,12 @@ def trace_of(telling: Telling, otel_trace_id: str) -> Trace:
         try:
             if kind is BodyKind.PAYLOAD:
                 posted.append(payload.decode(payload.parse(body)))
-            elif kind in _SPANS:
-                spans += decode_spans(body, _SPANS[kind], otel_trace_id)
+                continue
+            encoding, signal = kind.otlp()
+            if signal is Signal.TRACES:
+                spans += decode_spans(body, encoding, otel_trace_id)
             else:
-                records += decode_logs(body, _LOGS[kind])
+                records += decode_logs(body, encoding)
         except ValueError:  # accepted by another release; it costs no neighbour
             unreadable += 1
     assembled = [assemble(spans, records)] if spans else []

@@ -138,8 +138,10 @@ async def test_sqlite_acknowledges_with_full_synchronisation(tmp_path: Path) -> 
     """WAL with synchronous=FULL: every commit is synced before it is answered."""
     store = SqliteStore(tmp_path / "store.db")
     pragmas = ("journal_mode", "synchronous", "mmap_size")
-    values = [store._connection.execute(f"pragma {pragma}").fetchone()[0] for pragma in pragmas]
-    assert values == ["wal", 2, 0]
+    for connection in store._open:
+        values = [connection.execute(f"pragma {pragma}").fetchone()[0] for pragma in pragmas]
+        assert values == ["wal", 2, 0]
+    assert len(store._open) == 2
     await store.close()
 
 
@@ -150,12 +152,14 @@ async def test_sqlite_full_disk_is_answered_and_survived(tmp_path: Path) -> None
     page = await store.append(batch(key, b"kept", TRACE))
     assert page is not None
     # Beyond max_page_count SQLite answers SQLITE_FULL, as on a full disk. The writer is idle between awaits.
-    (page_count,) = store._connection.execute("pragma page_count").fetchone()
-    store._connection.execute(f"pragma max_page_count = {page_count}")
+    bodies = store._bodies
+    assert bodies is not None
+    (page_count,) = bodies.execute("pragma page_count").fetchone()
+    bodies.execute(f"pragma max_page_count = {page_count}")
     with pytest.raises(StoreUnavailable):
         await store.append(batch(key, os.urandom(1_000_000), TRACE))
     assert [body for _, body in (await store.telling(page, MANY_BYTES)).bodies] == [b"kept"]
-    store._connection.execute("pragma max_page_count = 1073741823")
+    bodies.execute("pragma max_page_count = 1073741823")
     await store.append(batch(key, b"after", TRACE))
     assert [body for _, body in (await store.telling(page, MANY_BYTES)).bodies] == [b"kept", b"after"]
     await store.close()

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from tracen_otel.otlp import Encoding, Signal
+
 NS_PER_S = 1_000_000_000
 
 
@@ -87,6 +89,24 @@ class BodyKind(StrEnum):
     OTLP_LOGS_JSON = "otlp-logs-json"
     PAYLOAD = "payload"
 
+    def otlp(self) -> tuple[Encoding, Signal]:
+        """How to read an OTLP body. Raises KeyError for a payload."""
+        return _OTLP_BY_KIND[self]
+
+    @staticmethod
+    def of_otlp(encoding: Encoding, signal: Signal) -> BodyKind:
+        """The kind of an OTLP body. Raises KeyError for metrics, which are not kept."""
+        return _KIND_BY_OTLP[encoding, signal]
+
+
+_OTLP_BY_KIND = {
+    BodyKind.OTLP_PROTOBUF: (Encoding.PROTOBUF, Signal.TRACES),
+    BodyKind.OTLP_JSON: (Encoding.JSON, Signal.TRACES),
+    BodyKind.OTLP_LOGS_PROTOBUF: (Encoding.PROTOBUF, Signal.LOGS),
+    BodyKind.OTLP_LOGS_JSON: (Encoding.JSON, Signal.LOGS),
+}
+_KIND_BY_OTLP = {how: kind for kind, how in _OTLP_BY_KIND.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -123,17 +143,18 @@ class PostOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The permanent page of one trace. `id` is a random UUID."""
+    """The permanent page of one trace. `id` is a random UUID. `opened`: somebody has looked at it."""
 
     id: str
     account_id: str
     otel_trace_id: bytes
     deleted: bool = False
+    opened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What was received of one trace, in order of arrival. `version` grows with every batch.
+    """What was received of one trace, in order of arrival. `version` grows with every batch and post.
 
     `omitted` bodies at the end were more than was asked for.
     """
@@ -141,6 +162,14 @@ class Telling:
     version: int
     bodies: tuple[tuple[BodyKind, bytes], ...]
     omitted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecentTrace:
+    """A trace of an account, and when the newest that is known of it was received."""
+
+    otel_trace_id: bytes
+    received_ns: int
 
 
 class Store(Protocol):
@@ -177,6 +206,10 @@ class Store(Protocol):
         """
         ...
 
+    async def stored_bytes(self, account_id: str) -> int:
+        """Tell how many bytes of batches and posts are kept for an account."""
+        ...
+
     async def post(self, post: Post) -> PostOutcome:
         """Keep a payload under the key's limit, all or nothing in one transaction.
 
@@ -200,6 +233,20 @@ class Store(Protocol):
         """Look a page up by its id; a deleted one is returned and says so."""
         ...
 
+    async def mark_opened(self, page: Page, now_ns: int) -> None:
+        """Remember that somebody has looked at the page: `expire` spares its trace."""
+        ...
+
+    async def recent_traces(
+        self, account_id: str, before: tuple[int, int] | None, limit: int
+    ) -> list[RecentTrace]:
+        """List an account's traces, newest first by what was received last of each; deleted ones are not there.
+
+        `before` goes on from an earlier answer: the `received_ns` of its last trace, and how many with just
+        that time have been listed.
+        """
+        ...
+
     async def telling(self, page: Page, max_bytes: int) -> Telling:
         """Return what was received of the page's trace, as one consistent moment.
 
@@ -213,6 +260,27 @@ class Store(Protocol):
 
     async def save_document(self, page: Page, version: int, meaning: str, document: bytes) -> None:
         """Save what was assembled from the telling of `version`, unless a newer one is there."""
+        ...
+
+    async def delete(self, page: Page, now_ns: int) -> None:
+        """Delete what was received of the page's trace, for good: its bytes MUST be gone from every file.
+
+        The page stays and says that it is deleted; what arrives of the trace later is shown to nobody.
+        """
+        ...
+
+    async def compact(self, received_before_ns: int) -> bool:
+        """Take one batch of several large traces apart, so that the page of one no longer reads the others.
+
+        What a reader sees MUST NOT change. False when none is left that was received before.
+        """
+        ...
+
+    async def expire(self, received_before_ns: int, now_ns: int) -> bool:
+        """Delete traces of one batch of which nothing newer came, less those that were posted or looked at.
+
+        False when none is left that was received before.
+        """
         ...
 
     async def check_writable(self) -> None:

@@ -1,4 +1,8 @@
-"""The SQLite schema as migrations: functions, each applied once, in the transaction that records it."""
+"""The SQLite schemas as migrations: functions, each applied once, in the transaction that records it.
+
+FILE holds what is looked up and changed. FILE-bodies holds what was received: written once, in large pieces,
+so in large pages.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,16 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 migrations = Migrations("tracen")
+bodies_migrations = Migrations("tracen-bodies")
 
 
 @migrations()
 def create_accounts_and_keys(db: Database) -> None:
-    db.table("accounts").create({"id": str, "email": str, "created_ns": int}, pk="id", not_null={"email"})
+    # An account's number stands in every row of the trace index: it is as short as can be.
+    db.table("accounts").create({"id": int, "email": str, "created_ns": int}, pk="id", not_null={"email"})
     db.table("accounts").create_index(["email"], unique=True)
     db.table("keys").create(
-        {"id": str, "account_id": str, "sha256": bytes, "label": str, "created_ns": int, "revoked_ns": int},
+        {"id": str, "account_id": int, "sha256": bytes, "label": str, "created_ns": int, "revoked_ns": int},
         pk="id",
         not_null={"account_id", "sha256"},
         foreign_keys=[("account_id", "accounts", "id")],
@@ -24,33 +30,77 @@ def create_accounts_and_keys(db: Database) -> None:
 
 
 @migrations()
-def create_batches_and_pages(db: Database) -> None:
-    # id grows with arrival: it is the version of a telling. `batch_traces` is the one index on the ingest
-    # path; without a rowid a row costs one B-tree entry.
-    db.table("batches").create(
-        {"id": int, "account_id": str, "kind": str, "received_ns": int, "body": bytes},
-        pk="id",
-        not_null={"account_id", "kind", "body"},
-    )
-    db.execute(
-        """create table batch_traces (otel_trace_id blob not null, account_id text not null,
-           batch_id integer not null, primary key (otel_trace_id, account_id, batch_id)) without rowid"""
-    )
+def create_pages_and_posts(db: Database) -> None:
     db.table("pages").create(
-        {"id": str, "account_id": str, "otel_trace_id": bytes, "created_ns": int, "deleted_ns": int},
+        {
+            "id": str,
+            "account_id": int,
+            "otel_trace_id": bytes,
+            "created_ns": int,
+            "opened_ns": int,
+            "deleted_ns": int,
+        },
         pk="id",
         not_null={"account_id", "otel_trace_id"},
     )
     db.table("pages").create_index(["otel_trace_id", "account_id"], unique=True)
+    db.table("posts").create(
+        {"id": int, "account_id": int, "otel_trace_id": bytes, "received_ns": int, "body": bytes},
+        pk="id",
+        not_null={"account_id", "otel_trace_id", "body"},
+    )
+    db.table("posts").create_index(["otel_trace_id", "account_id"])
+    db.table("posts").create_index(["account_id", "received_ns"])
     db.table("documents").create(
         {"page_id": str, "version": int, "meaning": str, "body": bytes},
         pk="page_id",
         not_null={"version", "meaning", "body"},
     )
     db.table("idempotency_keys").create(
-        {"account_id": str, "idempotency_key": str, "body_sha256": bytes, "page_id": str, "created_ns": int},
+        {"account_id": int, "idempotency_key": str, "body_sha256": bytes, "page_id": str, "created_ns": int},
         pk=("account_id", "idempotency_key"),
         not_null={"body_sha256", "page_id"},
     )
+
+
+@migrations()
+def create_trace_index(db: Database) -> None:
+    # `trace` is the first eight bytes of the OTel trace id as a number; without a rowid a row costs one
+    # B-tree entry of some 15 bytes. `marks` holds how far work over FILE-bodies has come, by batch id.
+    db.execute(
+        """create table trace_index (trace integer, account_id integer, batch_id integer,
+           primary key (trace, account_id, batch_id)) without rowid"""
+    )
+    db.table("marks").create({"name": str, "batch_id": int}, pk="name")
+    # The bodies that belong to this file, by the name they were given.
+    db.table("bodies_file").create({"id": int, "name": str}, pk="id")
     # Written to by the readiness check: proves that the disk takes writes.
+    db.table("heartbeat").create({"id": int, "beats": int}, pk="id", defaults={"beats": 1})
+
+
+@bodies_migrations()
+def create_batches(db: Database) -> None:
+    # id grows with arrival. `otel_trace_ids` are 16 bytes each; `body` is last, so that what stands before it
+    # is read without it, and null once it was taken apart.
+    db.table("batches").create(
+        {
+            "id": int,
+            "account_id": int,
+            "kind": str,
+            "received_ns": int,
+            "size": int,
+            "otel_trace_ids": bytes,
+            "body": bytes,
+        },
+        pk="id",
+        not_null={"account_id", "kind", "received_ns", "size", "otel_trace_ids"},
+    )
+    db.table("batches").create_index(["account_id", "received_ns", "size"])
+    db.table("pieces").create(
+        {"id": int, "batch_id": int, "otel_trace_id": bytes, "body": bytes},
+        pk="id",
+        not_null={"batch_id", "otel_trace_id", "body"},
+    )
+    db.table("pieces").create_index(["batch_id", "otel_trace_id"], unique=True)
+    db.table("bodies_file").create({"id": int, "name": str}, pk="id")
     db.table("heartbeat").create({"id": int, "beats": int}, pk="id", defaults={"beats": 1})

@@ -1,7 +1,10 @@
-"""The one writer of a SQLite file: a thread that runs jobs in group commits.
+"""The one writer of a store's files: a thread that runs jobs in group commits.
 
 Many callers share one fsync: every job that waits when a transaction begins is part of it, each within its
 own savepoint, and all are answered after the commit. Knows nothing of the schema.
+
+A job may write to two files. The bodies are committed first, so that nothing in the main file ever speaks of
+a body that is not on disk.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,15 +26,18 @@ logger = logging.getLogger("tracen.store")
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
-MAX_QUEUED_BYTES = 96 * 1024 * 1024
+MAX_QUEUED_BYTES = 64 * 1024 * 1024
 """Bodies that wait for the disk; beyond, callers are asked to come back."""
 MAX_GROUP = 256
 """Jobs in one transaction."""
+MAX_GROUP_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(slots=True)
 class _Job:
-    work: Work[Any]
+    bodies: Work[Any] | None
+    main: Work[Any] | None
+    committed: Callable[[Any], None] | None
     size: int
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Any]
@@ -39,18 +46,27 @@ class _Job:
 
 
 class Writer:
-    """Owns the writing connection. `submit` is called on an event loop, `close` from anywhere."""
+    """Owns the writing connections. `submit` is called on an event loop, `close` from anywhere."""
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        main: sqlite3.Connection,
+        bodies: sqlite3.Connection | None = None,
+        *,
         check: Callable[[], None] = lambda: None,
+        between: Callable[[], None] = lambda: None,
         on_broken: Callable[[str], None] = lambda reason: None,
+        on_commit: Callable[[int, int, float], None] = lambda jobs, size, seconds: None,
     ) -> None:
-        """`check` raises before a transaction that must not be; `on_broken` hears why none will be again."""
-        self._connection = connection
+        """`check` raises before a transaction that must not be; `between` runs on the writer's thread after each
+        group; `on_broken` hears why nothing will be written again, `on_commit` what a group was and took.
+        """
+        self._main = main
+        self._bodies = bodies
         self._check = check
+        self._between = between
         self._on_broken = on_broken
+        self._on_commit = on_commit
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._queued_bytes = 0
         self._lock = threading.Lock()
@@ -60,13 +76,26 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="tracen-writer", daemon=True)
         self._thread.start()
 
-    async def submit(self, work: Work[T], size: int = 0) -> T:
-        """Run `work` in the next transaction; return its result once that is on disk.
+    @property
+    def queued(self) -> tuple[int, int]:
+        """How many jobs wait, and the bytes of their bodies."""
+        return self._jobs.qsize(), self._queued_bytes
 
-        `size` bytes count against the queue's bound. Raises what `work` raised, or StoreUnavailable.
+    async def submit(
+        self,
+        main: Work[T] | None = None,
+        *,
+        bodies: Work[Any] | None = None,
+        committed: Callable[[Any], None] | None = None,
+        size: int = 0,
+    ) -> T:
+        """Run `bodies`, then `main`, in the next transactions; return what the last one did once that is on disk.
+
+        `committed` is called, on the writer's thread, with what `bodies` returned once that is on disk. `size`
+        bytes count against the queue's bound. Raises what the work raised, or StoreUnavailable.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(work, size, loop, loop.create_future())
+        job = _Job(bodies, main, committed, size, loop, loop.create_future())
         with self._lock:
             if self._closed or self._broken:
                 raise StoreUnavailable(self._broken or "the store is closing")
@@ -93,8 +122,8 @@ class Writer:
             first = self._jobs.get()
             if first is None:
                 return
-            group = [first]
-            while len(group) < MAX_GROUP:
+            group, size = [first], first.size
+            while len(group) < MAX_GROUP and size < MAX_GROUP_BYTES:
                 try:
                     job = self._jobs.get_nowait()
                 except queue.Empty:
@@ -103,57 +132,90 @@ class Writer:
                     going_on = False
                     break
                 group.append(job)
+                size += job.size
+            started = time.perf_counter()
             self._commit(group)
+            self._on_commit(len(group), size, time.perf_counter() - started)
             self._answer(group)
+            self._step()
 
     def _commit(self, group: list[_Job]) -> None:
-        connection = self._connection
         try:
             self._check()
-            connection.execute("begin immediate")
-            for job in group:
-                self._attempt(job)
-            connection.execute("commit")
-            self._failing = False
-        except Exception as error:  # whatever it was: nothing of the group is on disk, all must hear of it
-            self._failed(error)
-            for job in group:
-                job.error = StoreUnavailable(f"the write was refused: {error}")
+        except Exception as error:
+            self._failed(error, group)
+            return
+        if self._bodies is not None:
+            jobs = [job for job in group if job.bodies]
+            if jobs and self._committed(self._bodies, jobs, lambda job: job.bodies):
+                self._tell(jobs)
+        jobs = [job for job in group if job.main and job.error is None]
+        if jobs:
+            self._committed(self._main, jobs, lambda job: job.main)
 
-    def _failed(self, error: Exception) -> None:
-        """Tell the log, once per spell; leave no transaction open; give up where the disk itself failed."""
+    def _committed(
+        self, connection: sqlite3.Connection, jobs: list[_Job], work_of: Callable[[_Job], Work[Any] | None]
+    ) -> bool:
+        """Run one transaction; whether it is on disk. Where not, every job of it has its error."""
+        try:
+            connection.execute("begin immediate")
+            for job in jobs:
+                work = work_of(job)
+                if work is not None:
+                    _attempt(connection, job, work)
+            connection.execute("commit")
+            self._succeeded()
+        except Exception as error:  # whatever it was: nothing of the group is on disk, all must hear of it
+            self._failed(error, jobs)
+            self._roll_back(connection)
+            return False
+        return True
+
+    def _tell(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            if job.committed and job.error is None:
+                job.committed(job.outcome)
+
+    def _succeeded(self) -> None:
+        if self._failing:
+            self._failing = False
+            logger.warning("the store can be written again")
+
+    def _failed(self, error: Exception, jobs: list[_Job]) -> None:
+        """Tell every job, and the log once per spell; give up where the disk itself failed."""
+        for job in jobs:
+            job.error = StoreUnavailable(f"the write was refused: {error}")
         if not self._failing:
             self._failing = True
             logger.error("the store can not be written: %s", error)
-        try:
-            if self._connection.in_transaction:  # after "disk full" SQLite has rolled back already
-                self._connection.execute("rollback")
-        except sqlite3.Error as worse:
-            self._break(f"a transaction can not be rolled back: {worse}")
         # After a failed fsync nobody knows what is on disk: a later one that succeeds proves nothing.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
             self._break(f"the disk failed: {error}")
 
-    def _break(self, reason: str) -> None:
-        self._broken = reason
-        logger.critical("the store is given up: %s", reason)
-        self._on_broken(reason)
-
-    def _attempt(self, job: _Job) -> None:
-        """Run one job; its own error undoes it alone, an error of the disk ends the transaction."""
-        connection = self._connection
-        connection.execute("savepoint job")
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        """Leave no transaction open; after "disk full" SQLite has rolled back already."""
         try:
-            job.outcome = job.work(connection)
+            if connection.in_transaction:
+                connection.execute("rollback")
         except sqlite3.Error as error:
-            if not isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
-                raise
-            job.error = error
-            connection.execute("rollback to job")
-        except Exception as error:  # the job's caller gets it; its neighbours go on
-            job.error = error
-            connection.execute("rollback to job")
-        connection.execute("release job")
+            self._break(f"a transaction can not be rolled back: {error}")
+
+    def _break(self, reason: str) -> None:
+        if not self._broken:
+            self._broken = reason
+            logger.critical("the store is given up: %s", reason)
+            self._on_broken(reason)
+
+    def _step(self) -> None:
+        """What is done between groups is never a reason not to go on."""
+        try:
+            if not self._broken:
+                self._between()
+        except Exception as error:
+            if not self._failing:
+                self._failing = True
+                logger.error("the store's upkeep failed: %s", error)
+            self._roll_back(self._main)
 
     def _answer(self, group: list[_Job]) -> None:
         with self._lock:
@@ -166,6 +228,22 @@ class Writer:
                 loop.call_soon_threadsafe(_resolve, jobs)
             except RuntimeError:  # the loop has ended: nobody waits any more
                 continue
+
+
+def _attempt(connection: sqlite3.Connection, job: _Job, work: Work[Any]) -> None:
+    """Run one job; its own error undoes it alone, an error of the disk ends the transaction."""
+    connection.execute("savepoint job")
+    try:
+        job.outcome = work(connection)
+    except sqlite3.Error as error:
+        if not isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
+            raise
+        job.error = error
+        connection.execute("rollback to job")
+    except Exception as error:  # the job's caller gets it; its neighbours go on
+        job.error = error
+        connection.execute("rollback to job")
+    connection.execute("release job")
 
 
 def _resolve(jobs: list[_Job]) -> None:

@@ -1,0 +1,171 @@
+"""The files of a SQLite store: FILE, FILE-bodies beside it, FILE.lock; how they are made, locked and opened.
+
+SQLite before 3.51.3 can corrupt a WAL that two connections write or checkpoint at the same instant: so one
+connection writes a file, it alone checkpoints, readers are read-only, and a second server is refused.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from viewer.store.base import StoreUnavailable, StoreUnusable
+from viewer.store.schema import bodies_migrations, migrations
+
+BODIES_PAGE_BYTES = 32768
+"""A body of a megabyte in SQLite's 4 KiB pages is 250 writes to the WAL and 250 more at the checkpoint."""
+CHECKPOINT_BYTES = 4 * 1024 * 1024
+"""Of WAL; larger was no faster, see RATIONALE.md."""
+
+_PRAGMAS = (
+    "busy_timeout = 5000",
+    "journal_mode = wal",
+    "synchronous = full",
+    "mmap_size = 0",
+    "secure_delete = on",  # what was deleted is overwritten: pages hold what people said
+    "journal_size_limit = 67108864",  # of a WAL that once was large
+)
+
+
+class Files:
+    """Where a store's files are, and whether they still are."""
+
+    def __init__(self, path: Path) -> None:
+        """Make what is missing of FILE and its folder, for the owner alone. Raises StoreUnusable."""
+        self.main = path.resolve()  # the lock is beside the file itself, whatever links lead to it
+        self.bodies = Path(f"{self.main}-bodies")
+        self.lock = Path(f"{self.main}.lock")
+        self._inodes: dict[Path, int] = {}
+        _make_private(self.main, self.lock)
+
+    def take_lock(self) -> IO[bytes]:
+        """Be the one server of the files for as long as the answer is open. Raises StoreUnusable."""
+        try:
+            file = self.lock.open("wb")
+        except OSError as error:
+            raise StoreUnusable(f"{self.main}: {error.strerror}") from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise StoreUnusable(
+                f"{self.main}: another `tracen serve` is using this file; stop it or give --db another"
+            ) from None
+        return file
+
+    def open_main(self, *, checkpoints: bool) -> sqlite3.Connection:
+        """Open FILE for writing, migrated. Raises StoreUnusable."""
+        connection = _open_writing(self.main, migrations, checkpoints=checkpoints)
+        self._inodes[self.main] = self.main.stat().st_ino
+        return connection
+
+    def open_bodies(self, main: sqlite3.Connection) -> sqlite3.Connection:
+        """Open FILE-bodies for writing, made together with FILE. Raises StoreUnusable where they are no pair."""
+        name = _name_in(main)
+        if name is not None and not self.bodies.exists():
+            raise StoreUnusable(f"{self.bodies}: missing, though {self.main} belongs to it; restore both")
+        _make_private(self.bodies)
+        connection = _open_writing(self.bodies, bodies_migrations, page_bytes=BODIES_PAGE_BYTES)
+        try:
+            self._pair(main, connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._inodes[self.bodies] = self.bodies.stat().st_ino
+        _sync_folder(self.main.parent)
+        return connection
+
+    def _pair(self, main: sqlite3.Connection, bodies: sqlite3.Connection) -> None:
+        """Hold the two files together by a name in both; at the first start there is none in FILE."""
+        name = _name_in(bodies)
+        if name is None:
+            name = secrets.token_hex(16)
+            bodies.execute("insert into bodies_file values (1, ?)", (name,))
+        if _name_in(main) is None and not bodies.execute("select 1 from batches limit 1").fetchone():
+            main.execute("insert into bodies_file values (1, ?)", (name,))
+        if _name_in(main) != name:
+            raise StoreUnusable(f"{self.bodies}: does not belong to {self.main}; restore both together")
+
+    def open_reading(self) -> sqlite3.Connection:
+        """Open FILE read-only, and FILE-bodies as `bodies`; a query may span both."""
+        uri = f"{self.main.as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+        connection.execute("pragma busy_timeout = 5000")
+        if self.bodies.exists():
+            connection.execute("attach ? as bodies", (f"{self.bodies.as_uri()}?mode=ro",))
+        connection.execute("pragma query_only = 1")
+        return connection
+
+    def check_in_place(self) -> None:
+        """Raise StoreUnavailable where a file was deleted or replaced: what is written then is lost."""
+        for path, inode in self._inodes.items():
+            try:
+                is_same = path.stat().st_ino == inode
+            except OSError:
+                is_same = False
+            if not is_same:
+                raise StoreUnavailable(f"{path} was deleted or replaced while it was in use")
+
+
+def _name_in(connection: sqlite3.Connection) -> str | None:
+    row = connection.execute("select name from bodies_file").fetchone()
+    return row[0] if row else None
+
+
+def _make_private(*paths: Path) -> None:
+    """Make folder and files for their owner alone: they hold prompts. SQLite gives a WAL the same mode."""
+    for path in paths:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+        except OSError as error:
+            raise StoreUnusable(f"{path}: {error.strerror}") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names of new files last as well."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open_writing(
+    path: Path, schema: Migrations, *, page_bytes: int = 4096, checkpoints: bool = True
+) -> sqlite3.Connection:
+    pages = CHECKPOINT_BYTES // page_bytes if checkpoints else 0
+    try:
+        connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    except sqlite3.Error as error:
+        raise StoreUnusable(f"{path}: {error}") from None
+    try:
+        for pragma in (f"page_size = {page_bytes}", *_PRAGMAS, f"wal_autocheckpoint = {pages}"):
+            connection.execute(f"pragma {pragma}")
+        _migrate(path, connection, schema)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise StoreUnusable(f"{path}: {error}") from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(path: Path, connection: sqlite3.Connection, schema: Migrations) -> None:
+    db = Database(connection)
+    if db.table_names() and Migrations.migrations_table not in db.table_names():
+        raise StoreUnusable(f"{path}: a database of another program")
+    known = {migration.name for migration in schema.pending(Database(memory=True))}
+    unknown: Sequence[str] = [m.name for m in schema.applied(db) if m.name not in known]
+    if unknown:
+        raise StoreUnusable(f"{path}: made by a newer Tracen (it has {unknown[0]!r}); update this one")
+    schema.apply(db)

@@ -1,0 +1,66 @@
+"""The rows of pages and of their saved documents, statement by statement."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+
+from viewer.store.base import Page
+
+_SELECT = "select id, account_id, otel_trace_id, deleted_ns, opened_ns from pages"
+
+
+def by_id(connection: sqlite3.Connection, page_id: str) -> Page | None:
+    return _page(connection.execute(f"{_SELECT} where id = ?", (page_id,)).fetchone())
+
+
+def of_trace(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes) -> Page | None:
+    where = "where otel_trace_id = ? and account_id = ?"
+    return _page(connection.execute(f"{_SELECT} {where}", (otel_trace_id, int(account_id))).fetchone())
+
+
+def made_of_trace(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:
+    """The page of a trace, made now if there is none."""
+    connection.execute(
+        "insert or ignore into pages (id, account_id, otel_trace_id, created_ns) values (?, ?, ?, ?)",
+        (str(uuid.uuid4()), int(account_id), otel_trace_id, now_ns),
+    )
+    page = of_trace(connection, account_id, otel_trace_id)
+    assert page is not None  # noqa: S101 - inserted in this very transaction
+    return page
+
+
+def _page(row: tuple[str, int, bytes, int | None, int | None] | None) -> Page | None:
+    if row is None:
+        return None
+    return Page(row[0], str(row[1]), row[2], deleted=row[3] is not None, opened=row[4] is not None)
+
+
+def mark_opened(connection: sqlite3.Connection, page: Page, now_ns: int) -> None:
+    sql = "update pages set opened_ns = ? where id = ? and opened_ns is null"
+    connection.execute(sql, (now_ns, page.id))
+
+
+def mark_deleted(connection: sqlite3.Connection, account_id: int, otel_trace_id: bytes, now_ns: int) -> None:
+    """Take away what is shown of a trace; nothing happens where it has no page."""
+    page = of_trace(connection, str(account_id), otel_trace_id)
+    if page is not None and not page.deleted:
+        connection.execute("delete from documents where page_id = ?", (page.id,))
+        connection.execute("update pages set deleted_ns = ? where id = ?", (now_ns, page.id))
+
+
+def document(connection: sqlite3.Connection, page: Page, version: int, meaning: str) -> bytes | None:
+    sql = "select body from documents where page_id = ? and version = ? and meaning = ?"
+    row = connection.execute(sql, (page.id, version, meaning)).fetchone()
+    return row[0] if row else None
+
+
+def save_document(
+    connection: sqlite3.Connection, page: Page, version: int, meaning: str, document: bytes
+) -> None:
+    """Keep the newest document of a page that is not deleted."""
+    sql = """insert into documents (page_id, version, meaning, body)
+             select id, ?, ?, ? from pages where id = ? and deleted_ns is null
+             on conflict (page_id) do update set version = excluded.version, meaning = excluded.meaning,
+             body = excluded.body where excluded.version >= documents.version"""
+    connection.execute(sql, (version, meaning, document, page.id))

@@ -1,0 +1,161 @@
+"""What readers ask of the two files together: what was received of a trace, and of which traces.
+
+Connections are those of `Files.open_reading`. Every statement sees its own moment; what a batch or its pieces hold
+is the same before and after it is taken apart, so the order of reading is the whole: row, then pieces.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import merge
+
+from viewer.store import posts
+from viewer.store.base import BodyKind, Page, RecentTrace, Telling
+from viewer.store.trace_index import TraceIndex
+
+
+def was_received(
+    connection: sqlite3.Connection, index: TraceIndex, account_id: str, otel_trace_id: bytes
+) -> bool:
+    """Tell whether anything is kept of a trace."""
+    if posts.newest_of_trace(connection, account_id, otel_trace_id)[0]:
+        return True
+    return _newest_batch(connection, index, account_id, otel_trace_id) is not None
+
+
+def version_of(connection: sqlite3.Connection, index: TraceIndex, page: Page) -> int:
+    """Grows with each batch and each post."""
+    found = index.candidates(connection, int(page.account_id), page.otel_trace_id)
+    newest_post, _ = posts.newest_of_trace(connection, page.account_id, page.otel_trace_id)
+    return (found[-1] if found else 0) + newest_post
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """Something received of a trace. `posted` is its body; that of a batch is read when it is wanted."""
+
+    received_ns: int
+    kind: BodyKind
+    size: int
+    batch_id: int = 0
+    posted: bytes | None = None
+
+
+def of_page(connection: sqlite3.Connection, index: TraceIndex, page: Page, max_bytes: int) -> Telling:
+    """Posts and batches of a trace in order of arrival, up to the body that is more than `max_bytes` together."""
+    version = version_of(connection, index, page)
+    bodies: list[tuple[BodyKind, bytes]] = []
+    size = omitted = 0
+    for arrival in merge(_batches(connection, index, page), _posts(connection, page), key=_received_ns):
+        if size > max_bytes:
+            omitted += 1
+            continue
+        size += arrival.size
+        body = arrival.posted
+        if body is None:
+            body = _body(connection, arrival.batch_id, page.otel_trace_id)
+        bodies.append((arrival.kind, body))
+    return Telling(version, tuple(bodies), omitted)
+
+
+def _received_ns(arrival: _Arrival) -> int:
+    return arrival.received_ns
+
+
+def _posts(connection: sqlite3.Connection, page: Page) -> Iterator[_Arrival]:
+    for _, received_ns, body in posts.of_trace(connection, page.account_id, page.otel_trace_id):
+        yield _Arrival(received_ns, BodyKind.PAYLOAD, len(body), posted=body)
+
+
+def _batches(connection: sqlite3.Connection, index: TraceIndex, page: Page) -> Iterator[_Arrival]:
+    sql = """select received_ns, kind, size from batches where id = ? and account_id = ?
+             and instr(otel_trace_ids, ?)"""
+    for batch_id in index.candidates(connection, int(page.account_id), page.otel_trace_id):
+        row = connection.execute(sql, (batch_id, int(page.account_id), page.otel_trace_id)).fetchone()
+        if row:
+            yield _Arrival(row[0], BodyKind(row[1]), row[2], batch_id)
+
+
+def _body(connection: sqlite3.Connection, batch_id: int, otel_trace_id: bytes) -> bytes:
+    """The whole batch, or the piece of the trace where it was taken apart; empty where it was deleted meanwhile."""
+    (body,) = connection.execute("select body from batches where id = ?", (batch_id,)).fetchone() or (None,)
+    if body is None:
+        sql = "select body from pieces where batch_id = ? and otel_trace_id = ?"
+        (body,) = connection.execute(sql, (batch_id, otel_trace_id)).fetchone() or (b"",)
+    return bytes(body)
+
+
+# -- the newest traces ---------------------------------------------------------------------------------
+
+
+def recent(
+    connection: sqlite3.Connection,
+    index: TraceIndex,
+    account_id: str,
+    before: tuple[int, int] | None,
+    limit: int,
+) -> list[RecentTrace]:
+    """See `viewer.store.base.Store.recent_traces`."""
+    from_ns, skip = before or (1 << 62, 0)
+    found: list[RecentTrace] = []
+    seen: set[bytes] = set()
+    for received_ns, otel_trace_id in _arrivals(connection, account_id, from_ns):
+        if len(found) == limit:
+            break
+        if otel_trace_id in seen:
+            continue
+        seen.add(otel_trace_id)
+        if _newest_ns(connection, index, account_id, otel_trace_id) != received_ns:
+            continue  # listed above, or on an earlier page of the list
+        if received_ns == from_ns and skip > 0:
+            skip -= 1
+        elif not _is_deleted(connection, account_id, otel_trace_id):
+            found.append(RecentTrace(otel_trace_id, received_ns))
+    return found
+
+
+def _arrivals(connection: sqlite3.Connection, account_id: str, from_ns: int) -> Iterator[tuple[int, bytes]]:
+    """Time and trace of what was received until then, newest first; a trace may come several times."""
+    sql = "select received_ns, {} from {} where account_id = ? and received_ns <= ? order by received_ns desc"
+    values = (int(account_id), from_ns)
+    return merge(
+        _each_trace(connection.execute(sql.format("otel_trace_ids", "batches"), values)),
+        _each_trace(connection.execute(sql.format("otel_trace_id", "posts"), values)),
+        key=lambda item: item[0],
+        reverse=True,
+    )
+
+
+def _each_trace(rows: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    for received_ns, otel_trace_ids in rows:
+        for at in range(0, len(otel_trace_ids), 16):
+            yield received_ns, otel_trace_ids[at : at + 16]
+
+
+def _newest_ns(
+    connection: sqlite3.Connection, index: TraceIndex, account_id: str, otel_trace_id: bytes
+) -> int:
+    _, posted_ns = posts.newest_of_trace(connection, account_id, otel_trace_id)
+    newest = _newest_batch(connection, index, account_id, otel_trace_id)
+    return max(posted_ns, newest[1] if newest else 0)
+
+
+def _newest_batch(
+    connection: sqlite3.Connection, index: TraceIndex, account_id: str, otel_trace_id: bytes
+) -> tuple[int, int] | None:
+    """Id and time of the newest batch that tells of a trace."""
+    sql = """select id, received_ns from batches where id = ? and account_id = ?
+             and instr(otel_trace_ids, ?)"""
+    for batch_id in reversed(index.candidates(connection, int(account_id), otel_trace_id)):
+        found = connection.execute(sql, (batch_id, int(account_id), otel_trace_id)).fetchone()
+        if found:
+            return int(found[0]), int(found[1])
+    return None
+
+
+def _is_deleted(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes) -> bool:
+    sql = "select deleted_ns is not null from pages where otel_trace_id = ? and account_id = ?"
+    row = connection.execute(sql, (otel_trace_id, int(account_id))).fetchone()
+    return bool(row and row[0])

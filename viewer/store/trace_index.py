@@ -1,0 +1,129 @@
+"""Which batches tell of a trace.
+
+Trace ids are random: a table of them that is written row by row dirties a page for each. So the newest rows are
+kept in memory, and merged into the table in sorted bulk; at the start they are read again from the batches
+themselves. What is committed is the batch; the index can always be made from it.
+
+Used by the writer's thread alone, less `candidates`, which any thread may call.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from struct import Struct
+
+MERGE_ROWS = 65_536
+"""In memory before a merge: at 1.25 million rows in the table a merge rewrites it, so larger is better."""
+CHUNK_ROWS = 4_096
+"""Merged between two groups of writes: some 10 ms."""
+MAX_ROWS = 16 * MERGE_ROWS
+"""In memory while the table can not be written; beyond, no more batches are taken."""
+
+_MARK = "indexed"
+_Rows = dict[int, dict[int, "int | list[int]"]]  # account → trace → batch, or batches
+
+
+class TraceIndex:
+    """The index of one store. A trace is looked up by the first eight bytes of its id; others may share them."""
+
+    def __init__(self) -> None:
+        self._recent: _Rows = {}
+        self._recent_count = 0
+        self._merging: _Rows = {}  # kept after the merge, until the next: a reader may see the table as it was before
+        self._merging_count = 0
+        self._keys: list[tuple[int, int]] = []  # of what is merging, sorted
+        self._written = 0  # of them
+        self._newest_batch = 0
+        self._merged_to = 0
+
+    @property
+    def unmerged_count(self) -> int:
+        """Rows in memory alone."""
+        return self._recent_count + self._merging_count
+
+    def load(self, main: sqlite3.Connection, bodies: sqlite3.Connection) -> None:
+        """Read again what was not merged when the store was last open."""
+        row = main.execute("select batch_id from marks where name = ?", (_MARK,)).fetchone()
+        self._newest_batch = row[0] if row else 0
+        sql = "select account_id, id, otel_trace_ids from batches where id > ? order by id"
+        for account_id, batch_id, otel_trace_ids in bodies.execute(sql, (self._newest_batch,)):
+            self.add(account_id, batch_id, otel_trace_ids)
+
+    @property
+    def newest_batch(self) -> int:
+        """The largest batch id ever added."""
+        return self._newest_batch
+
+    def add(self, account_id: int, batch_id: int, otel_trace_ids: bytes) -> None:
+        """Add a batch that is on disk; `otel_trace_ids` are 16 bytes each."""
+        rows = self._recent.setdefault(account_id, {})
+        for trace in _prefixes(len(otel_trace_ids) // 16).unpack(otel_trace_ids):
+            known = rows.setdefault(trace, batch_id)
+            if known is not batch_id:
+                if isinstance(known, list):
+                    known.append(batch_id)
+                else:
+                    rows[trace] = [known, batch_id]
+        self._recent_count += len(otel_trace_ids) // 16
+        self._newest_batch = batch_id
+
+    def candidates(self, main: sqlite3.Connection, account_id: int, otel_trace_id: bytes) -> list[int]:
+        """The batches that may tell of a trace, oldest first."""
+        (trace,) = _prefixes(1).unpack(otel_trace_id)
+        # Memory first: what is merged meanwhile is seen twice, not never.
+        batches = set(_batches(self._recent, account_id, trace))
+        batches.update(_batches(self._merging, account_id, trace))
+        sql = "select batch_id from trace_index where trace = ? and account_id = ?"
+        batches.update(batch_id for (batch_id,) in main.execute(sql, (trace, account_id)))
+        return sorted(batches)
+
+    def forget(self, main: sqlite3.Connection, account_id: int, otel_trace_ids: Iterable[bytes]) -> None:
+        """Remove traces, in the transaction that is open."""
+        for otel_trace_id in otel_trace_ids:
+            (trace,) = _prefixes(1).unpack(otel_trace_id)
+            for rows in (self._recent, self._merging):
+                rows.get(account_id, {}).pop(trace, None)
+            sql = "delete from trace_index where trace = ? and account_id = ?"
+            main.execute(sql, (trace, account_id))
+
+    def merge_some(self, main: sqlite3.Connection) -> None:
+        """Write one chunk of a merge, in a transaction of its own; begin one where enough has come together."""
+        if not self._merging_count:
+            if self._recent_count < MERGE_ROWS:
+                return
+            self._begin()
+        chunk = self._keys[self._written : self._written + CHUNK_ROWS]
+        is_last = self._written + CHUNK_ROWS >= len(self._keys)
+        main.execute("begin immediate")
+        main.executemany("insert or ignore into trace_index values (?, ?, ?)", self._rows_of(chunk))
+        if is_last:
+            main.execute("insert or replace into marks values (?, ?)", (_MARK, self._merged_to))
+        main.execute("commit")
+        self._written += len(chunk)
+        if is_last:
+            self._merging_count, self._keys = 0, []
+
+    def _begin(self) -> None:
+        self._merging, self._merging_count = self._recent, self._recent_count
+        self._recent, self._recent_count = {}, 0
+        self._merged_to = self._newest_batch
+        self._keys = sorted((trace, account) for account, rows in self._merging.items() for trace in rows)
+        self._written = 0
+
+    def _rows_of(self, keys: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
+        for trace, account_id in keys:
+            for batch_id in _batches(self._merging, account_id, trace):
+                yield trace, account_id, batch_id
+
+
+def _batches(rows: _Rows, account_id: int, trace: int) -> tuple[int, ...]:
+    found = rows.get(account_id, {}).get(trace, ())
+    return (found,) if isinstance(found, int) else tuple(found)
+
+
+@lru_cache(64)
+def _prefixes(count: int) -> Struct:
+    """Takes the first eight bytes, as a signed number, of each of `count` ids."""
+    return Struct(">" + "q8x" * count)

@@ -1,0 +1,178 @@
+"""What is done to batches after they came: taken apart, deleted, expired.
+
+A batch holds the spans of many traces, as its sender put them together. To take it apart is to replace its
+body by one for each trace: after that a page reads its own spans alone, and a trace can be deleted without
+its neighbours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Protocol, TypeVar
+
+from viewer.store import batches, pages, posts
+from viewer.store.base import Page
+from viewer.store.trace_index import TraceIndex
+from viewer.store.writer import Writer
+from viewer.workers import run_sized
+
+T = TypeVar("T")
+
+logger = logging.getLogger("tracen.store")
+
+SLICE = 1_000
+"""Batches looked over in one step."""
+_SCRUB_TRIES = 50
+_SCRUB_PAUSE_S = 0.1
+
+
+class Read(Protocol):
+    """Runs a function on a reading connection."""
+
+    def __call__(self, read: Callable[[sqlite3.Connection], T]) -> Awaitable[T]: ...
+
+
+class Upkeep:
+    """Deletes and compacts, over one pair of files."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        index: TraceIndex,
+        read: Read,
+        count_bytes: Callable[[int, int], None],
+    ) -> None:
+        self._writer = writer
+        self._index = index
+        self._read = read
+        self._count_bytes = count_bytes
+        self._compacted_to: int | None = None
+        self._expired_to: int | None = None
+        self._must_scrub = False
+
+    async def delete(self, page: Page, now_ns: int) -> None:
+        """See `viewer.store.base.Store.delete`. Raises StoreUnavailable where the bytes can not be wiped yet."""
+        await self._remove(int(page.account_id), {page.otel_trace_id}, now_ns)
+        for _ in range(_SCRUB_TRIES):
+            await self._writer.submit(lambda connection: None)  # scrubbing is done between two writes
+            if not self._must_scrub:
+                return
+            await asyncio.sleep(_SCRUB_PAUSE_S)
+        logger.warning("a deleted trace is still in the write-ahead log: a reader holds it")
+
+    async def compact(self, received_before_ns: int) -> bool:
+        """See `viewer.store.base.Store.compact`."""
+        after_id = self._compacted_to or await self._mark("compacted")
+        up_to_id = after_id + SLICE
+        row = await self._read(lambda c: batches.next_mixed(c, after_id, up_to_id, received_before_ns))
+        if row is not None:
+            await self._take_apart(row)
+            up_to_id = row.id
+            await self._set_mark("compacted", up_to_id)
+        elif up_to_id > self._index.newest_batch:
+            return False
+        self._compacted_to = up_to_id
+        return True
+
+    async def expire(self, received_before_ns: int, now_ns: int) -> bool:
+        """See `viewer.store.base.Store.expire`."""
+        after_id = self._expired_to or await self._mark("expired")
+
+        def read(connection: sqlite3.Connection) -> tuple[batches.Row, set[bytes]] | None:
+            row = batches.next_row(connection, after_id, received_before_ns)
+            return (row, set(self._unwanted(connection, row))) if row else None
+
+        found = await self._read(read)
+        if found is None:
+            return False
+        row, unwanted = found
+        if unwanted:
+            await self._remove(row.account_id, unwanted, now_ns)
+        await self._set_mark("expired", row.id)
+        self._expired_to = row.id
+        return True
+
+    def _unwanted(self, connection: sqlite3.Connection, row: batches.Row) -> Iterator[bytes]:
+        """The traces of a batch that nobody posted or looked at, and of which nothing newer came."""
+        for trace in row.traces():
+            if self._index.candidates(connection, row.account_id, trace)[-1:] != [row.id]:
+                continue
+            page = pages.of_trace(connection, str(row.account_id), trace)
+            is_kept = page is not None and (page.opened or page.deleted)
+            if not is_kept and not posts.newest_of_trace(connection, str(row.account_id), trace)[0]:
+                yield trace
+
+    # -- taking apart ----------------------------------------------------------------------------------
+
+    async def _take_apart(self, row: batches.Row) -> None:
+        body = await self._read(lambda connection: batches.body(connection, row.id))
+        if body is None:
+            return
+        from tracen_otel.otlp_split import split
+
+        encoding, signal = row.kind.otlp()
+        pieces = await run_sized(len(body), split, body, encoding, signal)
+        await self._writer.submit(
+            bodies=lambda connection: batches.take_apart(connection, row, pieces), size=len(body)
+        )
+
+    async def _remove(self, account_id: int, traces: set[bytes], now_ns: int) -> None:
+        affected = await self._read(lambda connection: self._affected(connection, account_id, traces))
+        for row in affected:
+            if row.is_whole and not traces.issuperset(row.traces()):
+                await self._take_apart(row)
+        ids = [row.id for row in affected]
+
+        def from_bodies(connection: sqlite3.Connection) -> int:
+            return batches.remove(connection, ids, traces)
+
+        def from_main(connection: sqlite3.Connection) -> None:
+            self._index.forget(connection, account_id, traces)
+            for trace in traces:
+                self._count_bytes(account_id, -posts.remove(connection, account_id, trace))
+                pages.mark_deleted(connection, account_id, trace, now_ns)
+            self._must_scrub = True
+
+        await self._writer.submit(
+            from_main, bodies=from_bodies, committed=lambda gone: self._count_bytes(account_id, -gone)
+        )
+
+    def _affected(
+        self, connection: sqlite3.Connection, account_id: int, traces: set[bytes]
+    ) -> list[batches.Row]:
+        ids = {
+            batch_id for trace in traces for batch_id in self._index.candidates(connection, account_id, trace)
+        }
+        rows = (batches.row(connection, batch_id) for batch_id in sorted(ids))
+        return [row for row in rows if row and not traces.isdisjoint(row.traces())]
+
+    # -- the write-ahead logs --------------------------------------------------------------------------
+
+    def scrub(self, main: sqlite3.Connection, bodies: sqlite3.Connection) -> None:
+        """On the writer's thread, after a deletion: empty both logs, which still hold what was deleted."""
+        if not self._must_scrub:
+            return
+        busy = 0
+        for connection in (bodies, main):
+            connection.execute("pragma busy_timeout = 100")
+            try:
+                busy += connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+            finally:
+                connection.execute("pragma busy_timeout = 5000")
+        self._must_scrub = bool(busy)
+
+    # -- how far work has come -------------------------------------------------------------------------
+
+    async def _mark(self, name: str) -> int:
+        def read(connection: sqlite3.Connection) -> int:
+            row = connection.execute("select batch_id from marks where name = ?", (name,)).fetchone()
+            return row[0] if row else 0
+
+        return await self._read(read)
+
+    async def _set_mark(self, name: str, batch_id: int) -> None:
+        sql = "insert or replace into marks values (?, ?)"
+        await self._writer.submit(lambda connection: connection.execute(sql, (name, batch_id)))
