@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from tracen_otel.otlp import Census, Encoding, Signal, UndecodableBody, salvage, take_census
+from tracen_otel.otlp import Census, Encoding, Salvage, Signal, UndecodableBody, salvage, take_census
 from viewer.api import page_url
 from viewer.keys import Authenticator
 from viewer.store.base import Batch, BodyKind, Key, Store
@@ -57,17 +57,18 @@ class Receiver:
         What tells of no trace (metrics, logs of no span) is answered and not kept: senders that point
         everything here must not see errors.
         """
-        broken_count = 0
+        salvaged = Salvage(body, 0)
         try:
             census = await _census(body, encoding, signal)
         except UndecodableBody as error:
-            body, broken_count = _salvaged(body, encoding, signal, error)
+            salvaged = _salvaged(body, encoding, signal, error)
+            body = salvaged.body
             census = await _census(body, encoding, signal)
         if not census.trace_ids:
-            return _receipt(census, broken_count, None)
+            return _receipt(census, salvaged)
         kind = BodyKind.of_otlp(encoding, signal)
         page = await self._store.append(Batch(key.account_id, kind, body, census.trace_ids, self._clock_ns()))
-        return _receipt(census, broken_count, page_url(self._base_url, page.id) if page else None)
+        return _receipt(census, salvaged, page_url(self._base_url, page.id) if page else None)
 
 
 async def _census(body: bytes, encoding: Encoding, signal: Signal) -> Census:
@@ -77,21 +78,25 @@ async def _census(body: bytes, encoding: Encoding, signal: Signal) -> Census:
     return await run_sized(len(body), take_census, body, encoding, signal)
 
 
-def _salvaged(body: bytes, encoding: Encoding, signal: Signal, error: UndecodableBody) -> tuple[bytes, int]:
-    """What can be kept, and how many spans can not; where that is nothing at all, the error."""
+def _salvaged(body: bytes, encoding: Encoding, signal: Signal, error: UndecodableBody) -> Salvage:
+    """What can be kept; where that is nothing at all, the error."""
     try:
-        kept = salvage(body, encoding, signal)
+        return salvage(body, encoding, signal)
     except UndecodableBody:
         raise error from None
-    return kept.body, kept.rejected_count
 
 
-def _receipt(census: Census, broken_count: int, url: str | None) -> Receipt:
-    reasons = []
-    if census.invalid_count:
-        ids = "a trace id is 16 bytes and a span id 8, in JSON 32 and 16 hex digits, and not all zero"
-        reasons.append(f"{census.invalid_count} spans rejected: {ids}")
-    if broken_count:
-        broken = "text that is not UTF-8, values nested deeper than protobuf reads, or broken bytes"
-        reasons.append(f"{broken_count} spans rejected: {broken}")
-    return Receipt(census.invalid_count + broken_count, "; ".join(reasons), url)
+_IDS = "a trace id is 16 bytes and a span id 8, in JSON 32 and 16 hex digits, and not all zero"
+_BROKEN = "text that is not UTF-8, values nested too deep or of a wrong shape, or broken bytes"
+
+
+def _receipt(census: Census, salvaged: Salvage, url: str | None = None) -> Receipt:
+    reasons = [
+        f"{count} spans rejected ({reason}): {', '.join(names)}{', …' if count > len(names) else ''}"
+        for count, reason, names in (
+            (census.invalid_count, _IDS, census.invalid_spans),
+            (salvaged.rejected_count, _BROKEN, salvaged.rejected_spans),
+        )
+        if count
+    ]
+    return Receipt(census.invalid_count + salvaged.rejected_count, "; ".join(reasons), url)

@@ -11,10 +11,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol
 
-from tracen_otel import otlp_json, otlp_protobuf, otlp_salvage
+from tracen_otel import otlp_json, otlp_protobuf, otlp_salvage, otlp_split
 from tracen_otel.model import LogRecord, Span
-from tracen_otel.otlp_salvage import Salvage
-from tracen_otel.otlp_wire import Census, UndecodableBody
+from tracen_otel.otlp_wire import Census, Salvage, UndecodableBody
 
 __all__ = [
     "Census",
@@ -25,6 +24,7 @@ __all__ = [
     "decode_logs",
     "decode_spans",
     "salvage",
+    "split",
     "take_census",
 ]
 
@@ -63,17 +63,27 @@ def take_census(body: bytes, encoding: Encoding, signal: Signal = Signal.TRACES)
     if signal is Signal.TRACES:
         return _DECODER_BY_ENCODING[encoding].take_census(body)
     records = decode_logs(body, encoding) if signal is Signal.LOGS else []
-    return Census(frozenset(bytes.fromhex(record.trace_id) for record in records), len(records), 0)
+    return Census(frozenset(bytes.fromhex(record.trace_id) for record in records), len(records))
 
 
 def salvage(body: bytes, encoding: Encoding, signal: Signal) -> Salvage:
     """Leave out of a trace request what keeps the rest from being read. Raises UndecodableBody.
 
-    JSON that does not parse can not be told apart into spans, and log requests are small.
+    What does not parse at all in JSON can not be told apart into spans, and log requests are small.
     """
-    if encoding is not Encoding.PROTOBUF or signal is not Signal.TRACES:
+    if signal is not Signal.TRACES:
         raise UndecodableBody("nothing of the body can be read")
-    return otlp_salvage.salvage(body)
+    return otlp_json.salvage(body) if encoding is Encoding.JSON else otlp_salvage.salvage(body)
+
+
+def split(body: bytes, encoding: Encoding, signal: Signal) -> dict[bytes, bytes]:
+    """One body in the same encoding for each trace (16 bytes) of a trace or logs request, of its part alone.
+
+    What belongs to no trace is left out: it is shown on no page. Raises UndecodableBody.
+    """
+    if encoding is Encoding.JSON:
+        return otlp_json.split(body, signal)
+    return otlp_split.split(body, signal)
 
 
 def decode_spans(body: bytes, encoding: Encoding, trace_id: str | None = None) -> list[Span]:

@@ -11,15 +11,29 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NoReturn, TypeVar
 
 from tracen_otel.attributes import clean
 from tracen_otel.model import Event, LogRecord, Scope, Span
-from tracen_otel.otlp_wire import Census, UndecodableBody, log_event, span_kind, status_code
+from tracen_otel.otlp_wire import (
+    NAMED_COUNT,
+    Census,
+    Salvage,
+    UndecodableBody,
+    log_event,
+    span_kind,
+    status_code,
+    told_span,
+)
 from tracen_otel.timestamps import known_time
 
 T = TypeVar("T")
 
+_NAMES_BY_SIGNAL = {
+    "traces": ("resourceSpans", "scopeSpans", "spans"),
+    "logs": ("resourceLogs", "scopeLogs", "logRecords"),
+}
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -27,9 +41,63 @@ def take_census(body: bytes) -> Census:
     """Tell which traces a request holds, reading all of it: what is acknowledged must be readable later."""
     request = _parse(body)
     spans = _decoded(_spans(request, None))
-    total = sum(1 for _ in _items(request, "resourceSpans", "scopeSpans", "spans"))
     trace_ids = frozenset(bytes.fromhex(trace_id) for trace_id in {span.trace_id for span in spans})
-    return Census(trace_ids, len(spans), total - len(spans))
+    told = [span for _, _, span in _items(request, "resourceSpans", "scopeSpans", "spans")]
+    invalid = (span for span in told if not _ids(span))
+    names = tuple(_told(span) for span in islice(invalid, NAMED_COUNT))
+    return Census(trace_ids, len(spans), len(told) - len(spans), names)
+
+
+def salvage(body: bytes) -> Salvage:
+    """Leave out the spans that can not be read. Raises UndecodableBody where none can, or the envelope."""
+    request = _parse(body)
+    kept_count = 0
+    rejected: list[Mapping[str, Any]] = []
+    for resource_spans in _objects(request, "resourceSpans"):
+        for scope_spans in _objects(resource_spans, "scopeSpans"):
+            kept: list[Any] = []
+            for span in _objects(scope_spans, "spans"):
+                is_readable = _is_readable(resource_spans, scope_spans, span)
+                (kept if is_readable else rejected).append(span)
+            scope_spans["spans"] = kept
+            kept_count += len(kept)
+    if not kept_count:
+        raise UndecodableBody("no span can be read")
+    names = tuple(_told(span) for span in rejected[:NAMED_COUNT])
+    return Salvage(json.dumps(request, ensure_ascii=False).encode(), len(rejected), names)
+
+
+def _is_readable(*parts: Mapping[str, Any]) -> bool:
+    resource_spans, scope_spans, span = parts
+    try:
+        _span(resource_spans, scope_spans, span)
+    except (UndecodableBody, RecursionError):
+        return False
+    return True
+
+
+def _told(span: Mapping[str, Any]) -> str:
+    return told_span(_text(span.get("name")), span.get("traceId"), span.get("spanId"))
+
+
+def split(body: bytes, signal: str) -> dict[bytes, bytes]:
+    """One body for each trace, of its spans or log records alone."""
+    outer, inner, items = _NAMES_BY_SIGNAL[signal]
+    request = _parse(body)
+    pieces: dict[bytes, list[Any]] = {}
+    for resource_group in _objects(request, outer):
+        for scope_group in _objects(resource_group, inner):
+            items_by_trace: dict[bytes, list[Any]] = {}
+            for item in _objects(scope_group, items):
+                if ids := _ids(item):
+                    items_by_trace.setdefault(bytes.fromhex(ids[0]), []).append(item)
+            for trace_id, its in items_by_trace.items():
+                group = resource_group | {inner: [scope_group | {items: its}]}
+                pieces.setdefault(trace_id, []).append(group)
+    return {
+        trace_id: json.dumps({outer: groups}, ensure_ascii=False).encode()
+        for trace_id, groups in pieces.items()
+    }
 
 
 def decode_spans(body: bytes, trace_id: str | None = None) -> list[Span]:
@@ -49,7 +117,7 @@ def _decoded(items: Iterator[T]) -> list[T]:
         raise UndecodableBody("an attribute value is nested too deep") from None
 
 
-def _parse(body: bytes) -> Mapping[str, Any]:
+def _parse(body: bytes) -> dict[str, Any]:
     """An OTLP/JSON body as a dict. Raises UndecodableBody, also for NaN literals and deep nesting."""
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
@@ -83,12 +151,13 @@ def _items(
                 yield resource_group, scope_group, item
 
 
-def _objects(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+def _objects(parent: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     value = parent.get(name)
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise UndecodableBody(f"{name}: expected an array of objects, got {_shape(value)}")
+        hint = ' such as [{"key": …, "value": {"stringValue": …}}]' if name == "attributes" else ""
+        raise UndecodableBody(f"{name}: expected an array of objects{hint}, got {_shape(value)}")
     return value
 
 
@@ -102,45 +171,60 @@ def _shape(value: Any) -> str:
     )
 
 
+def _ids(item: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Trace and span id of a span or log record, in lower-case hex; None where one is no valid id."""
+    trace_id, span_id = _hex_id(item.get("traceId"), 16), _hex_id(item.get("spanId"), 8)
+    return (trace_id, span_id) if trace_id and span_id else None
+
+
 def _spans(request: Mapping[str, Any], wanted: str | None) -> Iterator[Span]:
-    for resource_spans, scope_spans, span in _items(request, "resourceSpans", "scopeSpans", "spans"):
-        trace_id, span_id = _hex_id(span.get("traceId"), 16), _hex_id(span.get("spanId"), 8)
-        if not trace_id or not span_id or (wanted is not None and trace_id != wanted):
-            continue
-        status = _object(span, "status")
-        scope = _object(scope_spans, "scope")
-        yield Span(
-            trace_id=trace_id,
-            span_id=span_id,
-            name=_text(span.get("name")),
-            parent_id=_hex_id(span.get("parentSpanId"), 8),
-            kind=span_kind(span.get("kind")),
-            start_ns=known_time(_integer(span.get("startTimeUnixNano"))),
-            end_ns=known_time(_integer(span.get("endTimeUnixNano"))),
-            status=status_code(status.get("code")),
-            status_message=_text(status.get("message")),
-            attributes=_attributes(span),
-            events=tuple(
-                Event(_text(e.get("name")), known_time(_integer(e.get("timeUnixNano"))), _attributes(e))
-                for e in _objects(span, "events")
-            ),
-            scope=Scope(_text(scope.get("name")), _text(scope.get("version"))),
-            resource=_attributes(_object(resource_spans, "resource")),
-            dropped_attributes=_integer(span.get("droppedAttributesCount")),
-            dropped_events=_integer(span.get("droppedEventsCount")),
-        )
+    for resource_spans, scope_spans, told in _items(request, "resourceSpans", "scopeSpans", "spans"):
+        if wanted is None or _hex_id(told.get("traceId"), 16) == wanted:
+            span = _span(resource_spans, scope_spans, told)
+            if span is not None:
+                yield span
+
+
+def _span(
+    resource_spans: Mapping[str, Any], scope_spans: Mapping[str, Any], span: Mapping[str, Any]
+) -> Span | None:
+    """The span; None where its ids are no ids. Raises UndecodableBody, RecursionError."""
+    ids = _ids(span)
+    if ids is None:
+        return None
+    status = _object(span, "status")
+    scope = _object(scope_spans, "scope")
+    return Span(
+        trace_id=ids[0],
+        span_id=ids[1],
+        name=_text(span.get("name")),
+        parent_id=_hex_id(span.get("parentSpanId"), 8),
+        kind=span_kind(span.get("kind")),
+        start_ns=known_time(_integer(span.get("startTimeUnixNano"))),
+        end_ns=known_time(_integer(span.get("endTimeUnixNano"))),
+        status=status_code(status.get("code")),
+        status_message=_text(status.get("message")),
+        attributes=_attributes(span),
+        events=tuple(
+            Event(_text(e.get("name")), known_time(_integer(e.get("timeUnixNano"))), _attributes(e))
+            for e in _objects(span, "events")
+        ),
+        scope=Scope(_text(scope.get("name")), _text(scope.get("version"))),
+        resource=_attributes(_object(resource_spans, "resource")),
+        dropped_attributes=_integer(span.get("droppedAttributesCount")),
+        dropped_events=_integer(span.get("droppedEventsCount")),
+    )
 
 
 def _log_records(request: Mapping[str, Any]) -> Iterator[LogRecord]:
     for _, _, record in _items(request, "resourceLogs", "scopeLogs", "logRecords"):
-        trace_id, span_id = _hex_id(record.get("traceId"), 16), _hex_id(record.get("spanId"), 8)
-        if trace_id and span_id:
+        ids = _ids(record)
+        if ids is not None:
             attributes = _attributes(record)
             time_ns = known_time(_integer(record.get("timeUnixNano")))
             body = _any_value(record.get("body"))
-            yield LogRecord(
-                trace_id, span_id, log_event(_text(record.get("eventName")), time_ns, attributes, body)
-            )
+            event = log_event(_text(record.get("eventName")), time_ns, attributes, body)
+            yield LogRecord(*ids, event)
 
 
 def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:

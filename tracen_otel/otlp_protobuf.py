@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -10,10 +11,16 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tracen_otel.model import Event, LogRecord, Scope, Span
-from tracen_otel.otlp_wire import Census, UndecodableBody, log_event, span_kind, status_code
-
-_NO_TRACE = bytes(16)
-_NO_SPAN = bytes(8)
+from tracen_otel.otlp_wire import (
+    NAMED_COUNT,
+    Census,
+    UndecodableBody,
+    is_valid,
+    log_event,
+    span_kind,
+    status_code,
+    told_span,
+)
 
 
 def take_census(body: bytes) -> Census:
@@ -25,8 +32,21 @@ def take_census(body: bytes) -> Census:
         for scope_spans in resource_spans.scope_spans
         for span in scope_spans.spans
     ]
-    valid = [trace_id for trace_id, span_id in pairs if _is_valid(trace_id, span_id)]
-    return Census(frozenset(valid), len(valid), len(pairs) - len(valid))
+    valid = [trace_id for trace_id, span_id in pairs if is_valid(trace_id, span_id)]
+    if len(valid) == len(pairs):
+        return Census(frozenset(valid), len(valid))
+    return Census(frozenset(valid), len(valid), len(pairs) - len(valid), _invalid_spans(request))
+
+
+def _invalid_spans(request: Any) -> tuple[str, ...]:
+    invalid = (
+        told_span(span.name, span.trace_id.hex(), span.span_id.hex())
+        for resource_spans in request.resource_spans
+        for scope_spans in resource_spans.scope_spans
+        for span in scope_spans.spans
+        if not is_valid(span.trace_id, span.span_id)
+    )
+    return tuple(islice(invalid, NAMED_COUNT))
 
 
 def decode_spans(body: bytes, trace_id: str | None = None) -> list[Span]:
@@ -38,10 +58,6 @@ def decode_spans(body: bytes, trace_id: str | None = None) -> list[Span]:
 def decode_logs(body: bytes) -> list[LogRecord]:
     """The log records that name a span. Raises UndecodableBody."""
     return list(_log_records(_parse(ExportLogsServiceRequest, body)))
-
-
-def _is_valid(trace_id: bytes, span_id: bytes) -> bool:
-    return len(trace_id) == 16 and len(span_id) == 8 and trace_id != _NO_TRACE and span_id != _NO_SPAN
 
 
 def _parse(message: Any, body: bytes) -> Any:
@@ -60,7 +76,7 @@ def _spans(request: Any, wanted: bytes | None) -> Iterator[Span]:
                 trace_id, span_id = span.trace_id, span.span_id
                 if wanted is not None and trace_id != wanted:
                     continue
-                if not _is_valid(trace_id, span_id):
+                if not is_valid(trace_id, span_id):
                     continue
                 if resource is None:
                     resource = _attributes(resource_spans.resource.attributes)
@@ -108,7 +124,7 @@ def _log_records(request: Any) -> Iterator[LogRecord]:
     for resource_logs in request.resource_logs:
         for scope_logs in resource_logs.scope_logs:
             for record in scope_logs.log_records:
-                if _is_valid(record.trace_id, record.span_id):
+                if is_valid(record.trace_id, record.span_id):
                     attributes = _attributes(record.attributes)
                     body = _any_value(record.body)
                     event = log_event(record.event_name, record.time_unix_nano, attributes, body)

@@ -7,6 +7,8 @@ from typing import Any
 
 from tracen_otel.model import Event, SpanKind, StatusCode
 
+_NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
+
 
 class UndecodableBody(ValueError):
     """The bytes are no OTLP request in the encoding that was named."""
@@ -17,12 +19,37 @@ class Census:
     """Which traces a request holds.
 
     `trace_ids` are 16 bytes each; `count` is that of spans or log records. `invalid_count`: spans with a
-    trace or span id that OTLP calls invalid, of a wrong length or all zeros.
+    trace or span id that OTLP calls invalid, of a wrong length or all zeros; `invalid_spans` names the first.
     """
 
     trace_ids: frozenset[bytes]
     count: int
-    invalid_count: int
+    invalid_count: int = 0
+    invalid_spans: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Salvage:
+    """A body that can be read, how many spans are no longer in it, and the names of the first."""
+
+    body: bytes
+    rejected_count: int
+    rejected_spans: tuple[str, ...] = ()
+
+
+NAMED_COUNT = 5
+"""Spans that are named where some are refused."""
+
+
+def told_span(name: str, trace_id: Any, span_id: Any) -> str:
+    """A span as a refusal names it to its sender; the ids are hex, or what came in their place."""
+    ids = f"span id {str(span_id)[:40] or 'none'}, trace id {str(trace_id)[:60] or 'none'}".lower()
+    return f"{name[:60]!r} ({ids})"
+
+
+def is_valid(trace_id: bytes, span_id: bytes) -> bool:
+    """Tell whether these are ids: 16 and 8 bytes, not all zero."""
+    return len(trace_id) == 16 and len(span_id) == 8 and trace_id != _NO_TRACE and span_id != _NO_SPAN
 
 
 def span_kind(value: Any) -> SpanKind:

@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from tests.viewer.test_store import MANY_BYTES, TRACE, accepted, batch, key_in, post
+from tests.viewer.stores import MANY_BYTES, TRACE, accepted, batch, key_in, post
 from viewer.store.base import StoreUnavailable, StoreUnusable
 from viewer.store.sqlite import SqliteStore
 from viewer.store.writer import Writer

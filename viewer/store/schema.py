@@ -65,7 +65,7 @@ def create_pages_and_posts(db: Database) -> None:
 
 @migrations()
 def create_trace_index(db: Database) -> None:
-    # `trace` is the first eight bytes of the OTel trace id as a number; without a rowid a row costs one
+    # `trace` is the last eight bytes of the OTel trace id as a number; without a rowid a row costs one
     # B-tree entry of some 15 bytes. `marks` holds how far work over FILE-bodies has come, by batch id.
     db.execute(
         """create table trace_index (trace integer, account_id integer, batch_id integer,

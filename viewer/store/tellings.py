@@ -22,7 +22,7 @@ def was_received(
     """Tell whether anything is kept of a trace."""
     if posts.newest_of_trace(connection, account_id, otel_trace_id)[0]:
         return True
-    return _newest_batch(connection, index, account_id, otel_trace_id) is not None
+    return newest_batch(connection, index, account_id, otel_trace_id) is not None
 
 
 def version_of(connection: sqlite3.Connection, index: TraceIndex, page: Page) -> int:
@@ -138,11 +138,11 @@ def _newest_ns(
     connection: sqlite3.Connection, index: TraceIndex, account_id: str, otel_trace_id: bytes
 ) -> int:
     _, posted_ns = posts.newest_of_trace(connection, account_id, otel_trace_id)
-    newest = _newest_batch(connection, index, account_id, otel_trace_id)
+    newest = newest_batch(connection, index, account_id, otel_trace_id)
     return max(posted_ns, newest[1] if newest else 0)
 
 
-def _newest_batch(
+def newest_batch(
     connection: sqlite3.Connection, index: TraceIndex, account_id: str, otel_trace_id: bytes
 ) -> tuple[int, int] | None:
     """Id and time of the newest batch that tells of a trace."""

@@ -26,7 +26,7 @@ _Rows = dict[int, dict[int, "int | list[int]"]]  # account → trace → batch, 
 
 
 class TraceIndex:
-    """The index of one store. A trace is looked up by the first eight bytes of its id; others may share them."""
+    """The index of one store. A trace is looked up by half of its id, so a batch that is found may tell of another."""
 
     def __init__(self) -> None:
         self._recent: _Rows = {}
@@ -59,7 +59,7 @@ class TraceIndex:
     def add(self, account_id: int, batch_id: int, otel_trace_ids: bytes) -> None:
         """Add a batch that is on disk; `otel_trace_ids` are 16 bytes each."""
         rows = self._recent.setdefault(account_id, {})
-        for trace in _prefixes(len(otel_trace_ids) // 16).unpack(otel_trace_ids):
+        for trace in _keys(len(otel_trace_ids) // 16).unpack(otel_trace_ids):
             known = rows.setdefault(trace, batch_id)
             if known is not batch_id:
                 if isinstance(known, list):
@@ -71,22 +71,26 @@ class TraceIndex:
 
     def candidates(self, main: sqlite3.Connection, account_id: int, otel_trace_id: bytes) -> list[int]:
         """The batches that may tell of a trace, oldest first."""
-        (trace,) = _prefixes(1).unpack(otel_trace_id)
+        trace = key_of(otel_trace_id)
         # Memory first: what is merged meanwhile is seen twice, not never.
-        batches = set(_batches(self._recent, account_id, trace))
-        batches.update(_batches(self._merging, account_id, trace))
+        batches = set(_batches(self._recent.get(account_id, {}), trace))
+        batches.update(_batches(self._merging.get(account_id, {}), trace))
         sql = "select batch_id from trace_index where trace = ? and account_id = ?"
         batches.update(batch_id for (batch_id,) in main.execute(sql, (trace, account_id)))
         return sorted(batches)
 
-    def forget(self, main: sqlite3.Connection, account_id: int, otel_trace_ids: Iterable[bytes]) -> None:
-        """Remove traces, in the transaction that is open."""
-        for otel_trace_id in otel_trace_ids:
-            (trace,) = _prefixes(1).unpack(otel_trace_id)
-            for rows in (self._recent, self._merging):
-                rows.get(account_id, {}).pop(trace, None)
-            sql = "delete from trace_index where trace = ? and account_id = ?"
-            main.execute(sql, (trace, account_id))
+    def forget(self, main: sqlite3.Connection, account_id: int, rows: Iterable[tuple[bytes, int]]) -> None:
+        """Remove pairs of trace id and batch, in the transaction that is open."""
+        for otel_trace_id, batch_id in rows:
+            trace = key_of(otel_trace_id)
+            for kept in (self._recent.get(account_id, {}), self._merging.get(account_id, {})):
+                left = [other for other in _batches(kept, trace) if other != batch_id]
+                if left:
+                    kept[trace] = left
+                else:
+                    kept.pop(trace, None)
+            sql = "delete from trace_index where trace = ? and account_id = ? and batch_id = ?"
+            main.execute(sql, (trace, account_id, batch_id))
 
     def merge_some(self, main: sqlite3.Connection) -> None:
         """Write one chunk of a merge, in a transaction of its own; begin one where enough has come together."""
@@ -114,16 +118,21 @@ class TraceIndex:
 
     def _rows_of(self, keys: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
         for trace, account_id in keys:
-            for batch_id in _batches(self._merging, account_id, trace):
+            for batch_id in _batches(self._merging.get(account_id, {}), trace):
                 yield trace, account_id, batch_id
 
 
-def _batches(rows: _Rows, account_id: int, trace: int) -> tuple[int, ...]:
-    found = rows.get(account_id, {}).get(trace, ())
+def key_of(otel_trace_id: bytes) -> int:
+    """The number by which a trace is looked up: its last eight bytes, of which W3C calls seven random."""
+    key: int = _keys(1).unpack(otel_trace_id)[0]
+    return key
+
+
+def _batches(rows: dict[int, int | list[int]], trace: int) -> tuple[int, ...]:
+    found = rows.get(trace, ())
     return (found,) if isinstance(found, int) else tuple(found)
 
 
 @lru_cache(64)
-def _prefixes(count: int) -> Struct:
-    """Takes the first eight bytes, as a signed number, of each of `count` ids."""
-    return Struct(">" + "q8x" * count)
+def _keys(count: int) -> Struct:
+    return Struct(">" + "8xq" * count)

@@ -13,9 +13,10 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol, TypeVar
 
-from viewer.store import batches, pages, posts
+from tracen_otel.otlp import split
+from viewer.store import batches, pages, posts, tellings
 from viewer.store.base import Page
-from viewer.store.trace_index import TraceIndex
+from viewer.store.trace_index import TraceIndex, key_of
 from viewer.store.writer import Writer
 from viewer.workers import run_sized
 
@@ -98,7 +99,8 @@ class Upkeep:
     def _unwanted(self, connection: sqlite3.Connection, row: batches.Row) -> Iterator[bytes]:
         """The traces of a batch that nobody posted or looked at, and of which nothing newer came."""
         for trace in row.traces():
-            if self._index.candidates(connection, row.account_id, trace)[-1:] != [row.id]:
+            newest = tellings.newest_batch(connection, self._index, str(row.account_id), trace)
+            if newest is None or newest[0] != row.id:
                 continue
             page = pages.of_trace(connection, str(row.account_id), trace)
             is_kept = page is not None and (page.opened or page.deleted)
@@ -111,8 +113,6 @@ class Upkeep:
         body = await self._read(lambda connection: batches.body(connection, row.id))
         if body is None:
             return
-        from tracen_otel.otlp_split import split
-
         encoding, signal = row.kind.otlp()
         pieces = await run_sized(len(body), split, body, encoding, signal)
         await self._writer.submit(
@@ -125,12 +125,13 @@ class Upkeep:
             if row.is_whole and not traces.issuperset(row.traces()):
                 await self._take_apart(row)
         ids = [row.id for row in affected]
+        rows = [(trace, row.id) for row in affected for trace in _alone(row, traces)]
 
         def from_bodies(connection: sqlite3.Connection) -> int:
             return batches.remove(connection, ids, traces)
 
         def from_main(connection: sqlite3.Connection) -> None:
-            self._index.forget(connection, account_id, traces)
+            self._index.forget(connection, account_id, rows)
             for trace in traces:
                 self._count_bytes(account_id, -posts.remove(connection, account_id, trace))
                 pages.mark_deleted(connection, account_id, trace, now_ns)
@@ -176,3 +177,9 @@ class Upkeep:
     async def _set_mark(self, name: str, batch_id: int) -> None:
         sql = "insert or replace into marks values (?, ?)"
         await self._writer.submit(lambda connection: connection.execute(sql, (name, batch_id)))
+
+
+def _alone(row: batches.Row, removed: set[bytes]) -> list[bytes]:
+    """The traces that are removed from a batch and share their index row with none that stays."""
+    staying = {key_of(trace) for trace in row.traces() if trace not in removed}
+    return [trace for trace in row.traces() if trace in removed and key_of(trace) not in staying]
