@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
+import json
 import os
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
 
-from viewer.settings import Settings, default_db
+from viewer.settings import Settings, default_db, duration_ns
 
 if TYPE_CHECKING:
     from bridge.server import Ready
@@ -43,7 +44,7 @@ def _with_settings(command: Command) -> Command:
             setting.name,
             default=default,
             show_default=bool(default),
-            type=_type_of(setting.name, default),
+            type=_type_of(setting, default),
             envvar=f"TRACEN_{setting.name.upper()}",
             show_envvar=True,
             help=setting.metadata["help"],
@@ -51,12 +52,30 @@ def _with_settings(command: Command) -> Command:
     return command
 
 
-def _type_of(name: str, default: Any) -> Any:
-    if name.endswith("port"):
+def _type_of(setting: Field[Any], default: Any) -> Any:
+    if setting.name.endswith("port"):
         return click.IntRange(0, 65535)
-    if name == "base_url":
+    if setting.name == "base_url":
         return _BaseUrl()
-    return click.IntRange(min=1) if isinstance(default, int) else str
+    if setting.name == "retention":
+        return _Duration()
+    if setting.metadata["choices"]:
+        return click.Choice(setting.metadata["choices"])
+    return click.IntRange(min=setting.metadata["least"]) if isinstance(default, int) else str
+
+
+class _Duration(click.ParamType[str]):
+    """A time such as 30d."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            if value:
+                duration_ns(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 class _BaseUrl(click.ParamType[str]):
@@ -88,10 +107,12 @@ def serve(**options: Any) -> None:
         "GRPC_VERBOSITY", "NONE"
     )  # before grpc is imported: its errors reach us as exceptions
     from bridge.server import serve as serve_until_stopped
+    from viewer.logs import configure
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = Settings(**options)
+    configure(settings.log_format, settings.log_level)
     with _clear_errors():
-        _run(serve_until_stopped(Settings(**options), _announce))
+        _run(serve_until_stopped(settings, _announce))
 
 
 def _announce(ready: Ready) -> None:
@@ -148,6 +169,49 @@ def convert(files: tuple[str, ...], logs: tuple[str, ...], extended: bool) -> No
             click.echo(line)
     except (OSError, UndecodableBody) as error:
         raise click.ClickException(str(error)) from None
+
+
+@tracen.command()
+@click.option(
+    "--endpoint",
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    envvar="TRACEN_ENDPOINT",
+    show_envvar=True,
+    help="Where Tracen is.",
+)
+@click.option("--key", envvar="TRACEN_KEY", show_envvar=True, help="Whose traces.")
+@click.option("--last", default=10, show_default=True, type=click.IntRange(0, 100), help="Of earlier ones.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def tail(endpoint: str, key: str | None, last: int, as_json: bool) -> None:
+    """Print each new trace: time, status, name, URL. Ctrl-C ends it.
+
+    Example: TRACEN_KEY=tracen_sk_… tracen tail
+    """
+    from bridge.tail import Tail, TailError
+
+    if not key:
+        raise click.UsageError("whose traces? Give --key or set TRACEN_KEY; `tracen keys create` makes one")
+    try:
+        for trace in Tail(endpoint, key).follow(last):
+            click.echo(json.dumps(trace, ensure_ascii=False) if as_json else _line(trace))
+            sys.stdout.flush()
+    except TailError as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        return
+
+
+def _line(trace: dict[str, Any]) -> str:
+    """Time of this machine's clock zone; the name last but one, since it may be long."""
+    from viewer.logs import one_line
+
+    started_at = datetime.fromisoformat(trace["started_at"]) if trace["started_at"] else None
+    time_told = started_at.astimezone().strftime("%H:%M:%S") if started_at else "--:--:--"
+    status = str(trace["status"])
+    colour = "red" if status == "error" else "green"
+    title = one_line(str(trace["title"] or "unnamed"))[:60]
+    return f"{time_told}  {click.style(f'{status:7}', fg=colour)}  {title:40}  {trace['url']}"
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -11,9 +12,10 @@ import grpc
 import grpc.aio
 
 from bridge.receive import URL_FIELD, Receipt, Receiver
-from bridge.status import REFUSALS, refusal_of
+from bridge.status import REFUSALS, Refusal, refusal_of
 from tracen_otel.otlp import Encoding, Signal, UndecodableBody
 from viewer.keys import secret_of
+from viewer.requests import GONE, Door, RequestRecord, Requests, outcome_of
 from viewer.store.base import StoreUnavailable
 
 logger = logging.getLogger("tracen.bridge")
@@ -45,21 +47,31 @@ class GrpcDoor:
         await self.server.stop(GRACE_S)
 
 
-async def open_grpc(receiver: Receiver, host: str, port: int, max_body_bytes: int) -> GrpcDoor:
-    """Serve OTLP/gRPC from now on; port 0 picks a free one. Raises PortTaken."""
+async def open_grpc(
+    receiver: Receiver,
+    requests: Requests,
+    host: str,
+    port: int,
+    max_body_bytes: int,
+    credentials: grpc.ServerCredentials | None = None,
+) -> GrpcDoor:
+    """Serve OTLP/gRPC from now on, with TLS where there are credentials; port 0 picks one. Raises PortTaken."""
     server = grpc.aio.server(options=_options(max_body_bytes))
     calls = _Calls()
     server.add_generic_rpc_handlers(
         tuple(
             grpc.method_handlers_generic_handler(
-                service, {"Export": _Export(receiver, signal, calls).handler}
+                service, {"Export": _Export(receiver, requests, signal, calls).handler}
             )
             for signal, service in _SERVICE_BY_SIGNAL.items()
         )
     )
     address = f"[{host}]" if ":" in host else host
     try:
-        bound_port = server.add_insecure_port(f"{address}:{port}")
+        if credentials is None:
+            bound_port = server.add_insecure_port(f"{address}:{port}")
+        else:
+            bound_port = server.add_secure_port(f"{address}:{port}", credentials)
     except RuntimeError:
         raise PortTaken(f"{host}:{port}: the address is in use or can not be listened on") from None
     await server.start()
@@ -92,45 +104,58 @@ class _Export:
     of up to 64 MiB is taken into memory.
     """
 
-    def __init__(self, receiver: Receiver, signal: Signal, calls: _Calls) -> None:
+    def __init__(self, receiver: Receiver, requests: Requests, signal: Signal, calls: _Calls) -> None:
         self._receiver = receiver
+        self._requests = requests
         self._signal = signal
         self._calls = calls
         self.handler = grpc.stream_unary_rpc_method_handler(self._export)
 
     async def _export(self, bodies: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> bytes:
+        metadata = {k: v for k, v in context.invocation_metadata() or () if isinstance(v, str)}
+        record = self._requests.begin(
+            Door.OTLP_GRPC, self._signal, Encoding.PROTOBUF, metadata.get("user-agent")
+        )
         self._calls.count += 1
         try:
-            receipt = await self._receipt(bodies, context)
+            receipt = await self._receipt(bodies, metadata, record)
+            receipt.tell(record)
+            record.status = "OK"
         except REFUSALS as error:
-            await _refuse(context, error)
+            record.outcome = outcome_of(error, REFUSALS)
+            await _refuse(context, refusal_of(error), record)
+        except asyncio.CancelledError:
+            record.outcome, record.message = GONE, "the sender went away"
+            raise
         except Exception as error:  # the outer wall: whatever it is, the sender must learn to retry
             logger.exception("unexpected error in an OTLP/gRPC export")
-            await _refuse(context, error)
+            await _refuse(context, refusal_of(error), record)
         finally:
             self._calls.count -= 1
+            self._requests.end(record)
         if receipt.page_url:
             context.set_trailing_metadata(((URL_FIELD, receipt.page_url),))
         response: bytes = receipt.response().SerializeToString()
         return response
 
-    async def _receipt(self, bodies: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> Receipt:
-        key = await self._receiver.authenticate(_secret(context))
+    async def _receipt(
+        self, bodies: AsyncIterator[bytes], metadata: Mapping[str, str], record: RequestRecord
+    ) -> Receipt:
+        secret = secret_of(metadata.get("x-tracen-key"), metadata.get("authorization"))
+        key = await self._receiver.authenticate(secret)
+        record.key_id = key.id
         if self._calls.count > MAX_CALLS:
             raise StoreUnavailable("too many calls at once")
+        await self._receiver.check_quota(key)
         async for body in bodies:
+            record.size = len(body)
             return await self._receiver.receive(key, body, Encoding.PROTOBUF, self._signal)
         raise UndecodableBody("a call without a message")
 
 
-def _secret(context: grpc.aio.ServicerContext) -> str | None:
-    values = {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}
-    return secret_of(values.get("x-tracen-key"), values.get("authorization"))
-
-
-async def _refuse(context: grpc.aio.ServicerContext, error: Exception) -> NoReturn:
+async def _refuse(context: grpc.aio.ServicerContext, refusal: Refusal, record: RequestRecord) -> NoReturn:
     """Abort with status details; the wait also stands in the key that the Python exporter reads."""
-    refusal = refusal_of(error)
+    record.status, record.message = refusal.grpc_code.name, refusal.message
     metadata: list[tuple[str, bytes]] = [("grpc-status-details-bin", refusal.status().SerializeToString())]
     if refusal.retry_after_s is not None:
         metadata.append(("google.rpc.retryinfo-bin", refusal.retry_info().SerializeToString()))

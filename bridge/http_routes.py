@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from bridge.receive import URL_FIELD, Receipt, Receiver
@@ -23,6 +23,7 @@ from tracen_otel.otlp import Encoding, Signal
 from viewer.bodies import ACCEPT_ENCODING, drained, media_type_of, read_body
 from viewer.keys import CHALLENGE, secret_of
 from viewer.problems import UnsupportedMediaType
+from viewer.requests import GONE, Door, RequestRecord, Requests, outcome_of
 from viewer.store.base import StoreUnavailable
 
 logger = logging.getLogger("tracen.bridge")
@@ -30,21 +31,34 @@ logger = logging.getLogger("tracen.bridge")
 _ENCODING_BY_MEDIA_TYPE = {encoding.value: encoding for encoding in Encoding}
 
 
-def otlp_routes(receiver: Receiver, max_body_bytes: int) -> list[Route]:
-    """The OTLP/HTTP routes."""
-    return [Route(f"/v1/{signal}", _Export(receiver, signal, max_body_bytes)) for signal in Signal]
-
-
-def create_otlp_app(receiver: Receiver, max_body_bytes: int, cors_origins: Sequence[str] = ()) -> Starlette:
-    """The OTLP/HTTP routes alone, for a port of their own; any other path is told where they are.
+def otlp_routes(receiver: Receiver, requests: Requests, max_body_bytes: int) -> list[Route]:
+    """The OTLP/HTTP routes.
 
     The two commonest slips of set-up are understood: a signal's path twice (a full URL as the endpoint of all
-    signals), and none at all (a bare URL as the endpoint of traces). Browsers of `cors_origins` may send.
+    signals), and none at all (a bare URL as the endpoint of traces).
     """
-    slips = [Route(f"/v1/{s}/v1/{s}", _Export(receiver, s, max_body_bytes)) for s in Signal]
-    slips.append(Route("/", _Export(receiver, Signal.TRACES, max_body_bytes)))
+    exports = {signal: _Export(receiver, requests, signal, max_body_bytes) for signal in Signal}
+    return [
+        *(Route(f"/v1/{signal}", export) for signal, export in exports.items()),
+        *(Route(f"/v1/{signal}/v1/{signal}", export) for signal, export in exports.items()),
+        _PostRoute("/", exports[Signal.TRACES]),
+    ]
+
+
+class _PostRoute(Route):
+    """Leaves every method but POST to other routes of the path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches(scope) if scope.get("method") == "POST" else (Match.NONE, {})
+
+
+def create_otlp_app(routes: Sequence[Route], cors_origins: Sequence[str] = ()) -> Starlette:
+    """The OTLP/HTTP routes alone, for a port of their own; any other path is told where they are.
+
+    Browsers of `cors_origins` may send.
+    """
     app = Starlette(
-        routes=[*otlp_routes(receiver, max_body_bytes), *slips],
+        routes=routes,
         exception_handlers={HTTPException: _elsewhere},
         middleware=[_cors(cors_origins)] if cors_origins else [],
     )
@@ -75,47 +89,63 @@ async def _elsewhere(request: Request, error: Exception) -> Response:
 class _Export:
     """ASGI endpoint: key, then content type, then body, so that strangers cost nothing."""
 
-    def __init__(self, receiver: Receiver, signal: Signal, max_body_bytes: int) -> None:
+    def __init__(self, receiver: Receiver, requests: Requests, signal: Signal, max_body_bytes: int) -> None:
         self._receiver = receiver
+        self._requests = requests
         self._signal = signal
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        encoding = _encoding(request.headers.get("content-type"))
+        record = self._requests.begin(
+            Door.OTLP_HTTP, self._signal, encoding or "", request.headers.get("user-agent")
+        )
         try:
-            response = await self._answer(request)
+            response = await self._answer(request, encoding, record)
         except ClientDisconnect:
+            record.outcome, record.message = GONE, "the sender went away"
             return
+        finally:
+            self._requests.end(record)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
-        headers = request.headers
-        encoding = _encoding(headers.get("content-type"))
+    async def _answer(self, request: Request, encoding: Encoding | None, record: RequestRecord) -> Response:
         if request.method != "POST":
             message = f"{request.method} is not answered here, POST is"
-            return _refused(encoding, Refusal(grpc.StatusCode.UNIMPLEMENTED, 405, message))
+            return _refused(encoding, Refusal(grpc.StatusCode.UNIMPLEMENTED, 405, message), record)
         try:
-            secret = secret_of(headers.get("x-tracen-key"), headers.get("authorization"))
-            key = await self._receiver.authenticate(secret)
-            if encoding is None:
-                raise UnsupportedMediaType(f"Content-Type: expected {' or '.join(Encoding)}")
-            body = await read_body(
-                request.stream(),
-                headers.get("content-length"),
-                headers.get("content-encoding"),
-                self._max_body_bytes,
-            )
-            receipt = await self._receiver.receive(key, body, encoding, self._signal)
+            receipt = await self._receipt(request, encoding, record)
         except REFUSALS as error:
-            return await drained(request, _refused(encoding, refusal_of(error)))
+            record.outcome = outcome_of(error, REFUSALS)
+            return await drained(request, _refused(encoding, refusal_of(error), record))
         except asyncio.CancelledError:  # the server ends, and this request with it: its sender comes again
-            return _refused(encoding, refusal_of(StoreUnavailable("the server is ending")))
+            return _refused(encoding, refusal_of(StoreUnavailable("the server is ending")), record)
         except ClientDisconnect:
             raise
         except Exception as error:  # the outer wall: whatever it is, the sender must learn to retry
             logger.exception("unexpected error in an OTLP/HTTP export")
-            return _refused(encoding, refusal_of(error))
-        return _accepted(encoding, receipt)
+            return _refused(encoding, refusal_of(error), record)
+        receipt.tell(record)
+        record.status = "200"
+        return _accepted(encoding or Encoding.PROTOBUF, receipt)
+
+    async def _receipt(self, request: Request, encoding: Encoding | None, record: RequestRecord) -> Receipt:
+        headers = request.headers
+        secret = secret_of(headers.get("x-tracen-key"), headers.get("authorization"))
+        key = await self._receiver.authenticate(secret)
+        record.key_id = key.id
+        if encoding is None:
+            raise UnsupportedMediaType(f"Content-Type: expected {' or '.join(Encoding)}")
+        await self._receiver.check_quota(key)
+        body = await read_body(
+            request.stream(),
+            headers.get("content-length"),
+            headers.get("content-encoding"),
+            self._max_body_bytes,
+        )
+        record.size = len(body)
+        return await self._receiver.receive(key, body, encoding, self._signal)
 
 
 def _encoding(content_type: str | None) -> Encoding | None:
@@ -132,7 +162,7 @@ def _accepted(encoding: Encoding, receipt: Receipt) -> Response:
 
 
 def _partial_success(receipt: Receipt) -> dict[str, object]:
-    if not receipt.rejected_spans:
+    if not receipt.error_message:
         return {}
     rejected = str(receipt.rejected_spans)  # 64-bit integers are strings in OTLP/JSON
     return {"partialSuccess": {"rejectedSpans": rejected, "errorMessage": receipt.error_message}}
@@ -145,8 +175,10 @@ _HEADERS_BY_STATUS = {
 }
 
 
-def _refused(encoding: Encoding | None, refusal: Refusal) -> Response:
+def _refused(encoding: Encoding | None, refusal: Refusal, record: RequestRecord | None = None) -> Response:
     """A google.rpc.Status; where the caller's encoding is unknown, in JSON."""
+    if record:
+        record.status, record.message = str(refusal.http_status), refusal.message
     headers = dict(_HEADERS_BY_STATUS.get(refusal.http_status, {}))
     if refusal.retry_after_s is not None:
         headers["retry-after"] = str(refusal.retry_after_s)

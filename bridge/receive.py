@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from bridge.quotas import Quotas
 from tracen_otel.otlp import Census, Encoding, Salvage, Signal, UndecodableBody, salvage, take_census
 from viewer.api import page_url
 from viewer.keys import Authenticator
+from viewer.requests import ACCEPTED, PARTIAL, RequestRecord
 from viewer.store.base import Batch, BodyKind, Key, Store
 from viewer.workers import run_sized
 
@@ -23,16 +25,27 @@ URL_FIELD = "x-tracen-url"
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a request. `page_url` is there where it told of one trace alone."""
+    """What became of a request. `page_url` is there where it told of one trace alone.
+
+    `count` is that of spans or log records kept. An `error_message` without `rejected_spans` is a note.
+    """
 
     rejected_spans: int = 0
     error_message: str = ""
     page_url: str | None = None
+    count: int = 0
+    traces: int = 0
+
+    def tell(self, record: RequestRecord) -> None:
+        """Fill in the record of the request."""
+        record.outcome = PARTIAL if self.rejected_spans else ACCEPTED
+        record.message, record.url = self.error_message, self.page_url
+        record.spans, record.rejected_spans, record.traces = self.count, self.rejected_spans, self.traces
 
     def response(self) -> ExportTraceServiceResponse:
         """The answer in protobuf; on full success `partial_success` must be unset. Logs' and metrics' are alike."""
         response = ExportTraceServiceResponse()
-        if self.rejected_spans:
+        if self.error_message:
             response.partial_success.rejected_spans = self.rejected_spans
             response.partial_success.error_message = self.error_message
         return response
@@ -41,9 +54,17 @@ class Receipt:
 class Receiver:
     """Takes OTLP requests for any transport."""
 
-    def __init__(self, store: Store, keys: Authenticator, base_url: str, clock_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        keys: Authenticator,
+        quotas: Quotas,
+        base_url: str,
+        clock_ns: Callable[[], int],
+    ) -> None:
         self._store = store
         self._keys = keys
+        self._quotas = quotas
         self._base_url = base_url
         self._clock_ns = clock_ns
 
@@ -51,12 +72,19 @@ class Receiver:
         """Return the key of a request, before its body is read; raises Unauthenticated."""
         return await self._keys.key_of(secret)
 
+    async def check_quota(self, key: Key) -> None:
+        """Raise OverQuota where the account may send nothing now; before the body is read."""
+        await self._quotas.check(key.account_id)
+
     async def receive(self, key: Key, body: bytes, encoding: Encoding, signal: Signal) -> Receipt:
         """Keep a request; returns once it is on disk. Raises UndecodableBody, StoreUnavailable.
 
         What tells of no trace (metrics, logs of no span) is answered and not kept: senders that point
-        everything here must not see errors.
+        everything here must not see errors. Of metrics a note says so.
         """
+        self._quotas.charge(key.account_id, len(body))
+        if signal is Signal.METRICS:
+            return Receipt(error_message=_NO_METRICS if body else "")
         salvaged = Salvage(body, 0)
         try:
             census = await _census(body, encoding, signal)
@@ -86,6 +114,9 @@ def _salvaged(body: bytes, encoding: Encoding, signal: Signal, error: Undecodabl
         raise error from None
 
 
+_NO_METRICS = (
+    "metrics are not kept here; point OTEL_EXPORTER_OTLP_METRICS_ENDPOINT elsewhere or switch them off"
+)
 _IDS = "a trace id is 16 bytes and a span id 8, in JSON 32 and 16 hex digits, and not all zero"
 _BROKEN = "text that is not UTF-8, values nested too deep or of a wrong shape, or broken bytes"
 
@@ -99,4 +130,5 @@ def _receipt(census: Census, salvaged: Salvage, url: str | None = None) -> Recei
         )
         if count
     ]
-    return Receipt(census.invalid_count + salvaged.rejected_count, "; ".join(reasons), url)
+    rejected_count = census.invalid_count + salvaged.rejected_count
+    return Receipt(rejected_count, "; ".join(reasons), url, census.count, len(census.trace_ids))

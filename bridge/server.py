@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -22,9 +23,14 @@ from starlette.types import ASGIApp
 from bridge.grpc_server import GRACE_S, PortTaken, open_grpc
 from bridge.guard import GuardedProtocol
 from bridge.http_routes import create_otlp_app, otlp_routes
+from bridge.quotas import Quotas
 from bridge.receive import Receiver
+from bridge.tls import Certificate, TlsUnusable
 from viewer.app import create_app
+from viewer.housekeeping import Housekeeping
 from viewer.keys import Authenticator, create_key
+from viewer.metrics import Metrics
+from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnusable
 from viewer.store.engines import open_store
@@ -69,10 +75,14 @@ async def serve(settings: Settings, announce: Callable[[Ready], None]) -> None:
         _listening(settings.host, settings.port) as http,
         _listening(settings.host, settings.otlp_http_port) as otlp,
     ):
+        certificate = _certificate(settings)
         settings = replace(settings, base_url=_base_url(settings, _port(http)))
-        store = open_store(settings.db, on_broken=on_broken)
+        metrics = Metrics()
+        store = open_store(settings.db, on_broken=on_broken, on_commit=metrics.committed)
         try:
-            await _serve_store(store, settings, http, otlp, stop, announce)
+            for gauge in store.gauges():
+                metrics.watch(*gauge)
+            await _serve_store(store, settings, metrics, certificate, http, otlp, stop, announce)
         finally:
             await store.close()
     if broken:
@@ -82,37 +92,61 @@ async def serve(settings: Settings, announce: Callable[[Ready], None]) -> None:
 async def _serve_store(
     store: Store,
     settings: Settings,
+    metrics: Metrics,
+    certificate: Certificate | None,
     http: socket.socket,
     otlp: socket.socket,
     stop: asyncio.Event,
     announce: Callable[[Ready], None],
 ) -> None:
     keys = Authenticator(store, time.monotonic)
-    receiver = Receiver(store, keys, settings.base_url, time.time_ns)
-    max_body_bytes = settings.otlp_max_body_bytes
-    viewer = create_app(store, settings, keys, more_routes=otlp_routes(receiver, max_body_bytes))
+    requests = Requests(metrics, time.time_ns)
+    quotas = Quotas(store, settings.otlp_bytes_per_minute, settings.account_max_bytes, time.monotonic)
+    receiver = Receiver(store, keys, quotas, settings.base_url, time.time_ns)
+    routes = otlp_routes(receiver, requests, settings.otlp_max_body_bytes)
+    viewer = create_app(store, settings, keys, requests, more_routes=routes)
+    context = certificate.context if certificate else None
     doors: list[Door] = []
+    beside = [asyncio.create_task(Housekeeping(store, settings.retention_ns, time.time_ns).run())]
+    if certificate:
+        beside.append(asyncio.create_task(certificate.keep_fresh()))
     try:
-        grpc_door = await open_grpc(receiver, settings.host, settings.otlp_grpc_port, max_body_bytes)
-        doors.append(grpc_door)
-        doors.append(await _open_http(viewer, http))
-        doors.append(
-            await _open_http(create_otlp_app(receiver, max_body_bytes, settings.cors_origin_list), otlp)
+        grpc_door = await open_grpc(
+            receiver,
+            requests,
+            settings.host,
+            settings.otlp_grpc_port,
+            settings.otlp_max_body_bytes,
+            certificate.grpc_credentials() if certificate else None,
         )
+        doors.append(grpc_door)
+        doors.append(await _open_http(viewer, http, context))
+        doors.append(await _open_http(create_otlp_app(routes, settings.cors_origin_list), otlp, context))
         is_new = await store.is_empty()  # only now that every door is open: a key is shown once
-        host = _reachable(settings.host)
+        host, scheme = _reachable(settings.host), _scheme(settings)
         announce(
             Ready(
-                http=f"http://{host}:{_port(http)}",
+                http=f"{scheme}://{host}:{_port(http)}",
                 otlp_grpc=f"{host}:{grpc_door.port}",
-                otlp_http=f"http://{host}:{_port(otlp)}",
+                otlp_http=f"{scheme}://{host}:{_port(otlp)}",
                 base_url=settings.base_url,
                 first_secret=await create_key(store, LOCAL_EMAIL, time.time_ns()) if is_new else None,
             )
         )
         await stop.wait()
     finally:
+        for task in beside:
+            task.cancel()
         await asyncio.gather(*(door.close() for door in doors))
+        await asyncio.gather(*beside, return_exceptions=True)
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    if not settings.tls_cert and not settings.tls_key:
+        return None
+    if not settings.tls_cert or not settings.tls_key:
+        raise TlsUnusable("TLS takes both --tls-cert and --tls-key")
+    return Certificate(settings.tls_cert, settings.tls_key)
 
 
 class _Server(uvicorn.Server):
@@ -133,7 +167,7 @@ class _HttpDoor:
         await self.serving
 
 
-async def _open_http(app: ASGIApp, listening: socket.socket) -> _HttpDoor:
+async def _open_http(app: ASGIApp, listening: socket.socket, tls: ssl.SSLContext | None) -> _HttpDoor:
     config = uvicorn.Config(
         app,
         http=GuardedProtocol,
@@ -144,6 +178,7 @@ async def _open_http(app: ASGIApp, listening: socket.socket) -> _HttpDoor:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
+        ssl_context_factory=(lambda config, default: tls) if tls else None,
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -190,4 +225,8 @@ def _reachable(host: str) -> str:
 
 
 def _base_url(settings: Settings, port: int) -> str:
-    return settings.base_url.rstrip("/") or f"http://{_reachable(settings.host)}:{port}"
+    return settings.base_url.rstrip("/") or f"{_scheme(settings)}://{_reachable(settings.host)}:{port}"
+
+
+def _scheme(settings: Settings) -> str:
+    return "https" if settings.tls_cert else "http"

@@ -14,6 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from bridge.quotas import OverQuota
 from tracen_otel.otlp import UndecodableBody
 from viewer.bodies import BodyTooLarge, BrokenEncoding, UnsupportedEncoding
 from viewer.keys import Unauthenticated
@@ -51,6 +52,7 @@ _CODES_BY_ERROR: Mapping[type[Exception], tuple[grpc.StatusCode, int]] = {
     UnsupportedMediaType: (grpc.StatusCode.INVALID_ARGUMENT, 415),
     BodyTooLarge: (grpc.StatusCode.RESOURCE_EXHAUSTED, 413),
     StoreUnavailable: (grpc.StatusCode.UNAVAILABLE, 503),
+    OverQuota: (grpc.StatusCode.UNAVAILABLE, 503),
 }
 REFUSALS = tuple(_CODES_BY_ERROR)
 
@@ -66,4 +68,6 @@ def refusal_of(error: Exception) -> Refusal:
         return Refusal(
             *codes, "the store is busy or full; nothing was kept, please retry", error.retry_after_s
         )
+    if isinstance(error, OverQuota):
+        return Refusal(*codes, str(error), error.retry_after_s)
     return Refusal(*codes, str(error))

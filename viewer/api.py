@@ -14,7 +14,9 @@ from tracen_otel import payload
 from tracen_otel.model import Trace
 from viewer.bodies import drained, media_type_of, read_body
 from viewer.keys import Authenticator, secret_of
+from viewer.listing import Listing, next_cursor, parse_cursor, parse_limit
 from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
+from viewer.requests import ACCEPTED, Door, RequestRecord, Requests, outcome_of
 from viewer.settings import Settings
 from viewer.store.base import Key, Limit, LimitReached, Post, Quota, Store, StoreUnavailable
 from viewer.workers import run_sized
@@ -28,43 +30,111 @@ class Api:
     """The routes under `/api`, over one store."""
 
     def __init__(
-        self, store: Store, keys: Authenticator, settings: Settings, clock_ns: Callable[[], int]
+        self,
+        store: Store,
+        keys: Authenticator,
+        settings: Settings,
+        requests: Requests,
+        listing: Listing,
+        clock_ns: Callable[[], int],
     ) -> None:
         self._store = store
         self._keys = keys
         self._settings = settings
+        self._requests = requests
+        self._listing = listing
         self._clock_ns = clock_ns
         self._limit = Limit(settings.requests_per_hour)
         self.routes = [
-            Route("/api/traces", _refusing(self.post_trace), methods=["POST"]),
+            Route("/api/traces", self.traces, methods=["GET", "POST"]),
             Route("/api/traces/by-otel/{otel_trace_id}", _refusing(self.by_otel), methods=["GET"]),
+            Route("/api/traces/{page_id}", _refusing(self.delete_trace), methods=["DELETE"]),
+            Route("/api/requests", _refusing(self.list_requests), methods=["GET"]),
         ]
 
+    async def traces(self, request: Request) -> Response:
+        """One route for both methods, so that a third one is told of both."""
+        if request.method == "POST":
+            return await self.post_trace(request)
+        return await _refusing(self.list_traces)(request)
+
     async def post_trace(self, request: Request) -> Response:
-        """Keep a payload and answer where it is shown. Key and limit are settled before the body is read."""
-        key = await self._key_of(request)
-        quota = await self._store.quota(key.id, self._limit, self._clock_ns())
+        """Keep a payload and answer where it is shown; what became of the request is recorded."""
+        headers = request.headers
+        record = self._requests.begin(
+            Door.POST, "traces", media_type_of(headers.get("content-type"))[:60], headers.get("user-agent")
+        )
         try:
+            response = await _refusing(lambda request: self._post(request, record))(request)
+            record.status = str(response.status_code)
+            return response
+        finally:
+            self._requests.end(record)
+
+    async def _post(self, request: Request, record: RequestRecord) -> Response:
+        """Key and limit are settled before the body is read."""
+        quota: Quota | None = None
+        try:
+            key = await self._key_of(request)
+            record.key_id = key.id
+            quota = await self._store.quota(key.id, self._limit, self._clock_ns())
             idempotency_key = _idempotency_key(request)
             if quota.remaining == 0 and idempotency_key is None:
                 raise LimitReached(quota)
-            return await self._keep(request, key, idempotency_key)
+            return await self._keep(request, key, idempotency_key, record)
         except REFUSALS as error:
+            record.outcome, record.message = outcome_of(error, REFUSALS), str(error)
             told = error.quota if isinstance(error, LimitReached) else quota
-            return await drained(request, _with_quota(refusal(error), told))
+            refused = refusal(error)
+            return await drained(request, _with_quota(refused, told) if told else refused)
 
-    async def _keep(self, request: Request, key: Key, idempotency_key: str | None) -> Response:
+    async def _keep(
+        self, request: Request, key: Key, idempotency_key: str | None, record: RequestRecord
+    ) -> Response:
         _require_json(request.headers.get("content-type"))
         headers, max_bytes = request.headers, self._settings.max_body_bytes
         body = await read_body(
             request.stream(), headers.get("content-length"), headers.get("content-encoding"), max_bytes
         )
+        record.size = len(body)
         trace = await run_sized(len(body), _decode, body)
         otel_trace_id = bytes.fromhex(trace.otel_trace_id) if trace.otel_trace_id else secrets.token_bytes(16)
         outcome = await self._store.post(
             Post(key.account_id, key.id, body, otel_trace_id, self._clock_ns(), self._limit, idempotency_key)
         )
-        return _with_quota(JSONResponse(self._where(outcome.page_id)), outcome.quota)
+        where = self._where(outcome.page_id)
+        record.outcome, record.url = ACCEPTED, where["url"]
+        record.spans, record.traces = len(trace.steps), 1
+        return _with_quota(JSONResponse(where), outcome.quota)
+
+    async def list_traces(self, request: Request) -> Response:
+        """Answer the account's traces, newest first."""
+        key = await self._key_of(request)
+        limit, before = parse_limit(request.query_params.get("limit")), request.query_params.get("cursor")
+        cursor = parse_cursor(before)
+        found = await self._store.recent_traces(key.account_id, cursor, limit)
+        told = []
+        for trace in found:
+            summary = await self._listing.summary(key.account_id, trace, self._clock_ns())
+            if summary is not None:
+                told.append(summary | self._where(summary["trace_id"]))
+        more = next_cursor(found, cursor) if len(found) == limit else None
+        return JSONResponse({"traces": told, "next": more})
+
+    async def list_requests(self, request: Request) -> Response:
+        """Answer what became of the last requests of this key."""
+        key = await self._key_of(request)
+        return JSONResponse({"requests": [record.told() for record in self._requests.of_key(key.id)]})
+
+    async def delete_trace(self, request: Request) -> Response:
+        """Delete a trace of the account for good; a second time is as good as the first."""
+        key = await self._key_of(request)
+        page = await self._store.page(request.path_params["page_id"])
+        if page is None or page.account_id != key.account_id:
+            return problem(404, "No such trace", "No trace of this account has this id.")
+        if not page.deleted:
+            await self._store.delete(page, self._clock_ns())
+        return Response(status_code=204)
 
     async def by_otel(self, request: Request) -> Response:
         """Answer where a trace that came over OTLP (or by POST with an OTel trace id) is shown."""

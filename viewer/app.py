@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -22,7 +23,10 @@ from viewer.api import Api, page_url
 from viewer.bodies import media_type_of
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
 from viewer.keys import Authenticator
+from viewer.listing import Listing
+from viewer.metrics import CONTENT_TYPE, Metrics
 from viewer.problems import problem
+from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnavailable
 from viewer.tellings import MEANING, Documents
@@ -37,13 +41,15 @@ def create_app(
     store: Store,
     settings: Settings,
     keys: Authenticator,
+    requests: Requests,
     *,
     more_routes: Sequence[BaseRoute] = (),
     clock_ns: Callable[[], int] = time.time_ns,
 ) -> Starlette:
     """Compose the viewer over a store; `more_routes` (the bridge's) come first."""
-    api = Api(store, keys, settings, clock_ns)
-    service = _Service(store, settings)
+    documents = Documents(store, requests.metrics)
+    api = Api(store, keys, settings, requests, Listing(store, documents), clock_ns)
+    service = _Service(store, documents, settings, requests.metrics, clock_ns)
     app = Starlette(
         routes=[
             *more_routes,
@@ -53,6 +59,7 @@ def create_app(
             Route("/traces/{page_id}", service.trace),
             Route("/healthz", service.healthz),
             Route("/readyz", service.readyz),
+            Route("/metrics", service.metrics),
             Route("/robots.txt", service.robots),
             Mount("/static", _CachedStatic(directory=pages.STATIC)),
         ],
@@ -66,10 +73,19 @@ def create_app(
 class _Service:
     """The pages for people, over one store."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        documents: Documents,
+        settings: Settings,
+        metrics: Metrics,
+        clock_ns: Callable[[], int],
+    ) -> None:
         self._store = store
+        self._documents = documents
         self._settings = settings
-        self._documents = Documents(store)
+        self._metrics = metrics
+        self._clock_ns = clock_ns
 
     async def home(self, request: Request) -> Response:
         return HTMLResponse(pages.render_home(base_url=self._settings.base_url))
@@ -99,6 +115,9 @@ class _Service:
             raise HTTPException(404)
         if page.deleted:
             raise HTTPException(410)
+        if not page.opened:
+            with contextlib.suppress(StoreUnavailable):  # showing it matters more than that it was shown
+                await self._store.mark_opened(page, self._clock_ns())
         return await self._documents.document(page)
 
     async def healthz(self, request: Request) -> Response:
@@ -107,6 +126,9 @@ class _Service:
     async def readyz(self, request: Request) -> Response:
         await self._store.check_writable()
         return JSONResponse({"status": "ok"})
+
+    async def metrics(self, request: Request) -> Response:
+        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
 
     async def robots(self, request: Request) -> Response:
         """Crawlers may fetch: only then do they see that pages say noindex."""

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 from tracen_otel.payload import FieldError, InvalidPayload, MalformedPayload
 from viewer.bodies import ACCEPT_ENCODING, BodyTooLarge, BrokenEncoding, UnsupportedEncoding
 from viewer.keys import CHALLENGE, Unauthenticated
+from viewer.listing import InvalidQuery
 from viewer.store.base import IdempotencyConflict, LimitReached, StoreUnavailable
 
 
@@ -21,6 +22,7 @@ _STATUS_AND_TITLE_BY_ERROR: Mapping[type[Exception], tuple[int, str]] = {
     MalformedPayload: (400, "Not a JSON payload"),
     BrokenEncoding: (400, "Damaged body"),
     InvalidPayload: (422, "Wrong fields"),
+    InvalidQuery: (422, "Wrong query"),
     IdempotencyConflict: (422, "Idempotency-Key used twice"),
     BodyTooLarge: (413, "Body too large"),
     UnsupportedMediaType: (415, "Unsupported content type"),

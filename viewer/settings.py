@@ -20,15 +20,31 @@ def default_db() -> str:
     return str(user_data_path("tracen") / "tracen.db")
 
 
-def _setting(default: Any, help: str) -> Any:
-    return field(default=default, metadata={"help": help})
+def _setting(default: Any, help: str, least: int = 1, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": help, "least": least, "choices": choices})
+
+
+_NS_BY_UNIT = {"h": 3600 * 10**9, "d": 24 * 3600 * 10**9, "w": 7 * 24 * 3600 * 10**9}
+
+
+def duration_ns(text: str) -> int:
+    """Nanoseconds of a time such as 12h, 30d or 8w. Raises ValueError."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in _NS_BY_UNIT or not number.isdecimal() or not 1 <= int(number[:6]) <= 99_999:
+        raise ValueError(
+            f"expected a number of hours, days or weeks such as 12h, 30d or 8w, got {text[:40]!r}"
+        )
+    return int(number) * _NS_BY_UNIT[unit]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What an operator can choose. Field metadata `help` is the text of `--help` and of the reference."""
 
-    db: str = field(default_factory=default_db, metadata={"help": "SQLite file; made if it does not exist."})
+    db: str = field(
+        default_factory=default_db,
+        metadata={"help": "SQLite file; made if it does not exist.", "least": 0, "choices": ()},
+    )
     host: str = _setting("127.0.0.1", "Address to listen on; 0.0.0.0 for all.")
     port: int = _setting(8000, "Port of pages and API (OTLP/HTTP is answered here too); 0 picks a free one.")
     otlp_grpc_port: int = _setting(4317, "Port of OTLP/gRPC; 0 picks a free one.")
@@ -40,7 +56,29 @@ class Settings:
     requests_per_hour: int = _setting(100, "Accepted POST /api/traces per key in any rolling hour.")
     max_body_bytes: int = _setting(MAX_BODY_BYTES, "Largest POST /api/traces body, also after decompression.")
     otlp_max_body_bytes: int = _setting(64 * MIB, "Largest OTLP request body, also after decompression.")
+    otlp_bytes_per_minute: int = _setting(
+        0,
+        "OTLP bytes of an account in a minute; beyond, senders are asked to come back. 0: any number.",
+        least=0,
+    )
+    account_max_bytes: int = _setting(
+        0, "Bytes kept for an account; beyond, OTLP is answered as by a full disk. 0: any number.", least=0
+    )
+    retention: str = _setting(
+        "", "Delete traces this old (12h, 30d, 8w) that nobody posted or looked at; default: keep for ever."
+    )
+    tls_cert: str = _setting("", "Certificate chain (PEM) of all three ports; taken up anew when it changes.")
+    tls_key: str = _setting("", "Its private key (PEM).")
+    log_format: str = _setting("text", "How log lines are written to stderr.", choices=("text", "json"))
+    log_level: str = _setting(
+        "info", "The least that is logged.", choices=("debug", "info", "warning", "error")
+    )
 
     @property
     def cors_origin_list(self) -> tuple[str, ...]:
         return tuple(origin.strip() for origin in self.cors_origins.split(",") if origin.strip())
+
+    @property
+    def retention_ns(self) -> int | None:
+        """None: for ever."""
+        return duration_ns(self.retention) if self.retention else None

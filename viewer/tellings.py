@@ -15,6 +15,7 @@ from tracen_otel.assemble import assemble
 from tracen_otel.merge import merge
 from tracen_otel.model import LogRecord, Span, Trace
 from tracen_otel.otlp import Signal, decode_logs, decode_spans
+from viewer.metrics import Metrics
 from viewer.store.base import BodyKind, Page, Store, StoreUnavailable, Telling
 from viewer.workers import run_sized
 
@@ -34,8 +35,9 @@ _NOT_ASSEMBLED = "This trace can not be shown: something in it breaks its assemb
 class Documents:
     """The extended payloads of pages, as JSON bytes."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
+        self._metrics = metrics
         self._lock_by_page: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def document(self, page: Page) -> bytes:
@@ -47,7 +49,8 @@ class Documents:
     async def _assemble(self, page: Page) -> bytes:
         telling = await self._store.telling(page, MAX_READ_BYTES)
         size = sum(len(body) for _, body in telling.bodies)
-        document = await run_sized(size, _document, telling, page.otel_trace_id.hex())
+        with self._metrics.assembly.time():
+            document = await run_sized(size, _document, telling, page.otel_trace_id.hex())
         if len(document) <= MAX_SAVED_BYTES:
             with contextlib.suppress(StoreUnavailable):  # the page is right without it, only slower next time
                 await self._store.save_document(page, telling.version, MEANING, document)

@@ -20,6 +20,8 @@ from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS
 from viewer.app import create_app
 from viewer.headers import SECURITY_HEADERS
 from viewer.keys import Authenticator, create_key
+from viewer.metrics import Metrics
+from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.sqlite import SqliteStore
 
@@ -74,7 +76,10 @@ def service(tmp_path: Path) -> Iterator[Service]:
     key, other_key = asyncio.run(two_keys())
     settings = Settings(base_url=BASE_URL, max_body_bytes=100_000)
     clock = Clock()
-    app = create_app(store, settings, Authenticator(store, lambda: 0.0), clock_ns=lambda: clock.now_ns)
+    requests = Requests(Metrics(), lambda: clock.now_ns)
+    app = create_app(
+        store, settings, Authenticator(store, lambda: 0.0), requests, clock_ns=lambda: clock.now_ns
+    )
     with TestClient(app, raise_server_exceptions=False) as client:
         yield Service(client, key, other_key, clock)
     asyncio.run(store.close())
@@ -457,6 +462,6 @@ def test_static_files_are_addressed_by_content(service: Service) -> None:
 
 def test_wrong_method_is_405_with_allow(service: Service) -> None:
     """The answer names what is allowed."""
-    answer = service.client.get("/api/traces", headers={"x-tracen-key": service.key})
+    answer = service.client.put("/api/traces", headers={"x-tracen-key": service.key})
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "POST"
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}

@@ -9,6 +9,7 @@ StoreError
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -172,6 +173,10 @@ class RecentTrace:
     received_ns: int
 
 
+Gauge = tuple[str, str, Callable[[], float]]
+"""Name and help of a figure, and a function that reads it, on any thread."""
+
+
 class Store(Protocol):
     """Accounts, keys, batches and pages behind one door. All methods may be called concurrently.
 
@@ -285,6 +290,10 @@ class Store(Protocol):
 
     async def check_writable(self) -> None:
         """Return when a write would succeed; raises StoreUnavailable."""
+        ...
+
+    def gauges(self) -> list[Gauge]:
+        """What an operator watches of the store."""
         ...
 
     async def close(self) -> None:

@@ -20,6 +20,7 @@ from viewer.store import base, batches, pages, posts, tellings
 from viewer.store.base import (
     Account,
     Batch,
+    Gauge,
     Key,
     Limit,
     Page,
@@ -50,11 +51,9 @@ class SqliteStore:
         *,
         exclusive: bool = True,
         on_broken: Callable[[str], None] = lambda reason: None,
+        on_commit: Callable[[int, int, float], None] = lambda jobs, size, seconds: None,
     ) -> None:
-        """Open the files, made and migrated as needed. Raises StoreUnusable.
-
-        `on_broken` hears, on another thread, why no write will succeed any more.
-        """
+        """Open the files, made and migrated as needed. Raises StoreUnusable. For `on_…` see `open_store`."""
         self._files = Files(path)
         self._lock = self._files.take_lock() if exclusive else None
         self._open: list[sqlite3.Connection] = []
@@ -70,7 +69,12 @@ class SqliteStore:
             raise
         self._main, self._bodies = main, bodies
         self._writer = Writer(
-            main, bodies, check=self._files.check_in_place, between=self._between, on_broken=on_broken
+            main,
+            bodies,
+            check=self._files.check_in_place,
+            between=self._between,
+            on_broken=on_broken,
+            on_commit=on_commit,
         )
         self._upkeep = Upkeep(self._writer, self._index, self._read, self._count_bytes)
         self._local = threading.local()
@@ -242,6 +246,18 @@ class SqliteStore:
             connection.execute(sql)
 
         await self._writer.submit(beat, bodies=beat if self._bodies else None)
+
+    def gauges(self) -> list[Gauge]:
+        return [
+            ("tracen_store_queue_writes", "Writes that wait.", lambda: self._writer.queued[0]),
+            ("tracen_store_queue_bytes", "Bodies that wait to be written.", lambda: self._writer.queued[1]),
+            (
+                "tracen_store_unmerged_traces",
+                "Traces of batches that are on disk and not yet in the index there.",
+                lambda: self._index.unmerged_count,
+            ),
+            ("tracen_store_bytes", "Bodies kept.", lambda: sum(self._stored_bytes.values())),
+        ]
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)

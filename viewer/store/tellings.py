@@ -109,9 +109,11 @@ def recent(
         seen.add(otel_trace_id)
         if _newest_ns(connection, index, account_id, otel_trace_id) != received_ns:
             continue  # listed above, or on an earlier page of the list
+        if _is_deleted(connection, account_id, otel_trace_id):
+            continue
         if received_ns == from_ns and skip > 0:
             skip -= 1
-        elif not _is_deleted(connection, account_id, otel_trace_id):
+        else:
             found.append(RecentTrace(otel_trace_id, received_ns))
     return found
 

@@ -1,0 +1,78 @@
+"""`GET /api/traces`: an account's traces, newest first, each with the summary that its page shows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from viewer.store.base import RecentTrace, Store
+from viewer.tellings import Documents
+from viewer.workers import run_sized
+
+DEFAULT_LIMIT, MAX_LIMIT = 50, 100
+
+_SUMMARY = (
+    "title",
+    "status",
+    "provider",
+    "model",
+    "total_latency_ms",
+    "input_tokens",
+    "output_tokens",
+)
+
+
+class InvalidQuery(ValueError):
+    """A query parameter is wrong; the message names it."""
+
+
+def parse_limit(text: str | None) -> int:
+    """How many traces are asked for. Raises InvalidQuery."""
+    if text is None:
+        return DEFAULT_LIMIT
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_LIMIT and len(text) <= 6):
+        raise InvalidQuery(f"limit: expected a number from 1 to {MAX_LIMIT}, got {text[:40]!r}")
+    return int(text)
+
+
+def parse_cursor(text: str | None) -> tuple[int, int] | None:
+    """Where an earlier answer ended. Raises InvalidQuery."""
+    if not text:
+        return None
+    before, _, skip = text.partition("-")
+    if not (text.isascii() and before.isdigit() and skip.isdigit() and len(text) < 40):
+        raise InvalidQuery(f"cursor: expected `next` of an earlier answer, got {text[:40]!r}")
+    return min(int(before), 1 << 62), int(skip)
+
+
+def next_cursor(traces: list[RecentTrace], before: tuple[int, int] | None) -> str:
+    """The cursor that goes on after `traces`."""
+    last_ns = traces[-1].received_ns
+    skip = sum(trace.received_ns == last_ns for trace in traces)
+    if before is not None and before[0] == last_ns:
+        skip += before[1]
+    return f"{last_ns}-{skip}"
+
+
+class Listing:
+    """Lists traces with what was assembled of each; assembled now where it was not yet."""
+
+    def __init__(self, store: Store, documents: Documents) -> None:
+        self._store = store
+        self._documents = documents
+
+    async def summary(self, account_id: str, trace: RecentTrace, now_ns: int) -> dict[str, Any] | None:
+        """The summary of one trace, without its URL; None where it was deleted meanwhile."""
+        page = await self._store.page_of(account_id, trace.otel_trace_id, now_ns)
+        if page is None or page.deleted:
+            return None
+        document = await self._documents.document(page)
+        ids = {"trace_id": page.id, "otel_trace_id": trace.otel_trace_id.hex()}
+        return ids | await run_sized(len(document), _summary, document)
+
+
+def _summary(document: bytes) -> dict[str, Any]:
+    told = json.loads(document)
+    steps = told["steps"]
+    started_at = min((step["timestamp"] for step in steps), default=None)
+    return {name: told.get(name) for name in _SUMMARY} | {"started_at": started_at, "step_count": len(steps)}

@@ -1,0 +1,128 @@
+"""What became of each request: counted for the operator, remembered for the owner of its key, logged if refused."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from viewer.metrics import Metrics
+from viewer.store.base import NS_PER_S
+
+logger = logging.getLogger("tracen.requests")
+
+REMEMBERED = 50
+"""Requests of a key."""
+MAX_KEYS = 1_000
+_QUIET_NS = NS_PER_S
+"""Between two log lines about refusals for the same reason: a flood of them must not flood the log."""
+
+ACCEPTED, PARTIAL, GONE, UNEXPECTED = "accepted", "partial", "gone", "unexpected"
+
+
+class Door(StrEnum):
+    """Where a request came in."""
+
+    OTLP_GRPC = "otlp-grpc"
+    OTLP_HTTP = "otlp-http"
+    POST = "post"
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One request, filled in as it is understood. `outcome` is accepted, partial, or why it was refused.
+
+    `status` is the HTTP status or the name of the gRPC code; `size` counts bytes of the body after decompression.
+    """
+
+    door: Door
+    signal: str
+    received_ns: int
+    encoding: str = ""
+    user_agent: str = ""
+    key_id: str | None = None
+    size: int = 0
+    spans: int = 0
+    rejected_spans: int = 0
+    traces: int = 0
+    outcome: str = UNEXPECTED
+    status: str = ""
+    message: str = ""
+    url: str | None = None
+
+    def told(self) -> dict[str, Any]:
+        """As the owner of the key reads it."""
+        told = asdict(self)
+        del told["key_id"], told["received_ns"]
+        at = datetime.fromtimestamp(self.received_ns / NS_PER_S, UTC).isoformat(timespec="milliseconds")
+        return {"received_at": at.replace("+00:00", "Z"), **told}
+
+
+class Requests:
+    """Takes the record of every request that is over. In memory: it helps to set things up, nobody relies on it."""
+
+    def __init__(self, metrics: Metrics, clock_ns: Callable[[], int]) -> None:
+        self.metrics = metrics
+        self._clock_ns = clock_ns
+        self._by_key: OrderedDict[str, deque[RequestRecord]] = OrderedDict()
+        self._told_ns_by_outcome: dict[str, int] = {}
+        self._untold_by_outcome: dict[str, int] = {}
+
+    def begin(
+        self, door: Door, signal: str, encoding: str = "", user_agent: str | None = None
+    ) -> RequestRecord:
+        """Start the record of a request."""
+        self.metrics.in_flight.inc()
+        return RequestRecord(door, signal, self._clock_ns(), encoding, (user_agent or "")[:100])
+
+    def end(self, record: RequestRecord) -> None:
+        """Take the record of a request that was answered, or whose sender has gone."""
+        self.metrics.in_flight.dec()
+        self.metrics.count(record.door, record.signal, record.outcome)
+        self.metrics.received_bytes.inc(record.size)
+        self.metrics.accepted_spans.inc(record.spans)
+        self.metrics.rejected_spans.inc(record.rejected_spans)
+        if record.key_id is not None:
+            self._remember(record.key_id, record)
+        if record.outcome != ACCEPTED:
+            self._log(record)
+
+    def of_key(self, key_id: str) -> list[RequestRecord]:
+        """The last requests of a key, newest first."""
+        return list(reversed(self._by_key.get(key_id, ())))
+
+    def _remember(self, key_id: str, record: RequestRecord) -> None:
+        records = self._by_key.setdefault(key_id, deque(maxlen=REMEMBERED))
+        records.append(record)
+        self._by_key.move_to_end(key_id)
+        if len(self._by_key) > MAX_KEYS:
+            self._by_key.popitem(last=False)
+
+    def _log(self, record: RequestRecord) -> None:
+        if record.received_ns - self._told_ns_by_outcome.get(record.outcome, 0) < _QUIET_NS:
+            self._untold_by_outcome[record.outcome] = self._untold_by_outcome.get(record.outcome, 0) + 1
+            return
+        self._told_ns_by_outcome[record.outcome] = record.received_ns
+        untold = self._untold_by_outcome.pop(record.outcome, 0)
+        more = f" (and {untold} more like it)" if untold else ""
+        logger.info(
+            "%s request %s: %s %s%s",
+            record.door,
+            "taken in part" if record.outcome == PARTIAL else "refused",
+            record.status,
+            record.message,
+            more,
+            extra={k: v for k, v in record.told().items() if k != "message"} | {"unlogged": untold},
+        )
+
+
+def outcome_of(error: Exception, refusals: tuple[type[Exception], ...]) -> str:
+    """A refusal's name as a label: of a closed set, whatever a sender does."""
+    if type(error) not in refusals:
+        return UNEXPECTED
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
