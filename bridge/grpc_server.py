@@ -111,14 +111,14 @@ class _Export:
         self._calls = calls
         self.handler = grpc.stream_unary_rpc_method_handler(self._export)
 
-    async def _export(self, bodies: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> bytes:
+    async def _export(self, _bodies: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> bytes:
         metadata = {k: v for k, v in context.invocation_metadata() or () if isinstance(v, str)}
         record = self._requests.begin(
             Door.OTLP_GRPC, self._signal, Encoding.PROTOBUF, metadata.get("user-agent")
         )
         self._calls.count += 1
         try:
-            receipt = await self._receipt(bodies, metadata, record)
+            receipt = await self._receipt(context, metadata, record)
             receipt.tell(record)
             record.status = "OK"
         except REFUSALS as error:
@@ -139,7 +139,7 @@ class _Export:
         return response
 
     async def _receipt(
-        self, bodies: AsyncIterator[bytes], metadata: Mapping[str, str], record: RequestRecord
+        self, context: grpc.aio.ServicerContext, metadata: Mapping[str, str], record: RequestRecord
     ) -> Receipt:
         secret = secret_of(metadata.get("x-tracen-key"), metadata.get("authorization"))
         key = await self._receiver.authenticate(secret)
@@ -147,10 +147,11 @@ class _Export:
         if self._calls.count > MAX_CALLS:
             raise StoreUnavailable("too many calls at once")
         await self._receiver.check_quota(key)
-        async for body in bodies:
-            record.size = len(body)
-            return await self._receiver.receive(key, body, Encoding.PROTOBUF, self._signal)
-        raise UndecodableBody("a call without a message")
+        body = await context.read()  # iterating would keep each body until the garbage collector comes
+        if body is grpc.aio.EOF:
+            raise UndecodableBody("a call without a message")
+        record.size = len(body)
+        return await self._receiver.receive(key, body, Encoding.PROTOBUF, self._signal)
 
 
 async def _refuse(context: grpc.aio.ServicerContext, refusal: Refusal, record: RequestRecord) -> NoReturn:

@@ -112,7 +112,8 @@ class _Export:
 
     async def _answer(self, request: Request, encoding: Encoding | None, record: RequestRecord) -> Response:
         if request.method != "POST":
-            message = f"{request.method} is not answered here, POST is"
+            message = f"{request.method[:20]} is not answered here, POST is"
+            record.outcome = "method_not_allowed"
             return _refused(encoding, Refusal(grpc.StatusCode.UNIMPLEMENTED, 405, message), record)
         try:
             receipt = await self._receipt(request, encoding, record)
@@ -120,7 +121,9 @@ class _Export:
             record.outcome = outcome_of(error, REFUSALS)
             return await drained(request, _refused(encoding, refusal_of(error), record))
         except asyncio.CancelledError:  # the server ends, and this request with it: its sender comes again
-            return _refused(encoding, refusal_of(StoreUnavailable("the server is ending")), record)
+            ending = StoreUnavailable("the server is ending")
+            record.outcome = outcome_of(ending, REFUSALS)
+            return _refused(encoding, refusal_of(ending), record)
         except ClientDisconnect:
             raise
         except Exception as error:  # the outer wall: whatever it is, the sender must learn to retry

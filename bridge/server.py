@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -34,6 +35,8 @@ from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnusable
 from viewer.store.engines import open_store
+
+logger = logging.getLogger("tracen.server")
 
 BACKLOG = 2048
 LOCAL_EMAIL = "local@tracen"
@@ -133,7 +136,9 @@ async def _serve_store(
                 first_secret=await create_key(store, LOCAL_EMAIL, time.time_ns()) if is_new else None,
             )
         )
+        logger.info("serving from %s", settings.db)
         await stop.wait()
+        logger.info("ending: what is in flight is finished first")
     finally:
         for task in beside:
             task.cancel()

@@ -16,7 +16,7 @@ from viewer.bodies import drained, media_type_of, read_body
 from viewer.keys import Authenticator, secret_of
 from viewer.listing import Listing, next_cursor, parse_cursor, parse_limit
 from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
-from viewer.requests import ACCEPTED, Door, RequestRecord, Requests, outcome_of
+from viewer.requests import ACCEPTED, GONE, Door, RequestRecord, Requests, outcome_of
 from viewer.settings import Settings
 from viewer.store.base import Key, Limit, LimitReached, Post, Quota, Store, StoreUnavailable
 from viewer.workers import run_sized
@@ -87,6 +87,12 @@ class Api:
             told = error.quota if isinstance(error, LimitReached) else quota
             refused = refusal(error)
             return await drained(request, _with_quota(refused, told) if told else refused)
+        except (
+            ClientDisconnect,
+            asyncio.CancelledError,
+        ):  # answered below, where there is somebody to answer
+            record.outcome, record.message = GONE, "the sender went away, or the server ended"
+            raise
 
     async def _keep(
         self, request: Request, key: Key, idempotency_key: str | None, record: RequestRecord

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+logger = logging.getLogger("tracen.store")
+
+SLOW_COMMIT_S = 2.0
+"""Worth a line: senders wait some ten seconds."""
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 _COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -60,6 +65,8 @@ class Metrics:
 
     def committed(self, jobs: int, size: int, seconds: float) -> None:
         """Count one group of writes."""
+        if seconds >= SLOW_COMMIT_S:
+            logger.warning("a commit of %d writes took %.1f s", jobs, seconds)
         self._commit.observe(seconds)
         self._committed.inc(jobs)
 

@@ -22,6 +22,9 @@ MAX_KEYS = 1_000
 _QUIET_NS = NS_PER_S
 """Between two log lines about refusals for the same reason: a flood of them must not flood the log."""
 
+_OWNERS_ALONE = ("message", "url")
+"""Not logged: a message may name spans and values."""
+
 ACCEPTED, PARTIAL, GONE, UNEXPECTED = "accepted", "partial", "gone", "unexpected"
 
 
@@ -110,14 +113,15 @@ class Requests:
         self._told_ns_by_outcome[record.outcome] = record.received_ns
         untold = self._untold_by_outcome.pop(record.outcome, 0)
         more = f" (and {untold} more like it)" if untold else ""
+        told = {name: value for name, value in record.told().items() if name not in _OWNERS_ALONE}
         logger.info(
             "%s request %s: %s %s%s",
             record.door,
             "taken in part" if record.outcome == PARTIAL else "refused",
             record.status,
-            record.message,
+            record.outcome,
             more,
-            extra={k: v for k, v in record.told().items() if k != "message"} | {"unlogged": untold},
+            extra=told | {"key_id": record.key_id, "unlogged": untold},
         )
 
 

@@ -1,0 +1,85 @@
+"""`tracen tail` as a process of its own, beside a running server."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import httpx2
+import pytest
+
+from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
+from tests.processes import TracenProcess
+
+ESCAPES = "\r\nFAKE \x1b[31m\u202e"
+
+
+@pytest.fixture
+def key(tracen: TracenProcess) -> str:
+    """Of an account without traces."""
+    return tracen.create_key(f"{fresh_id().hex()}@example.com")
+
+
+def export(tracen: TracenProcess, key: str, name: str) -> None:
+    headers = {"content-type": "application/json", "x-tracen-key": key}
+    body = json_body(json_span(fresh_id(), name=name))
+    answer = httpx2.post(
+        f"{tracen.http}/v1/traces", content=body, headers=headers, trust_env=False, timeout=60
+    )
+    assert answer.status_code == 200
+
+
+def tail_command(endpoint: str, *more: str) -> list[str]:
+    return [sys.executable, "-m", "bridge", "tail", "--endpoint", endpoint, *more]
+
+
+def test_tail_prints_each_new_trace_and_ends_on_ctrl_c(tracen: TracenProcess, key: str) -> None:
+    """Earlier ones first, then what arrives, nothing twice; in a pipe without colour or escapes."""
+    export(tracen, key, "earlier")
+    command = tail_command(tracen.http, "--key", key)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tail:
+        assert tail.stdout is not None
+        assert tail.stderr is not None
+        assert "earlier" in tail.stdout.readline()
+        for n in range(3):
+            export(tracen, key, f"new {n}{ESCAPES}")
+            line = tail.stdout.readline()
+            assert f"new {n}" in line
+            assert f"{tracen.http}/traces/" in line
+            assert not set("\r\x1b\u202e") & set(line)
+        tail.send_signal(signal.SIGINT)
+        assert tail.stdout.read() == ""
+        assert tail.wait(60) == 0
+        assert tail.stderr.read() == ""
+
+
+def test_tail_json_is_the_summary_of_the_api(tracen: TracenProcess, key: str) -> None:
+    """For programs."""
+    export(tracen, key, "a" + ESCAPES)
+    command = tail_command(tracen.http, "--key", key, "--json")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tail:
+        assert tail.stdout is not None
+        told = json.loads(tail.stdout.readline())
+        tail.send_signal(signal.SIGINT)
+        assert tail.wait(60) == 0
+    listed = httpx2.get(
+        f"{tracen.http}/api/traces", headers={"x-tracen-key": key}, trust_env=False, timeout=60
+    )
+    assert told == listed.json()["traces"][0]
+
+
+def test_tail_says_what_keeps_it_from_starting(tracen: TracenProcess, key: str) -> None:
+    """Nobody there, a wrong key, no key."""
+    for arguments, code, words in (
+        (("http://127.0.0.1:9", "--key", "k"), 1, "can not be reached"),
+        ((tracen.http, "--key", "wrong"), 1, "refuses the key"),
+        ((tracen.http, "--key", ""), 2, "TRACEN_KEY"),
+        ((f"{tracen.http}/nowhere", "--key", key), 1, "404"),
+        (("nonsense", "--key", "k"), (1, 2), "nonsense"),
+    ):
+        done = subprocess.run(tail_command(*arguments), capture_output=True, text=True, timeout=60)
+        assert done.returncode in (code if isinstance(code, tuple) else (code,)), done.stderr
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
