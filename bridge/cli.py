@@ -106,11 +106,13 @@ def serve(**options: Any) -> None:
     os.environ.setdefault(
         "GRPC_VERBOSITY", "NONE"
     )  # before grpc is imported: its errors reach us as exceptions
+    from bridge.heap import give_back_large_blocks
     from bridge.server import serve as serve_until_stopped
     from viewer.logs import configure
 
     settings = Settings(**options)
     configure(settings.log_format, settings.log_level)
+    give_back_large_blocks()
     with _clear_errors():
         _run(serve_until_stopped(settings, _announce))
 

@@ -87,6 +87,9 @@ def _options(max_body_bytes: int) -> list[tuple[str, int]]:
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.max_connection_age_ms", 600_000),
         ("grpc.max_connection_age_grace_ms", 30_000),
+        # Memory is bounded by this window per call, and not by what gRPC estimates the network to hold.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", 1024 * 1024),
     ]
 
 
