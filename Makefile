@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
+ROUNDS ?= 2000
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup run test lint format docs bench fuzz lock browser clean
+.PHONY: help setup run test lint format docs bench fuzz torture lock browser clean
 
 help:
 	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
@@ -17,6 +18,7 @@ help:
 	@echo "make docs    renew the README's tables from the code"
 	@echo "make bench   measure: start-up, memory, ingest, conversion"
 	@echo "make fuzz    fuzz decoding, meaning and page, guided by coverage (SECONDS=60)"
+	@echo "make torture kill the server at random moments, look for what was acknowledged (ROUNDS=2000)"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
 
 setup: $(STAMP)
@@ -52,6 +54,9 @@ bench: setup
 
 fuzz: setup
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+torture: setup
+	@$(BIN)/python -m tests.torture --rounds $(ROUNDS)
 
 lock: setup
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \

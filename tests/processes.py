@@ -51,6 +51,11 @@ class TracenProcess:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_TIMEOUT_S)
 
+    def close(self) -> None:
+        """Let go of the pipe of a server that has ended."""
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
     def kill(self) -> None:
         """SIGKILL: what a crash looks like."""
         self.process.kill()
@@ -92,5 +97,4 @@ def running_tracen(db: Path, *more: str) -> Iterator[TracenProcess]:
     finally:
         if tracen.process.poll() is None:
             tracen.kill()
-        assert tracen.process.stdout is not None
-        tracen.process.stdout.close()
+        tracen.close()

@@ -1,0 +1,1 @@
+"""What is acknowledged stays, whatever happens to the server: `python -m tests.torture`, or `make torture`."""
