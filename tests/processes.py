@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,13 +68,19 @@ def serve_command(db: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "bridge", "serve", "--db", str(db), *ports, *more]
 
 
-def start_tracen(db: Path, *more: str, key: str = "") -> TracenProcess:
+def start_tracen(
+    db: Path, *more: str, key: str = "", environment: Mapping[str, str] | None = None
+) -> TracenProcess:
     """Start a server, wait until its doors are open. `key`: that of an earlier start on the same file."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRACEN_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TRACEN_")}
     errors = db.with_suffix(".stderr").open("w+", encoding="utf-8")
     with errors:
         process = subprocess.Popen(
-            serve_command(db, *more), stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+            serve_command(db, *more),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=inherited | dict(environment or {}),
         )
         assert process.stdout is not None
         ready = READY.fullmatch(process.stdout.readline())
