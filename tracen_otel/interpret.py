@@ -117,9 +117,13 @@ def response_id_of(step: Step) -> str | None:
     return next((value for r in readings if isinstance(value := r.read(told), str)), None)
 
 
+MAX_LATENCY_NS = 2**63 - 1
+"""Beyond, 292 years, an end was never told; databases and the payload hold 64 bits."""
+
+
 def latency_ns(start_ns: int, end_ns: int) -> int | None:
     """Duration, or None where start and end make no sense."""
-    return end_ns - start_ns if 0 < start_ns <= end_ns else None
+    return end_ns - start_ns if 0 < start_ns <= end_ns <= start_ns + MAX_LATENCY_NS else None
 
 
 # -- looking up ---------------------------------------------------------------------------------------

@@ -60,7 +60,11 @@ class KillFailed(AssertionError):
 
 
 def torture(
-    rounds: int, seed: int, folder: Path, lanes: int, on_round: Callable[[Figures], None] = lambda figures: None
+    rounds: int,
+    seed: int,
+    folder: Path,
+    lanes: int,
+    on_round: Callable[[Figures], None] = lambda figures: None,
 ) -> Figures:
     """Play rounds, spread over lanes; the files are in `folder`, and stay there when it raises KillFailed."""
     figures, lock, stop = Figures(), threading.Lock(), threading.Event()
@@ -224,7 +228,9 @@ class Lane:
             if url is not None and script.door is Door.POST:
                 self._replay(send, delivery, url, rng)
 
-    def _replay(self, send: Callable[[Delivery], str | None], new: Delivery, url: str, rng: random.Random) -> None:
+    def _replay(
+        self, send: Callable[[Delivery], str | None], new: Delivery, url: str, rng: random.Random
+    ) -> None:
         """Now and then send an answered POST again: the answer must be the same for ever."""
         self._posted.append((new, url))
         if rng.random() < 0.3:
