@@ -27,6 +27,7 @@ from bridge.http_routes import create_otlp_app, otlp_routes
 from bridge.quotas import Quotas
 from bridge.receive import Receiver
 from bridge.tls import Certificate, TlsUnusable
+from viewer import workers
 from viewer.app import create_app
 from viewer.housekeeping import Housekeeping
 from viewer.keys import Authenticator, create_key
@@ -142,6 +143,7 @@ async def _serve_store(
     finally:
         for task in beside:
             task.cancel()
+        workers.stop()
         await asyncio.gather(*(door.close() for door in doors))
         await asyncio.gather(*beside, return_exceptions=True)
 

@@ -58,6 +58,10 @@ class InvalidPayload(PayloadError):
         self.errors = tuple(errors[:MAX_NAMED_ERRORS])
         self.is_complete = len(errors) <= MAX_NAMED_ERRORS
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Large payloads are read in another process."""
+        return InvalidPayload, (list(self.errors),), {"is_complete": self.is_complete}
+
 
 # -- reading ------------------------------------------------------------------------------------------
 

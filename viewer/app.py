@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -30,7 +31,7 @@ from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnavailable
 from viewer.tellings import MEANING, Documents
-from viewer.workers import run_sized
+from viewer.workers import SMALL_BYTES, run_sized
 
 logger = logging.getLogger("tracen.viewer")
 
@@ -95,7 +96,7 @@ class _Service:
             return await self.trace_json(request)
         page_id = request.path_params["page_id"]
         document = await self._document(page_id)
-        etag = _etag(MEANING.encode() + document)  # another release may render it otherwise
+        etag = await _etag(document, MEANING)  # another release may render it otherwise
         if _is_known(etag, request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=_revalidated(etag))
         url = page_url(self._settings.base_url, page_id)
@@ -104,7 +105,7 @@ class _Service:
 
     async def trace_json(self, request: Request) -> Response:
         document = await self._document(request.path_params["page_id"])
-        etag = _etag(document)
+        etag = await _etag(document)
         if _is_known(etag, request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=_revalidated(etag))
         return Response(document, media_type="application/json", headers=_revalidated(etag))
@@ -159,8 +160,14 @@ def _is_known(etag: str, if_none_match: str) -> bool:
     return etag in known or "*" in known
 
 
-def _etag(content: bytes) -> str:
-    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+async def _etag(content: bytes, variant: str = "") -> str:
+    """Of a large document in a thread: hashing lets others run."""
+    digest = hashlib.sha256(variant.encode())
+    if len(content) > SMALL_BYTES:
+        await asyncio.to_thread(digest.update, content)
+    else:
+        digest.update(content)
+    return f'"{digest.hexdigest()[:32]}"'
 
 
 def _revalidated(etag: str) -> dict[str, str]:
