@@ -33,7 +33,7 @@ class Stamped:
 
     def __init__(self, load: Load) -> None:
         self._body = bytearray(load.bodies[0])
-        ids = {one for one in _ids_in(load)}
+        ids = set(_ids_in(load))
         self._places = [at for one in ids for at in _places(load.bodies[0], one)]
         self.trace_ids = load.trace_ids
 

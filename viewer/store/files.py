@@ -80,7 +80,8 @@ class Files:
             connection.close()
             raise
         self._inodes[self.bodies] = self.bodies.stat().st_ino
-        _sync_folder(self.main.parent)
+        for folder in (self.main.parent, self.main.parent.parent):
+            _sync_folder(folder)
         return connection
 
     def _pair(self, main: sqlite3.Connection, bodies: sqlite3.Connection) -> None:
@@ -150,6 +151,8 @@ def _open_writing(
     try:
         for pragma in (f"page_size = {page_bytes}", *_PRAGMAS, f"wal_autocheckpoint = {pages}"):
             connection.execute(f"pragma {pragma}")
+        if checkpoints:  # a log that a crash left may hold what was deleted just before
+            connection.execute("pragma wal_checkpoint(truncate)")
         _migrate(path, connection, schema)
     except sqlite3.DatabaseError as error:
         connection.close()

@@ -65,11 +65,11 @@ def create_pages_and_posts(db: Database) -> None:
 
 @migrations()
 def create_trace_index(db: Database) -> None:
-    # `trace` is the last eight bytes of the OTel trace id as a number; without a rowid a row costs one
+    # `trace` is `trace_index.key_of` the OTel trace id, a number; without a rowid a row costs one
     # B-tree entry of some 15 bytes. `marks` holds how far work over FILE-bodies has come, by batch id.
     db.execute(
-        """create table trace_index (trace integer, account_id integer, batch_id integer,
-           primary key (trace, account_id, batch_id)) without rowid"""
+        """create table trace_index (account_id integer, trace integer, batch_id integer,
+           primary key (account_id, trace, batch_id)) without rowid"""
     )
     db.table("marks").create({"name": str, "batch_id": int}, pk="name")
     # The bodies that belong to this file, by the name they were given.

@@ -232,11 +232,12 @@ class SqliteStore:
     async def expire(self, received_before_ns: int, now_ns: int) -> bool:
         return await self._upkeep.expire(received_before_ns, now_ns)
 
-    def _between(self) -> None:
-        """On the writer's thread, after each group of writes."""
-        if self._bodies:
-            self._index.merge_some(self._main)
-            self._upkeep.scrub(self._main, self._bodies)
+    def _between(self) -> bool:
+        """On the writer's thread, after each group of writes; whether there is more to do."""
+        if self._bodies is None:
+            return False
+        self._upkeep.scrub(self._main, self._bodies)
+        return self._index.merge_some(self._main)
 
     # -- the files -------------------------------------------------------------------------------------
 

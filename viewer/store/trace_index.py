@@ -12,13 +12,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from operator import xor
 from struct import Struct
 
-MERGE_ROWS = 65_536
-"""In memory before a merge: at 1.25 million rows in the table a merge rewrites it, so larger is better."""
-CHUNK_ROWS = 4_096
+MERGE_ROWS = 131_072
+"""In memory (some 100 bytes each) before a merge: it rewrites most of the table, so fewer are better."""
+CHUNK_ROWS = 2_048
 """Merged between two groups of writes: some 10 ms."""
-MAX_ROWS = 16 * MERGE_ROWS
+MAX_ROWS = 8 * MERGE_ROWS
 """In memory while the table can not be written; beyond, no more batches are taken."""
 
 _MARK = "indexed"
@@ -26,7 +27,7 @@ _Rows = dict[int, dict[int, "int | list[int]"]]  # account → trace → batch, 
 
 
 class TraceIndex:
-    """The index of one store. A trace is looked up by half of its id, so a batch that is found may tell of another."""
+    """The index of one store. A trace is looked up by 64 bits of its 128: a batch that is found may tell of another."""
 
     def __init__(self) -> None:
         self._recent: _Rows = {}
@@ -59,7 +60,8 @@ class TraceIndex:
     def add(self, account_id: int, batch_id: int, otel_trace_ids: bytes) -> None:
         """Add a batch that is on disk; `otel_trace_ids` are 16 bytes each."""
         rows = self._recent.setdefault(account_id, {})
-        for trace in _keys(len(otel_trace_ids) // 16).unpack(otel_trace_ids):
+        halves = _halves(len(otel_trace_ids) // 16).unpack(otel_trace_ids)
+        for trace in map(xor, halves[::2], halves[1::2]):
             known = rows.setdefault(trace, batch_id)
             if known is not batch_id:
                 if isinstance(known, list):
@@ -92,11 +94,14 @@ class TraceIndex:
             sql = "delete from trace_index where trace = ? and account_id = ? and batch_id = ?"
             main.execute(sql, (trace, account_id, batch_id))
 
-    def merge_some(self, main: sqlite3.Connection) -> None:
-        """Write one chunk of a merge, in a transaction of its own; begin one where enough has come together."""
+    def merge_some(self, main: sqlite3.Connection) -> bool:
+        """Write one chunk of a merge, in a transaction of its own; begin one where enough has come together.
+
+        Returns whether there is more to write.
+        """
         if not self._merging_count:
             if self._recent_count < MERGE_ROWS:
-                return
+                return False
             self._begin()
         chunk = self._keys[self._written : self._written + CHUNK_ROWS]
         is_last = self._written + CHUNK_ROWS >= len(self._keys)
@@ -108,23 +113,32 @@ class TraceIndex:
         self._written += len(chunk)
         if is_last:
             self._merging_count, self._keys = 0, []
+        return not is_last
 
     def _begin(self) -> None:
         self._merging, self._merging_count = self._recent, self._recent_count
         self._recent, self._recent_count = {}, 0
         self._merged_to = self._newest_batch
-        self._keys = sorted((trace, account) for account, rows in self._merging.items() for trace in rows)
+        self._keys = [
+            (account_id, trace)
+            for account_id in sorted(self._merging)
+            for trace in sorted(self._merging[account_id])
+        ]
         self._written = 0
 
     def _rows_of(self, keys: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
-        for trace, account_id in keys:
-            for batch_id in _batches(self._merging.get(account_id, {}), trace):
-                yield trace, account_id, batch_id
+        for account_id, trace in keys:
+            for batch_id in _batches(self._merging[account_id], trace):
+                yield account_id, trace, batch_id
 
 
 def key_of(otel_trace_id: bytes) -> int:
-    """The number by which a trace is looked up: its last eight bytes, of which W3C calls seven random."""
-    key: int = _keys(1).unpack(otel_trace_id)[0]
+    """The number by which a trace is looked up: both halves of its id, since either may hold little of its own.
+
+    Ids of 64 bits are filled up with zeros; W3C calls the last seven bytes random; some senders count in the first.
+    """
+    high, low = _halves(1).unpack(otel_trace_id)
+    key: int = high ^ low
     return key
 
 
@@ -134,5 +148,5 @@ def _batches(rows: dict[int, int | list[int]], trace: int) -> tuple[int, ...]:
 
 
 @lru_cache(64)
-def _keys(count: int) -> Struct:
-    return Struct(">" + "8xq" * count)
+def _halves(count: int) -> Struct:
+    return Struct(f">{2 * count}q")

@@ -54,12 +54,13 @@ class Writer:
         bodies: sqlite3.Connection | None = None,
         *,
         check: Callable[[], None] = lambda: None,
-        between: Callable[[], None] = lambda: None,
+        between: Callable[[], bool] = lambda: False,
         on_broken: Callable[[str], None] = lambda reason: None,
         on_commit: Callable[[int, int, float], None] = lambda jobs, size, seconds: None,
     ) -> None:
         """`check` raises before a transaction that must not be; `between` runs on the writer's thread after each
-        group; `on_broken` hears why nothing will be written again, `on_commit` what a group was and took.
+        group, and again while it answers that there is more to do and nobody waits; `on_broken` hears why nothing
+        will be written again, `on_commit` what a group was and took.
         """
         self._main = main
         self._bodies = bodies
@@ -137,7 +138,8 @@ class Writer:
             self._commit(group)
             self._on_commit(len(group), size, time.perf_counter() - started)
             self._answer(group)
-            self._step()
+            while self._step() and self._jobs.empty():
+                pass
 
     def _commit(self, group: list[_Job]) -> None:
         try:
@@ -206,16 +208,16 @@ class Writer:
             logger.critical("the store is given up: %s", reason)
             self._on_broken(reason)
 
-    def _step(self) -> None:
-        """What is done between groups is never a reason not to go on."""
+    def _step(self) -> bool:
+        """Do some of what is done between groups; whether there is more. It is never a reason not to go on."""
         try:
-            if not self._broken:
-                self._between()
+            return not self._broken and self._between()
         except Exception as error:
             if not self._failing:
                 self._failing = True
                 logger.error("the store's upkeep failed: %s", error)
             self._roll_back(self._main)
+            return False
 
     def _answer(self, group: list[_Job]) -> None:
         with self._lock:
