@@ -24,8 +24,8 @@ from tests.bench.load import SMALL, Load, over_grpc
 from tests.processes import TracenProcess, running_tracen
 
 CONNECTIONS = 8
-ROUND = 400
-"""Requests of one measurement."""
+ROUND, TURNS = 400, 11
+"""Requests of one measurement, and how often it is made."""
 
 
 class Stamped:
@@ -85,11 +85,11 @@ def send(tracen: TracenProcess, stamped: Stamped, numbers: range, told: Callable
         thread.join()
 
 
-def rate(tracen: TracenProcess, stamped: Stamped, numbers: range, spans: int) -> float:
-    """Acknowledged spans per CPU second of the server."""
+def cpu_used(tracen: TracenProcess, stamped: Stamped, numbers: range) -> float:
+    """CPU seconds of the server for these requests."""
     before = cpu_s(tracen.pid)
     send(tracen, stamped, numbers, lambda _: None)
-    return len(numbers) * spans / (cpu_s(tracen.pid) - before)
+    return cpu_s(tracen.pid) - before
 
 
 def first_views_ms(tracen: TracenProcess, stamped: Stamped, requests: int) -> list[float]:
@@ -114,21 +114,28 @@ def main() -> None:
     requests = options.spans // load.spans
     out = Console(highlight=False)
     bar = Progress(console=Console(stderr=True), disable=not sys.stderr.isatty())
-    with tempfile.TemporaryDirectory() as name, running_tracen(Path(name) / "t.db") as tracen, bar:
-        send(tracen, stamped, range(1, 100), lambda _: None)  # warm
-        empty = rate(tracen, stamped, range(100, 100 + ROUND), load.spans)
-        task = bar.add_task("filling", total=requests)
-        send(tracen, stamped, range(1000, 1000 + requests), lambda n: bar.update(task, advance=n))
-        # One merge of the index comes every 1,024 requests of 64 traces: measured over several.
-        start = 1000 + requests
-        full = rate(tracen, stamped, range(start, start + 10 * ROUND), load.spans)
-        views = first_views_ms(tracen, stamped, 400)
-        size = sum(path.stat().st_size for path in Path(name).iterdir()) / 1e9
+    with tempfile.TemporaryDirectory() as name, bar:
+        folder = Path(name)
+        with running_tracen(folder / "full.db") as full, running_tracen(folder / "empty.db") as empty:
+            task = bar.add_task("filling", total=requests)
+            send(full, stamped, range(1, 1 + requests), lambda n: bar.update(task, advance=n))
+            # In turns, so that both meet the same machine. The index is merged every 2,048 requests.
+            used = {full.pid: 0.0, empty.pid: 0.0}
+            for turn in range(TURNS):
+                start = 1 + requests + turn * ROUND
+                for tracen in (empty, full):
+                    used[tracen.pid] += cpu_used(tracen, stamped, range(start, start + ROUND))
+            views = first_views_ms(full, stamped, requests)
+            size = sum(path.stat().st_size for path in folder.glob("full.db*")) / 1e9
+    sent = TURNS * ROUND * load.spans
+    rates = sent / used[empty.pid], sent / used[full.pid]
     out.print(
         f"make bench-scale · {os.cpu_count()} cores, {load.spans} spans of {load.traces} traces a request"
     )
-    out.print(f"into an empty store: {empty:,.0f} spans per CPU second of the server")
-    out.print(f"with {options.spans:,} spans in it ({size:.1f} GB): {full:,.0f}, {full / empty:.0%}")
+    out.print(f"into an empty store: {rates[0]:,.0f} spans per CPU second of the server")
+    out.print(
+        f"with {options.spans:,} spans in it ({size:.1f} GB): {rates[1]:,.0f}, {rates[1] / rates[0]:.0%}"
+    )
     out.print(f"first view of a page then: {views[25]:.0f} ms (median of 50), {views[-1]:.0f} ms at most")
 
 
