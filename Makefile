@@ -7,7 +7,7 @@ SECONDS ?= 60
 ROUNDS ?= 2000
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup run test lint format docs bench fuzz torture lock browser clean
+.PHONY: help setup run test lint format docs bench bench-scale collector fuzz torture lock browser clean
 
 help:
 	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
@@ -17,6 +17,7 @@ help:
 	@echo "make format  let ruff rewrite the code"
 	@echo "make docs    renew the README's tables from the code"
 	@echo "make bench   measure: start-up, memory, ingest, conversion"
+	@echo "make bench-scale  ingest with ten million spans in the store (minutes, gigabytes)"
 	@echo "make fuzz    fuzz decoding, meaning and page, guided by coverage (SECONDS=60)"
 	@echo "make torture kill the server at random moments, look for what was acknowledged (ROUNDS=2000)"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
@@ -30,7 +31,7 @@ $(STAMP): pyproject.toml requirements.lock .ci/venv.sh
 run: setup
 	@$(BIN)/python examples/run.py
 
-test: setup browser lint
+test: setup browser collector lint
 	@$(BIN)/pytest
 
 lint: setup
@@ -48,6 +49,12 @@ docs: setup
 
 browser:
 	@sh .ci/browser.sh
+
+collector: setup
+	@sh .ci/collector.sh $(BIN)/otelcol
+
+bench-scale: setup
+	@$(BIN)/python -m tests.bench.scale
 
 bench: setup
 	@$(BIN)/python -m tests.bench

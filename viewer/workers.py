@@ -7,6 +7,7 @@ run before it is done. So large work has a process of its own, which ends with i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -79,18 +80,19 @@ def stop() -> None:
 def _run_apart(work: Callable[..., T], args: Any, kwargs: Any) -> T:
     """Run in a new process; called on a thread, which sleeps meanwhile."""
     context = multiprocessing.get_context("spawn")  # a fork would inherit sockets, locks and gRPC's threads
-    receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(sending, work, args, kwargs), daemon=True)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_child, args=(theirs,), daemon=True)
     process.start()
     _processes.add(process)
-    sending.close()
+    theirs.close()
     try:
-        outcome, error = receiving.recv()
-    except EOFError:  # ended from outside: by stop(), or for want of memory
+        ours.send((work, args, kwargs))
+        outcome, error = ours.recv()
+    except (EOFError, OSError):  # ended from outside: by stop(), or for want of memory
         raise StoreUnavailable("large work was ended before it was done", RETRY_AFTER_S) from None
     finally:
         _processes.discard(process)
-        receiving.close()
+        ours.close()
         process.join()
     if error is not None:
         raise error
@@ -98,11 +100,13 @@ def _run_apart(work: Callable[..., T], args: Any, kwargs: Any) -> T:
     return result
 
 
-def _child(sending: Connection, work: Callable[..., Any], args: Any, kwargs: Any) -> None:
+def _child(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server ends us
     os.nice(_NICE)
-    try:
-        outcome, error = work(*args, **kwargs), None
-    except Exception as raised:  # told to the caller
-        outcome, error = None, raised
-    sending.send((outcome, error))
+    with contextlib.suppress(EOFError, OSError):  # the server was killed: nobody waits
+        work, args, kwargs = pipe.recv()
+        try:
+            outcome, error = work(*args, **kwargs), None
+        except Exception as raised:  # told to the caller
+            outcome, error = None, raised
+        pipe.send((outcome, error))

@@ -94,7 +94,7 @@ def cpu_used(tracen: TracenProcess, stamped: Stamped, numbers: range) -> float:
 
 def first_views_ms(tracen: TracenProcess, stamped: Stamped, requests: int) -> list[float]:
     """Pages of random traces that nobody opened yet, by the clock."""
-    rng, took = random.Random(1), []  # noqa: S311 - the same pages in every run
+    rng, took = random.Random(1), []
     with httpx2.Client(trust_env=False, headers={"x-tracen-key": tracen.key}) as client:
         for _ in range(50):
             trace_id = stamped.trace_id(rng.randrange(1, requests), rng.randrange(len(stamped.trace_ids)))

@@ -18,7 +18,7 @@ def main() -> None:
         travel = import_module("tests.fuzz.journey").travel
 
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-        chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        chance = random.Random(seed)
         return changed(data, chance, lambda part: atheris.Mutate(part, max(len(part) + 64, 64)))[:max_size]
 
     atheris.Setup(sys.argv, lambda data: travel(data) and None, custom_mutator=mutate)

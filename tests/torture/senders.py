@@ -1,11 +1,10 @@
-"""Senders that keep score: what they sent, what was acknowledged, what they must send again."""
+"""Requests through every door, and the pages that show them, for the power cuts."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import random
-import threading
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -40,10 +39,8 @@ class Sent:
 
 @dataclass(slots=True)
 class Score:
-    """Shared by all senders; lists only grow, so threads need no lock for them."""
+    """What senders learn and did not expect."""
 
-    acknowledged: list[Sent] = field(default_factory=list)
-    pending: list[Sent] = field(default_factory=list)
     url_by_trace: dict[str, str] = field(default_factory=dict)
     surprises: list[str] = field(default_factory=list)
 
@@ -117,24 +114,12 @@ class Sender:
         self._otlp.close()
         self._api.close()
 
-    def run(self, seed: int, stop: threading.Event) -> None:
-        """Send request after request; the one that fails is left for the next life of the server."""
-        rng = random.Random(seed)  # noqa: S311 - the same requests for the same seed
-        while not stop.is_set():
-            sent = make_request(rng)
-            if not self.send(sent):
-                self._score.pending.append(sent)
-                return
-
     def send(self, sent: Sent) -> bool:
         """Whether it was acknowledged."""
         try:
-            is_taken = self._deliver(sent)
+            return self._deliver(sent)
         except (OSError, http.client.HTTPException, grpc.RpcError):
             return False
-        if is_taken:
-            self._score.acknowledged.append(sent)
-        return is_taken
 
     def _deliver(self, sent: Sent) -> bool:
         if sent.door is Door.GRPC:

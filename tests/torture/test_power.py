@@ -86,7 +86,7 @@ def test_power_cut_loses_nothing_that_was_acknowledged(shim: Path, tmp_path: Pat
     tracen.close()
     assert len(acknowledged) == REQUESTS
     operations = read_log(log)
-    rng = random.Random(1)  # noqa: S311 - the same cuts in every run
+    rng = random.Random(1)
     for number, at in enumerate(sorted(rng.randrange(ready_at, operations[-1].end) for _ in range(CUTS))):
         image = tmp_path / f"image-{number}"
         image.mkdir()
@@ -100,7 +100,7 @@ def send_noting(tracen: TracenProcess, log: Path) -> list[tuple[int, Sent]]:
     acknowledged: list[tuple[int, Sent]] = []
 
     def work(seed: int) -> None:
-        sender, rng = Sender(tracen, Score()), random.Random(seed)  # noqa: S311
+        sender, rng = Sender(tracen, Score()), random.Random(seed)
         for _ in range(REQUESTS // 3):
             sent = make_request(rng)
             if sender.send(sent):

@@ -232,7 +232,7 @@ async def test_many_traces_are_all_found(open_store: Open, monkeypatch: pytest.M
     monkeypatch.setattr("viewer.store.trace_index.CHUNK_ROWS", 64)
     store = open_store()
     key, other = await key_in(store), await key_in(store, "eve@example.com")
-    rng = random.Random(1)  # noqa: S311 - the same ids in every run
+    rng = random.Random(1)
     expected: dict[bytes, list[bytes]] = {}
     for number in range(60):
         traces = {rng.randbytes(1) * 8 + rng.randbytes(1) + bytes(7) for _ in range(40)}
