@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.processes import TracenProcess, running_tracen
+from tests.viewer.stores import ENGINES, Open
+from viewer.store.base import Store
 
 
 @pytest.fixture
@@ -21,3 +24,16 @@ def tracen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TracenProcess]:
     db = tmp_path_factory.mktemp("tracen") / "tracen.db"
     with running_tracen(db, "--requests-per-hour", "100000") as process:
         yield process
+
+
+@pytest.fixture(params=ENGINES)
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Opens the same store each time it is called."""
+    return lambda: ENGINES[request.param](tmp_path)
+
+
+@pytest.fixture
+async def store(open_store: Open) -> AsyncIterator[Store]:
+    store = open_store()
+    yield store
+    await store.close()
