@@ -30,6 +30,9 @@ GRACE_S = 8
 MAX_CALLS = 128
 """In flight; beyond, senders are asked to come back. gRPC's own limit answers what senders take for "never"."""
 
+UNREAD = "the sender went away before its message was read, or compresses it with something else than gzip"
+"""gRPC itself refuses other compressions, with INTERNAL; all that is seen here is that the call has ended."""
+
 
 class PortTaken(OSError):
     """The port can not be listened on; the message names it."""
@@ -128,7 +131,7 @@ class _Export:
             record.outcome = outcome_of(error, REFUSALS)
             await _refuse(context, refusal_of(error), record)
         except asyncio.CancelledError:
-            record.outcome, record.message = GONE, "the sender went away"
+            record.outcome, record.message = GONE, "the sender went away" if record.size else UNREAD
             raise
         except Exception as error:  # the outer wall: whatever it is, the sender must learn to retry
             logger.exception("unexpected error in an OTLP/gRPC export")

@@ -7,15 +7,13 @@ run before it is done. So large work has a process of its own, which ends with i
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import multiprocessing
 import os
-import signal
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Any, ParamSpec, TypeVar
 
 from viewer.store.base import StoreUnavailable
@@ -30,8 +28,6 @@ MEDIUM_BYTES = 4 * 1024 * 1024
 MAX_WAITING = 16
 """Of one size; beyond, callers are asked to come back."""
 RETRY_AFTER_S = 5
-_NICE = 5
-"""What is large has waited already: ingest and small pages come first."""
 
 
 @dataclass(slots=True)
@@ -46,7 +42,7 @@ class _Queue:
 
 
 _MEDIUM, _LARGE = _Queue("tracen-medium", 2), _Queue("tracen-large", 1)
-_processes: set[BaseProcess] = set()
+_processes: set[subprocess.Popen[bytes]] = set()
 
 
 async def run_sized(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -78,35 +74,33 @@ def stop() -> None:
 
 
 def _run_apart(work: Callable[..., T], args: Any, kwargs: Any) -> T:
-    """Run in a new process; called on a thread, which sleeps meanwhile."""
-    context = multiprocessing.get_context("spawn")  # a fork would inherit sockets, locks and gRPC's threads
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_child, args=(theirs,), daemon=True)
-    process.start()
-    _processes.add(process)
-    theirs.close()
-    try:
-        ours.send((work, args, kwargs))
-        outcome, error = ours.recv()
-    except (EOFError, OSError):  # ended from outside: by stop(), or for want of memory
-        raise StoreUnavailable("large work was ended before it was done", RETRY_AFTER_S) from None
-    finally:
-        _processes.discard(process)
-        ours.close()
-        process.join()
+    """Run in a process of its own; called on a thread, which sleeps meanwhile."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "viewer.apart"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        _processes.add(process)
+        try:
+            outcome, error = _exchanged(process, (work, args, kwargs))
+        except (
+            EOFError,
+            OSError,
+            pickle.UnpicklingError,
+        ):  # ended from outside: by stop(), or for want of memory
+            raise StoreUnavailable("large work was ended before it was done", RETRY_AFTER_S) from None
+        finally:
+            _processes.discard(process)
     if error is not None:
         raise error
     result: T = outcome
     return result
 
 
-def _child(pipe: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server ends us
-    os.nice(_NICE)
-    with contextlib.suppress(EOFError, OSError):  # the server was killed: nobody waits
-        work, args, kwargs = pipe.recv()
-        try:
-            outcome, error = work(*args, **kwargs), None
-        except Exception as raised:  # told to the caller
-            outcome, error = None, raised
-        pipe.send((outcome, error))
+def _exchanged(process: subprocess.Popen[bytes], task: Any) -> Any:
+    assert process.stdin is not None  # noqa: S101 - asked for above
+    assert process.stdout is not None  # noqa: S101
+    with process.stdin:
+        pickle.dump(task, process.stdin, pickle.HIGHEST_PROTOCOL)
+    return pickle.load(process.stdout)  # noqa: S301 - written by our own child
