@@ -22,6 +22,7 @@ from tests.bench.load import EXPORT
 from tests.processes import TracenProcess
 
 EXPORT_LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+EXAMPLES = int(os.environ.get("EXAMPLES", "100"))
 START_NS = 1_800_000_000_000_000_000
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(max_size=12)
@@ -46,6 +47,7 @@ VALUES = st.recursive(
 ATTRIBUTES = st.dictionaries(st.one_of(KEYS, TEXT), VALUES, max_size=5)
 TIMES = st.one_of(st.integers(START_NS, START_NS + 10**10), st.sampled_from([0, 1, 2**63 - 1, 2**64 - 1]))
 EVENTS = st.lists(st.tuples(TEXT, TIMES, ATTRIBUTES), max_size=2)
+LINKS = st.lists(st.tuples(st.binary(min_size=16, max_size=16), st.integers(0, 5), ATTRIBUTES), max_size=2)
 SPANS = st.lists(
     st.fixed_dictionaries(
         {
@@ -58,6 +60,7 @@ SPANS = st.lists(
             "message": TEXT,
             "attributes": ATTRIBUTES,
             "events": EVENTS,
+            "links": LINKS,
             "dropped": st.integers(0, 3),
         }
     ),
@@ -77,6 +80,7 @@ NEVER_ENDING = {
     "message": "",
     "attributes": {},
     "events": [],
+    "links": [],
     "dropped": 0,
 }
 
@@ -130,6 +134,9 @@ def trace_request(
         for name, time, attributes in told["events"]:
             event = span.events.add(name=name, time_unix_nano=time)
             fill_all(event.attributes, attributes)
+        for linked_trace, number, attributes in told["links"]:
+            link = span.links.add(trace_id=linked_trace, span_id=span_id(number))
+            fill_all(link.attributes, attributes)
     return request
 
 
@@ -150,9 +157,10 @@ def otlp_json(message: Any) -> bytes:
     for group in told.get("resourceSpans", []) + told.get("resourceLogs", []):
         for inner in group.get("scopeSpans", []) + group.get("scopeLogs", []):
             for item in inner.get("spans", []) + inner.get("logRecords", []):
-                for name in ("traceId", "spanId", "parentSpanId"):
-                    if name in item:
-                        item[name] = _hex(item[name])
+                for ids in (item, *item.get("links", [])):
+                    for name in ("traceId", "spanId", "parentSpanId"):
+                        if name in ids:
+                            ids[name] = _hex(ids[name])
     return json.dumps(told).encode()
 
 
@@ -204,7 +212,7 @@ def doors(tracen: TracenProcess) -> Iterator[Doors]:
         yield Doors(tracen, client, channel, keys)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(spans=SPANS, resource=ATTRIBUTES, records=RECORDS)
 @example(spans=[NEVER_ENDING], resource={}, records=[])
 @example(spans=[], resource={}, records=[("gen_ai.user.message", START_NS, {}, {"content": "hi"}, 1)])

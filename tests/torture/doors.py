@@ -112,6 +112,9 @@ class _Connection:
     def __init__(self, address: str) -> None:
         self._connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=TIMEOUT_S)
 
+    def __del__(self) -> None:  # its thread ends with the server that is killed, and owns nothing else
+        self._connection.close()
+
     def ask(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None = None
     ) -> tuple[int, str | None, bytes]:
