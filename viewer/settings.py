@@ -43,7 +43,11 @@ class Settings:
 
     db: str = field(
         default_factory=default_db,
-        metadata={"help": "SQLite file; made if it does not exist. What is received is beside it, in FILE-bodies.", "least": 0, "choices": ()},
+        metadata={
+            "help": "SQLite file; made if it does not exist. What is received is beside it, in FILE-bodies.",
+            "least": 0,
+            "choices": (),
+        },
     )
     host: str = _setting("127.0.0.1", "Address to listen on; 0.0.0.0 for all.")
     port: int = _setting(8000, "Port of pages and API (OTLP/HTTP is answered here too); 0 picks a free one.")

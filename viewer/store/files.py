@@ -44,6 +44,8 @@ class Files:
         self.bodies = Path(f"{self.main}-bodies")
         self.lock = Path(f"{self.main}.lock")
         self._inodes: dict[Path, int] = {}
+        if _size(self.bodies) and not _size(self.main):
+            raise StoreUnusable(f"{self.main}: empty or missing, though {self.bodies} is there; restore both")
         _make_private(self.main, self.lock)
 
     def take_lock(self) -> IO[bytes]:
@@ -114,6 +116,13 @@ class Files:
                 is_same = False
             if not is_same:
                 raise StoreUnavailable(f"{path} was deleted or replaced while it was in use")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _name_in(connection: sqlite3.Connection) -> str | None:
