@@ -7,7 +7,7 @@ SECONDS ?= 60
 ROUNDS ?= 2000
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup run test lint format docs bench bench-scale collector fuzz torture lock browser clean
+.PHONY: help setup run test lint format docs bench bench-scale bench-peers collector fuzz torture lock browser clean
 
 help:
 	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
@@ -18,6 +18,7 @@ help:
 	@echo "make docs    renew the README's tables from the code"
 	@echo "make bench   measure: start-up, memory, ingest, conversion"
 	@echo "make bench-scale  ingest with ten million spans in the store (minutes, gigabytes)"
+	@echo "make bench-peers  the same load on Phoenix and MLflow (a gigabyte to install)"
 	@echo "make fuzz    fuzz decoding, meaning and page, guided by coverage (SECONDS=60)"
 	@echo "make torture kill the server at random moments, look for what was acknowledged (ROUNDS=2000)"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
@@ -56,6 +57,10 @@ collector: setup
 bench-scale: setup
 	@$(BIN)/python -m tests.bench.scale
 
+bench-peers: setup
+	@sh .ci/peers.sh $(PYTHON) .venv-peers
+	@$(BIN)/python -m tests.bench.peers .venv-peers/bin
+
 bench: setup
 	@$(BIN)/python -m tests.bench
 
@@ -70,4 +75,4 @@ lock: setup
 		--generate-hashes --no-header --no-annotate --quiet --upgrade --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -19,7 +19,7 @@ if [ ! -x "$binary" ]; then
     build=$(mktemp -d "$cache/build.XXXXXX")
     trap 'rm -rf "$build"' EXIT
     cp "$description" "$build/collector.yaml"
-    if ! (cd "$build" && GOWORK=off go run "go.opentelemetry.io/collector/cmd/builder@v$version" \
+    if ! (cd "$build" && TMPDIR=$build GOWORK=off go run "go.opentelemetry.io/collector/cmd/builder@v$version" \
         --config collector.yaml >log 2>&1); then
         tail -n 20 "$build/log" >&2
         echo "test: the OpenTelemetry Collector could not be built, so that its tests are skipped or fail" >&2

@@ -14,6 +14,7 @@ import grpc.aio
 from bridge.receive import URL_FIELD, Receipt, Receiver
 from bridge.status import REFUSALS, Refusal, refusal_of
 from tracen_otel.otlp import Encoding, Signal, UndecodableBody
+from viewer.bodies import BodyTooSlow
 from viewer.keys import secret_of
 from viewer.requests import GONE, Door, RequestRecord, Requests, outcome_of
 from viewer.store.base import StoreUnavailable
@@ -27,6 +28,8 @@ _SERVICE_BY_SIGNAL = {
 }
 GRACE_S = 8
 """For what is in flight when a door closes."""
+BODY_TIMEOUT_S = 60.0
+"""For a message to come, as over HTTP: who opens calls and says nothing must not keep others out."""
 MAX_CALLS = 128
 """In flight; beyond, senders are asked to come back. gRPC's own limit answers what senders take for "never"."""
 
@@ -57,6 +60,7 @@ async def open_grpc(
     port: int,
     max_body_bytes: int,
     credentials: grpc.ServerCredentials | None = None,
+    body_timeout_s: float = BODY_TIMEOUT_S,
 ) -> GrpcDoor:
     """Serve OTLP/gRPC from now on, with TLS where there are credentials; port 0 picks one. Raises PortTaken."""
     server = grpc.aio.server(options=_options(max_body_bytes))
@@ -64,7 +68,7 @@ async def open_grpc(
     server.add_generic_rpc_handlers(
         tuple(
             grpc.method_handlers_generic_handler(
-                service, {"Export": _Export(receiver, requests, signal, calls).handler}
+                service, {"Export": _Export(receiver, requests, signal, calls, body_timeout_s).handler}
             )
             for signal, service in _SERVICE_BY_SIGNAL.items()
         )
@@ -110,11 +114,14 @@ class _Export:
     of up to 64 MiB is taken into memory.
     """
 
-    def __init__(self, receiver: Receiver, requests: Requests, signal: Signal, calls: _Calls) -> None:
+    def __init__(
+        self, receiver: Receiver, requests: Requests, signal: Signal, calls: _Calls, body_timeout_s: float
+    ) -> None:
         self._receiver = receiver
         self._requests = requests
         self._signal = signal
         self._calls = calls
+        self._body_timeout_s = body_timeout_s
         self.handler = grpc.stream_unary_rpc_method_handler(self._export)
 
     async def _export(self, _bodies: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> bytes:
@@ -153,7 +160,13 @@ class _Export:
         if self._calls.count > MAX_CALLS:
             raise StoreUnavailable("too many calls at once")
         await self._receiver.check_quota(key)
-        body = await context.read()  # iterating would keep each body until the garbage collector comes
+        try:
+            async with asyncio.timeout(self._body_timeout_s):
+                body = (
+                    await context.read()
+                )  # iterating would keep each body until the garbage collector comes
+        except TimeoutError:
+            raise BodyTooSlow(self._body_timeout_s) from None
         if body is grpc.aio.EOF:
             raise UndecodableBody("a call without a message")
         record.size = len(body)

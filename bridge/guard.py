@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from typing import Any
 
+from httptools import HttpParserCallbackError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 16 * 1024
@@ -115,6 +117,15 @@ class GuardedProtocol(HttpToolsProtocol):
         self._clear_deadline()
         self._awaits_head = True
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request. uvicorn takes errors of its own for that, such as want of memory while a body
+        comes; a sender that reads 400 drops its data, one whose connection ends comes again.
+        """
+        if isinstance(sys.exception(), HttpParserCallbackError):
+            self._refuse(_TOO_MANY)
+        else:
+            super().send_400_response(msg)
 
     # -- deadlines and refusals ------------------------------------------------------------------------
 

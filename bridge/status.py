@@ -16,7 +16,7 @@ from google.rpc.status_pb2 import Status
 
 from bridge.quotas import OverQuota
 from tracen_otel.otlp import UndecodableBody
-from viewer.bodies import BodyTooLarge, BrokenEncoding, UnsupportedEncoding
+from viewer.bodies import BodyTooLarge, BodyTooSlow, BrokenEncoding, UnsupportedEncoding
 from viewer.keys import Unauthenticated
 from viewer.problems import UnsupportedMediaType
 from viewer.store.base import StoreUnavailable
@@ -51,6 +51,7 @@ _CODES_BY_ERROR: Mapping[type[Exception], tuple[grpc.StatusCode, int]] = {
     UnsupportedEncoding: (grpc.StatusCode.INVALID_ARGUMENT, 415),
     UnsupportedMediaType: (grpc.StatusCode.INVALID_ARGUMENT, 415),
     BodyTooLarge: (grpc.StatusCode.RESOURCE_EXHAUSTED, 413),
+    BodyTooSlow: (grpc.StatusCode.DEADLINE_EXCEEDED, 408),
     StoreUnavailable: (grpc.StatusCode.UNAVAILABLE, 503),
     OverQuota: (grpc.StatusCode.UNAVAILABLE, 503),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -120,7 +121,7 @@ def _decoded(items: Iterator[T]) -> list[T]:
 def _parse(body: bytes) -> dict[str, Any]:
     """An OTLP/JSON body as a dict. Raises UndecodableBody, also for NaN literals and deep nesting."""
     try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_number)
         if _SURROGATE_ESCAPE.search(body):
             value = _without_lone_surrogates(value)
     except RecursionError:
@@ -139,6 +140,12 @@ def _without_lone_surrogates(value: Any) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _number(digits: str) -> float | str:
+    """A number; one beyond doubles (1e400) in the words that OTLP has for it, since it may be written again."""
+    value = float(digits)
+    return value if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _items(

@@ -44,7 +44,7 @@ NAMED_COUNT = 5
 def told_span(name: str, trace_id: Any, span_id: Any) -> str:
     """A span as a refusal names it to its sender; the ids are hex, or what came in their place."""
     ids = f"span id {str(span_id)[:40] or 'none'}, trace id {str(trace_id)[:60] or 'none'}".lower()
-    return f"{name[:60]!r} ({ids})"
+    return f"{name[:60]!r:.80} ({ids})"  # cut twice: an escape is up to ten characters
 
 
 def is_valid(trace_id: bytes, span_id: bytes) -> bool:

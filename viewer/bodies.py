@@ -2,6 +2,7 @@
 
 BodyError
 ├── BodyTooLarge          413, over the limit before or after decompression
+├── BodyTooSlow           408, it did not come in time
 ├── UnsupportedEncoding   415, a Content-Encoding that is not spoken here
 └── BrokenEncoding        400, the compressed stream is damaged, cut, or followed by something else
 """
@@ -29,6 +30,13 @@ class BodyTooLarge(BodyError):
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"the body is larger than {max_bytes} bytes")
+
+
+class BodyTooSlow(BodyError):
+    """It did not come in time."""
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(f"no whole body came within {timeout_s:g} s")
 
 
 class UnsupportedEncoding(BodyError):

@@ -75,12 +75,7 @@ def stop() -> None:
 
 def _run_apart(work: Callable[..., T], args: Any, kwargs: Any) -> T:
     """Run in a process of its own; called on a thread, which sleeps meanwhile."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "viewer.apart"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    ) as process:
+    with _started() as process:
         _processes.add(process)
         try:
             outcome, error = _exchanged(process, (work, args, kwargs))
@@ -96,6 +91,18 @@ def _run_apart(work: Callable[..., T], args: Any, kwargs: Any) -> T:
         raise error
     result: T = outcome
     return result
+
+
+def _started() -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "viewer.apart"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+    except OSError as error:  # no more descriptors, processes or memory for now
+        raise StoreUnavailable(f"large work can not be begun: {error}", RETRY_AFTER_S) from None
 
 
 def _exchanged(process: subprocess.Popen[bytes], task: Any) -> Any:

@@ -27,6 +27,13 @@ class Impatient(GuardedProtocol):
     max_connections = 20
 
 
+class Exhausted(GuardedProtocol):
+    """The protocol under test where memory ends while a body comes."""
+
+    def on_body(self, body: bytes) -> None:
+        raise MemoryError
+
+
 @dataclass
 class Server:
     """An app behind the protocol, in a thread."""
@@ -53,13 +60,13 @@ def everything_from(connection: socket.socket) -> bytes:
     return received
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+@contextlib.contextmanager
+def served_by(protocol: type[GuardedProtocol]) -> Iterator[Server]:
     async def echo(request: Request) -> Response:
         return PlainTextResponse(f"{len(await request.body())} bytes")
 
     app = Starlette(routes=[Route("/", echo, methods=["GET", "POST"])])
-    config = uvicorn.Config(app, http=Impatient, ws="none", lifespan="off", log_config=None)
+    config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_config=None)
     uvicorn_server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=uvicorn_server.run, args=([listening],))
@@ -68,6 +75,12 @@ def server() -> Iterator[Server]:
     uvicorn_server.should_exit = True
     thread.join()
     listening.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with served_by(Impatient) as server:
+        yield server
 
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
@@ -148,3 +161,12 @@ def test_guard_is_in_front_of_every_http_port(tracen: TracenProcess) -> None:
         answer = real.answer_to(b"GET /healthz HTTP/1.1\r\nx: ", *[b"a" * 1_000_000] * 20, b"\r\n\r\n")
         assert not answer or answer.startswith(b"HTTP/1.1 431")  # or the connection was reset while sending
         assert real.answer_to(b"GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n").startswith(b"HTTP/1.1")
+
+
+def test_guard_does_not_blame_the_sender_for_want_of_memory() -> None:
+    """The connection ends, and senders come again; after a 400, which uvicorn says here, they drop their data."""
+    with served_by(Exhausted) as exhausted:
+        head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\n"
+        assert exhausted.answer_to(head, b"abc") == b""
+        assert exhausted.answer_to(head + b"abc") == b""
+        assert exhausted.answer_to(GET).startswith(b"HTTP/1.1 200")

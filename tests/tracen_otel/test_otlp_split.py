@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,19 @@ def test_split_of_any_request_loses_nothing(spans: list[dict[str, Any]]) -> None
     """Odd ids, values and times included, in both encodings."""
     assert_pieces_tell_the_same(protobuf_body(spans), Encoding.PROTOBUF)
     assert_pieces_tell_the_same(json_body(spans), Encoding.JSON)
+
+
+@pytest.mark.parametrize("digits", ["1e400", "-1E+400", "1e308", "0.1", "1e-400"])
+def test_split_of_json_writes_every_number_so_that_it_can_be_read(digits: str) -> None:
+    """A number beyond doubles is infinite, and infinity as a literal is no JSON."""
+    attribute = {"key": "x", "value": {"doubleValue": 0.5}}
+    told = {"traceId": "0a" * 16, "spanId": "0b" * 8, "attributes": [attribute]}
+    request = {"resourceSpans": [{"scopeSpans": [{"spans": [told]}]}]}
+    body = json.dumps(request).encode().replace(b"0.5", digits.encode())
+    assert_pieces_tell_the_same(body, Encoding.JSON)
+    (piece,) = split(body, Encoding.JSON, Signal.TRACES).values()
+    (span,) = decode_spans(piece, Encoding.JSON)
+    assert span.attributes == {"x": float(digits)}
 
 
 def test_split_keeps_resources_and_scopes() -> None:

@@ -179,5 +179,8 @@ def _migrate(path: Path, connection: sqlite3.Connection, schema: Migrations) -> 
     known = {migration.name for migration in schema.pending(Database(memory=True))}
     unknown: Sequence[str] = [m.name for m in schema.applied(db) if m.name not in known]
     if unknown:
-        raise StoreUnusable(f"{path}: made by a newer Tracen (it has {unknown[0]!r}); update this one")
+        raise StoreUnusable(
+            f"{path}: made by a newer Tracen, or one before 0.1 (it has {unknown[0]!r}); "
+            "update this one, or give --db another file"
+        )
     schema.apply(db)
