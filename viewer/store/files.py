@@ -20,8 +20,9 @@ from sqlite_utils.migrations import Migrations
 from viewer.store.base import StoreUnavailable, StoreUnusable
 from viewer.store.schema import bodies_migrations, migrations
 
-BODIES_PAGE_BYTES = 32768
-"""A body of a megabyte in SQLite's 4 KiB pages is 250 writes to the WAL and 250 more at the checkpoint."""
+BODIES_PAGE_BYTES = 16384
+"""A body of a megabyte in SQLite's 4 KiB pages is 250 writes to the WAL and 250 more at the checkpoint; small bodies
+cost a page each, so larger is not better."""
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 """Of WAL; larger was no faster, see RATIONALE.md."""
 

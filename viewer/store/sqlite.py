@@ -64,6 +64,11 @@ class SqliteStore:
             bodies = self._opened(self._files.open_bodies(main)) if exclusive else None
             if bodies:
                 self._load(main, bodies)
+        except sqlite3.DatabaseError as error:  # broken somewhere behind the first page
+            self._let_go()
+            raise base.StoreUnusable(
+                f"{self._files.main} and its -bodies: {error}; restore a backup"
+            ) from None
         except BaseException:
             self._let_go()
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import resource
 import socket
@@ -146,7 +147,8 @@ async def test_call_that_sends_no_message_is_ended(store: Store) -> None:
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{door.port}") as channel:
             silent = [channel.stream_unary(EXPORT)(metadata=metadata) for _ in range(MAX_CALLS)]
-            assert {await call.code() for call in silent} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+            async with asyncio.timeout(SOON_S):
+                assert {await call.code() for call in silent} == {grpc.StatusCode.DEADLINE_EXCEEDED}
             body = protobuf((fresh_id(), fresh_id(8), "span"))
             assert await channel.unary_unary(EXPORT)(body, metadata=metadata) == b""
     finally:

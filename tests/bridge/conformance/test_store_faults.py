@@ -188,3 +188,11 @@ def test_sigterm_under_load_loses_nothing(tmp_path: Path) -> None:
     assert all(names(again, trace_id) == ["span"] for trace_id in acknowledged[-50:])
     assert again.stop() == 0
     again.close()
+
+
+def test_page_broken_in_the_middle_is_told(store: Path) -> None:
+    """What is read at the start is read with an eye on errors: a message, and no traceback."""
+    path = Path(f"{store}-bodies")
+    content = path.read_bytes()
+    path.write_bytes(content[:16384] + b"\xff" * (len(content) - 16384))
+    assert "malformed" in refused_to_start(store)
