@@ -162,9 +162,8 @@ class _Export:
         await self._receiver.check_quota(key)
         try:
             async with asyncio.timeout(self._body_timeout_s):
-                body = (
-                    await context.read()
-                )  # iterating would keep each body until the garbage collector comes
+                # Iterating over the messages would keep each until the garbage collector comes.
+                body = await context.read()
         except TimeoutError:
             raise BodyTooSlow(self._body_timeout_s) from None
         if body is grpc.aio.EOF:

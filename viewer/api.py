@@ -87,10 +87,8 @@ class Api:
             told = error.quota if isinstance(error, LimitReached) else quota
             refused = refusal(error)
             return await drained(request, _with_quota(refused, told) if told else refused)
-        except (
-            ClientDisconnect,
-            asyncio.CancelledError,
-        ):  # answered below, where there is somebody to answer
+        except (ClientDisconnect, asyncio.CancelledError):
+            # Answered by _refusing, where there is somebody to answer.
             record.outcome, record.message = GONE, "the sender went away, or the server ended"
             raise
 
@@ -116,8 +114,8 @@ class Api:
     async def list_traces(self, request: Request) -> Response:
         """Answer the account's traces, newest first."""
         key = await self._key_of(request)
-        limit, before = parse_limit(request.query_params.get("limit")), request.query_params.get("cursor")
-        cursor = parse_cursor(before)
+        limit = parse_limit(request.query_params.get("limit"))
+        cursor = parse_cursor(request.query_params.get("cursor"))
         found = await self._store.recent_traces(key.account_id, cursor, limit)
         told = []
         for trace in found:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from viewer.store.base import StoreUnavailable
@@ -58,8 +59,8 @@ async def run_sized(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.
     queue.waiting += 1
     try:
         loop = asyncio.get_running_loop()
-        run = work if queue is _MEDIUM else lambda *a, **k: _run_apart(work, a, k)
-        return await loop.run_in_executor(queue.pool, lambda: run(*args, **kwargs))
+        run = partial(_run_apart, work, args, kwargs) if queue is _LARGE else partial(work, *args, **kwargs)
+        return await loop.run_in_executor(queue.pool, run)
     finally:
         queue.waiting -= 1
 
@@ -79,11 +80,8 @@ def _run_apart(work: Callable[..., T], args: Any, kwargs: Any) -> T:
         _processes.add(process)
         try:
             outcome, error = _exchanged(process, (work, args, kwargs))
-        except (
-            EOFError,
-            OSError,
-            pickle.UnpicklingError,
-        ):  # ended from outside: by stop(), or for want of memory
+        except (EOFError, OSError, pickle.UnpicklingError):
+            # It was ended from outside: by stop(), or for want of memory.
             raise StoreUnavailable("large work was ended before it was done", RETRY_AFTER_S) from None
         finally:
             _processes.discard(process)

@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.bench.load import EXPORT
 from tests.processes import TracenProcess
+from tests.tracen_otel.test_otlp import fill
 
 EXPORT_LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 EXAMPLES = int(os.environ.get("EXAMPLES", "100"))
@@ -83,27 +84,6 @@ NEVER_ENDING = {
     "links": [],
     "dropped": 0,
 }
-
-
-def fill(value: Any, told: Any) -> None:
-    """Write a Python value into an AnyValue."""
-    if isinstance(told, bool):
-        value.bool_value = told
-    elif isinstance(told, int):
-        value.int_value = told
-    elif isinstance(told, float):
-        value.double_value = told
-    elif isinstance(told, str):
-        value.string_value = told
-    elif isinstance(told, bytes):
-        value.bytes_value = told
-    elif isinstance(told, list):
-        value.array_value.SetInParent()
-        for item in told:
-            fill(value.array_value.values.add(), item)
-    elif isinstance(told, dict):
-        value.kvlist_value.SetInParent()
-        fill_all(value.kvlist_value.values, told)
 
 
 def fill_all(key_values: Any, told: dict[str, Any]) -> None:

@@ -23,7 +23,12 @@ class Row:
     is_whole: bool
 
     def traces(self) -> list[bytes]:
-        return [self.otel_trace_ids[at : at + 16] for at in range(0, len(self.otel_trace_ids), 16)]
+        return each_id(self.otel_trace_ids)
+
+
+def each_id(otel_trace_ids: bytes) -> list[bytes]:
+    """The ids, of 16 bytes each, that were written one after the other."""
+    return [otel_trace_ids[at : at + 16] for at in range(0, len(otel_trace_ids), 16)]
 
 
 _SELECT_ROW = "select id, account_id, kind, otel_trace_ids, body is not null from batches"
@@ -106,7 +111,7 @@ def remove(connection: sqlite3.Connection, batch_ids: Iterable[int], traces: Set
         ).fetchone()
         if found is None:
             continue
-        all_traces = Row(batch_id, 0, BodyKind.PAYLOAD, found[0], False).traces()
+        all_traces = each_id(found[0])
         kept = [trace for trace in all_traces if trace not in traces]
         if not kept:
             connection.execute("delete from pieces where batch_id = ?", (batch_id,))

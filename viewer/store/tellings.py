@@ -7,12 +7,13 @@ is the same before and after it is taken apart, so the order of reading is the w
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
 
-from viewer.store import posts
+from viewer.store import pages, posts
 from viewer.store.base import BodyKind, Page, RecentTrace, Telling
+from viewer.store.batches import each_id
 from viewer.store.trace_index import TraceIndex
 
 
@@ -27,9 +28,12 @@ def was_received(
 
 def version_of(connection: sqlite3.Connection, index: TraceIndex, page: Page) -> int:
     """Grows with each batch and each post."""
-    found = index.candidates(connection, int(page.account_id), page.otel_trace_id)
+    return _version(connection, page, index.candidates(connection, int(page.account_id), page.otel_trace_id))
+
+
+def _version(connection: sqlite3.Connection, page: Page, candidates: Sequence[int]) -> int:
     newest_post, _ = posts.newest_of_trace(connection, page.account_id, page.otel_trace_id)
-    return (found[-1] if found else 0) + newest_post
+    return (candidates[-1] if candidates else 0) + newest_post
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,11 @@ class _Arrival:
 
 def of_page(connection: sqlite3.Connection, index: TraceIndex, page: Page, max_bytes: int) -> Telling:
     """Posts and batches of a trace in order of arrival, up to the body that is more than `max_bytes` together."""
-    version = version_of(connection, index, page)
+    candidates = index.candidates(connection, int(page.account_id), page.otel_trace_id)
+    version = _version(connection, page, candidates)
     bodies: list[tuple[BodyKind, bytes]] = []
     size = omitted = 0
-    for arrival in merge(_batches(connection, index, page), _posts(connection, page), key=_received_ns):
+    for arrival in merge(_batches(connection, page, candidates), _posts(connection, page), key=_received_ns):
         if size > max_bytes:
             omitted += 1
             continue
@@ -69,13 +74,23 @@ def _posts(connection: sqlite3.Connection, page: Page) -> Iterator[_Arrival]:
         yield _Arrival(received_ns, BodyKind.PAYLOAD, len(body), posted=body)
 
 
-def _batches(connection: sqlite3.Connection, index: TraceIndex, page: Page) -> Iterator[_Arrival]:
-    sql = """select received_ns, kind, size from batches where id = ? and account_id = ?
-             and instr(otel_trace_ids, ?)"""
-    for batch_id in index.candidates(connection, int(page.account_id), page.otel_trace_id):
-        row = connection.execute(sql, (batch_id, int(page.account_id), page.otel_trace_id)).fetchone()
+def _batches(connection: sqlite3.Connection, page: Page, candidates: Iterable[int]) -> Iterator[_Arrival]:
+    for batch_id in candidates:
+        row = _head(connection, batch_id, page.account_id, page.otel_trace_id)
         if row:
             yield _Arrival(row[0], BodyKind(row[1]), row[2], batch_id)
+
+
+def _head(
+    connection: sqlite3.Connection, batch_id: int, account_id: str, otel_trace_id: bytes
+) -> tuple[int, str, int] | None:
+    """Time, kind and size of a batch; None where it does not tell of the trace, or is gone."""
+    sql = """select received_ns, kind, size from batches where id = ? and account_id = ?
+             and instr(otel_trace_ids, ?)"""
+    row: tuple[int, str, int] | None = connection.execute(
+        sql, (batch_id, int(account_id), otel_trace_id)
+    ).fetchone()
+    return row
 
 
 def _body(connection: sqlite3.Connection, batch_id: int, otel_trace_id: bytes) -> bytes:
@@ -132,8 +147,8 @@ def _arrivals(connection: sqlite3.Connection, account_id: str, from_ns: int) -> 
 
 def _each_trace(rows: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
     for received_ns, otel_trace_ids in rows:
-        for at in range(0, len(otel_trace_ids), 16):
-            yield received_ns, otel_trace_ids[at : at + 16]
+        for otel_trace_id in each_id(otel_trace_ids):
+            yield received_ns, otel_trace_id
 
 
 def _newest_ns(
@@ -148,16 +163,13 @@ def newest_batch(
     connection: sqlite3.Connection, index: TraceIndex, account_id: str, otel_trace_id: bytes
 ) -> tuple[int, int] | None:
     """Id and time of the newest batch that tells of a trace."""
-    sql = """select id, received_ns from batches where id = ? and account_id = ?
-             and instr(otel_trace_ids, ?)"""
     for batch_id in reversed(index.candidates(connection, int(account_id), otel_trace_id)):
-        found = connection.execute(sql, (batch_id, int(account_id), otel_trace_id)).fetchone()
-        if found:
-            return int(found[0]), int(found[1])
+        row = _head(connection, batch_id, account_id, otel_trace_id)
+        if row:
+            return batch_id, row[0]
     return None
 
 
 def _is_deleted(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes) -> bool:
-    sql = "select deleted_ns is not null from pages where otel_trace_id = ? and account_id = ?"
-    row = connection.execute(sql, (otel_trace_id, int(account_id))).fetchone()
-    return bool(row and row[0])
+    page = pages.of_trace(connection, account_id, otel_trace_id)
+    return page is not None and page.deleted

@@ -15,6 +15,8 @@ from functools import lru_cache
 from operator import xor
 from struct import Struct
 
+from viewer.store.marks import mark, set_mark
+
 MERGE_ROWS = 131_072
 """In memory (some 100 bytes each) before a merge: it rewrites most of the table, so fewer are better."""
 CHUNK_ROWS = 2_048
@@ -46,8 +48,7 @@ class TraceIndex:
 
     def load(self, main: sqlite3.Connection, bodies: sqlite3.Connection) -> None:
         """Read again what was not merged when the store was last open."""
-        row = main.execute("select batch_id from marks where name = ?", (_MARK,)).fetchone()
-        self._newest_batch = row[0] if row else 0
+        self._newest_batch = mark(main, _MARK)
         sql = "select account_id, id, otel_trace_ids from batches where id > ? order by id"
         for account_id, batch_id, otel_trace_ids in bodies.execute(sql, (self._newest_batch,)):
             self.add(account_id, batch_id, otel_trace_ids)
@@ -108,7 +109,7 @@ class TraceIndex:
         main.execute("begin immediate")
         main.executemany("insert or ignore into trace_index values (?, ?, ?)", self._rows_of(chunk))
         if is_last:
-            main.execute("insert or replace into marks values (?, ?)", (_MARK, self._merged_to))
+            set_mark(main, _MARK, self._merged_to)
         main.execute("commit")
         self._written += len(chunk)
         if is_last:

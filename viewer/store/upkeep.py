@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from tracen_otel.otlp import split
 from viewer.store import batches, pages, posts, tellings
 from viewer.store.base import Page
+from viewer.store.marks import mark, set_mark
 from viewer.store.trace_index import TraceIndex, key_of
 from viewer.store.writer import Writer
 from viewer.workers import run_sized
@@ -50,8 +51,7 @@ class Upkeep:
         self._index = index
         self._read = read
         self._count_bytes = count_bytes
-        self._compacted_to: int | None = None
-        self._expired_to: int | None = None
+        self._compacted_to: int | None = None  # ahead of its mark where there was nothing to do
         self._must_scrub = False
 
     async def delete(self, page: Page, now_ns: int) -> None:
@@ -66,7 +66,9 @@ class Upkeep:
 
     async def compact(self, received_before_ns: int) -> bool:
         """See `viewer.store.base.Store.compact`."""
-        after_id = self._compacted_to or await self._mark("compacted")
+        if self._compacted_to is None:
+            self._compacted_to = await self._read(lambda c: mark(c, "compacted"))
+        after_id = self._compacted_to
         up_to_id = after_id + SLICE
         row = await self._read(lambda c: batches.next_mixed(c, after_id, up_to_id, received_before_ns))
         if row is not None:
@@ -80,10 +82,9 @@ class Upkeep:
 
     async def expire(self, received_before_ns: int, now_ns: int) -> bool:
         """See `viewer.store.base.Store.expire`."""
-        after_id = self._expired_to or await self._mark("expired")
 
         def read(connection: sqlite3.Connection) -> tuple[batches.Row, set[bytes]] | None:
-            row = batches.next_row(connection, after_id, received_before_ns)
+            row = batches.next_row(connection, mark(connection, "expired"), received_before_ns)
             return (row, set(self._unwanted(connection, row))) if row else None
 
         found = await self._read(read)
@@ -93,7 +94,6 @@ class Upkeep:
         if unwanted:
             await self._remove(row.account_id, unwanted, now_ns)
         await self._set_mark("expired", row.id)
-        self._expired_to = row.id
         return True
 
     def _unwanted(self, connection: sqlite3.Connection, row: batches.Row) -> Iterator[bytes]:
@@ -165,18 +165,8 @@ class Upkeep:
                 connection.execute("pragma busy_timeout = 5000")
         self._must_scrub = bool(busy)
 
-    # -- how far work has come -------------------------------------------------------------------------
-
-    async def _mark(self, name: str) -> int:
-        def read(connection: sqlite3.Connection) -> int:
-            row = connection.execute("select batch_id from marks where name = ?", (name,)).fetchone()
-            return row[0] if row else 0
-
-        return await self._read(read)
-
     async def _set_mark(self, name: str, batch_id: int) -> None:
-        sql = "insert or replace into marks values (?, ?)"
-        await self._writer.submit(lambda connection: connection.execute(sql, (name, batch_id)))
+        await self._writer.submit(lambda connection: set_mark(connection, name, batch_id))
 
 
 def _alone(row: batches.Row, removed: set[bytes]) -> list[bytes]:
