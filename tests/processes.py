@@ -73,8 +73,8 @@ def start_tracen(
 ) -> TracenProcess:
     """Start a server, wait until its doors are open. `key`: that of an earlier start on the same file."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TRACEN_")}
-    errors = db.with_suffix(".stderr").open("w+", encoding="utf-8")
-    with errors:
+    told_in = db.with_suffix(".stderr")
+    with told_in.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
             serve_command(db, *more),
             stdout=subprocess.PIPE,
@@ -82,10 +82,9 @@ def start_tracen(
             text=True,
             env=inherited | dict(environment or {}),
         )
-        assert process.stdout is not None
-        ready = READY.fullmatch(process.stdout.readline())
-        errors.seek(0)
-        told = errors.read()
+    assert process.stdout is not None
+    ready = READY.fullmatch(process.stdout.readline())
+    told = told_in.read_text(encoding="utf-8")
     if ready is None:
         process.kill()
         raise AssertionError(f"tracen serve did not start: {told}")

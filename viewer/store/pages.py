@@ -21,12 +21,12 @@ def of_trace(connection: sqlite3.Connection, account_id: str, otel_trace_id: byt
 
 def made_of_trace(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:
     """The page of a trace, made now if there is none."""
-    connection.execute(
-        "insert or ignore into pages (id, account_id, otel_trace_id, created_ns) values (?, ?, ?, ?)",
-        (str(uuid.uuid4()), int(account_id), otel_trace_id, now_ns),
-    )
+    sql = "insert or ignore into pages (id, account_id, otel_trace_id, created_ns) values (?, ?, ?, ?)"
+    page_id = str(uuid.uuid4())
+    if connection.execute(sql, (page_id, int(account_id), otel_trace_id, now_ns)).rowcount:
+        return Page(page_id, account_id, otel_trace_id)
     page = of_trace(connection, account_id, otel_trace_id)
-    assert page is not None  # noqa: S101 - inserted in this very transaction
+    assert page is not None  # noqa: S101 - seen in this very transaction
     return page
 
 

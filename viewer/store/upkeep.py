@@ -130,16 +130,19 @@ class Upkeep:
         def from_bodies(connection: sqlite3.Connection) -> int:
             return batches.remove(connection, ids, traces)
 
-        def from_main(connection: sqlite3.Connection) -> None:
+        def from_main(connection: sqlite3.Connection) -> int:
             self._index.forget(connection, account_id, rows)
+            removed_bytes = 0
             for trace in traces:
-                self._count_bytes(account_id, -posts.remove(connection, account_id, trace))
+                removed_bytes += posts.remove(connection, account_id, trace)
                 pages.mark_deleted(connection, account_id, trace, now_ns)
             self._must_scrub = True
+            return removed_bytes
 
-        await self._writer.submit(
+        removed_bytes = await self._writer.submit(
             from_main, bodies=from_bodies, committed=lambda gone: self._count_bytes(account_id, -gone)
         )
+        self._count_bytes(account_id, -removed_bytes)
 
     def _affected(
         self, connection: sqlite3.Connection, account_id: int, traces: set[bytes]

@@ -1,7 +1,7 @@
 """The one writer of a store's files: a thread that runs jobs in group commits.
 
-Many callers share one fsync: every job that waits when a transaction begins is part of it, each within its
-own savepoint, and all are answered after the commit. Knows nothing of the schema.
+Many callers share one fsync: every job that waits when a transaction begins is part of it, and all are answered
+after the commit. A job that fails costs its neighbours nothing but being run again. Knows nothing of the schema.
 
 A job may write to two files. The bodies are committed first, so that nothing in the main file ever speaks of
 a body that is not on disk.
@@ -15,7 +15,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -92,6 +92,8 @@ class Writer:
     ) -> T:
         """Run `bodies`, then `main`, in the next transactions; return what the last one did once that is on disk.
 
+        Work may be run twice, the first time rolled back: it changes what is in the connection and nothing else.
+
         `committed` is called, on the writer's thread, with what `bodies` returned once that is on disk. `size`
         bytes count against the queue's bound. Raises what the work raised, or StoreUnavailable.
         """
@@ -160,11 +162,7 @@ class Writer:
     ) -> bool:
         """Run one transaction; whether it is on disk. Where not, every job of it has its error."""
         try:
-            connection.execute("begin immediate")
-            for job in jobs:
-                work = work_of(job)
-                if work is not None:
-                    _attempt(connection, job, work)
+            _run(connection, [(job, work) for job in jobs if (work := work_of(job))])
             connection.execute("commit")
             self._succeeded()
         except Exception as error:  # whatever it was: nothing of the group is on disk, all must hear of it
@@ -232,20 +230,40 @@ class Writer:
                 continue
 
 
+def _run(connection: sqlite3.Connection, works: Sequence[tuple[_Job, Work[Any]]]) -> None:
+    """Run jobs in a transaction that stays open. A statement costs two changes of hands of the interpreter's lock,
+    so there are no savepoints until a job fails.
+    """
+    connection.execute("begin immediate")
+    try:
+        for job, work in works:
+            job.outcome = work(connection)
+    except Exception as error:
+        if _is_of_the_disk(error):
+            raise
+        connection.execute("rollback")
+        connection.execute("begin immediate")
+        for job, work in works:
+            _attempt(connection, job, work)
+
+
 def _attempt(connection: sqlite3.Connection, job: _Job, work: Work[Any]) -> None:
-    """Run one job; its own error undoes it alone, an error of the disk ends the transaction."""
+    """Run one job; its own error undoes it alone, and its caller gets it."""
     connection.execute("savepoint job")
     try:
         job.outcome = work(connection)
-    except sqlite3.Error as error:
-        if not isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
+    except Exception as error:
+        if _is_of_the_disk(error):
             raise
         job.error = error
         connection.execute("rollback to job")
-    except Exception as error:  # the job's caller gets it; its neighbours go on
-        job.error = error
-        connection.execute("rollback to job")
     connection.execute("release job")
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """Whether an error ends the transaction, and not the job alone."""
+    own = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
+    return isinstance(error, sqlite3.Error) and not isinstance(error, own)
 
 
 def _resolve(jobs: list[_Job]) -> None:
