@@ -11,6 +11,9 @@ from viewer.store.base import Batch, BodyKind
 WORTH_TAKING_APART = 64 * 1024
 """Bytes; of a smaller batch the traces beside the wanted one are read in no time."""
 
+_WORTH_A_HANDLE = 64 * 1024
+"""Bytes; a body given to a statement is copied twice on its way to SQLite's pages, one written to a handle never."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -36,18 +39,23 @@ _SELECT_ROW = "select id, account_id, kind, otel_trace_ids, body is not null fro
 
 def insert(connection: sqlite3.Connection, batch_id: int, batch: Batch, otel_trace_ids: bytes) -> int:
     """Keep a batch as it came; returns its id."""
+    size = len(batch.body)
+    is_large = size >= _WORTH_A_HANDLE
     connection.execute(
-        "insert into batches values (?, ?, ?, ?, ?, ?, ?)",
+        f"insert into batches values (?, ?, ?, ?, ?, ?, {'zeroblob(?)' if is_large else '?'})",
         (
             batch_id,
             int(batch.account_id),
             batch.kind.value,
             batch.received_ns,
-            len(batch.body),
+            size,
             otel_trace_ids,
-            batch.body,
+            size if is_large else batch.body,
         ),
     )
+    if is_large:
+        with connection.blobopen("batches", "body", batch_id) as body:
+            body.write(batch.body)
     return batch_id
 
 
