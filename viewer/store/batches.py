@@ -14,6 +14,9 @@ WORTH_TAKING_APART = 64 * 1024
 _WORTH_A_HANDLE = 64 * 1024
 """Bytes; a body given to a statement is copied twice on its way to SQLite's pages, one written to a handle never."""
 
+_INSERT = "insert into batches values (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_LARGE = "insert into batches values (?, ?, ?, ?, ?, ?, zeroblob(?))"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -42,7 +45,7 @@ def insert(connection: sqlite3.Connection, batch_id: int, batch: Batch, otel_tra
     size = len(batch.body)
     is_large = size >= _WORTH_A_HANDLE
     connection.execute(
-        f"insert into batches values (?, ?, ?, ?, ?, ?, {'zeroblob(?)' if is_large else '?'})",
+        _INSERT_LARGE if is_large else _INSERT,
         (
             batch_id,
             int(batch.account_id),
