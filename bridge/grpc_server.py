@@ -169,7 +169,9 @@ class _Export:
         if body is grpc.aio.EOF:
             raise UndecodableBody("a call without a message")
         record.size = len(body)
-        return await self._receiver.receive(key, body, Encoding.PROTOBUF, self._signal)
+        with self._receiver.intake.body() as on_bytes:  # gRPC tells of a message only once it is whole
+            on_bytes(len(body))
+            return await self._receiver.receive(key, body, Encoding.PROTOBUF, self._signal)
 
 
 async def _refuse(context: grpc.aio.ServicerContext, refusal: Refusal, record: RequestRecord) -> NoReturn:

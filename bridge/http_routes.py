@@ -141,14 +141,16 @@ class _Export:
         if encoding is None:
             raise UnsupportedMediaType(f"Content-Type: expected {' or '.join(Encoding)}")
         await self._receiver.check_quota(key)
-        body = await read_body(
-            request.stream(),
-            headers.get("content-length"),
-            headers.get("content-encoding"),
-            self._max_body_bytes,
-        )
-        record.size = len(body)
-        return await self._receiver.receive(key, body, encoding, self._signal)
+        with self._receiver.intake.body() as on_bytes:
+            body = await read_body(
+                request.stream(),
+                headers.get("content-length"),
+                headers.get("content-encoding"),
+                self._max_body_bytes,
+                on_bytes,
+            )
+            record.size = len(body)
+            return await self._receiver.receive(key, body, encoding, self._signal)
 
 
 def _encoding(content_type: str | None) -> Encoding | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from bridge.intake import Intake
 from bridge.quotas import Quotas
 from tracen_otel.otlp import Census, Encoding, Salvage, Signal, UndecodableBody, salvage, take_census
 from viewer.api import page_url
@@ -67,6 +68,7 @@ class Receiver:
         self._quotas = quotas
         self._base_url = base_url
         self._clock_ns = clock_ns
+        self.intake = Intake()
 
     async def authenticate(self, secret: str | None) -> Key:
         """Return the key of a request, before its body is read; raises Unauthenticated."""

@@ -107,6 +107,11 @@ async def _serve_store(
     requests = Requests(metrics, time.time_ns)
     quotas = Quotas(store, settings.otlp_bytes_per_minute, settings.account_max_bytes, time.monotonic)
     receiver = Receiver(store, keys, quotas, settings.base_url, time.time_ns)
+    metrics.watch(
+        "tracen_intake_bytes",
+        "Bodies being read or on their way to disk.",
+        lambda: receiver.intake.bytes_in_hand,
+    )
     routes = otlp_routes(receiver, requests, settings.otlp_max_body_bytes)
     viewer = create_app(store, settings, keys, requests, more_routes=routes)
     context = certificate.context if certificate else None

@@ -9,7 +9,7 @@ BodyError
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -53,9 +53,16 @@ def media_type_of(content_type: str | None) -> str:
 
 
 async def read_body(
-    chunks: AsyncIterable[bytes], content_length: str | None, content_encoding: str | None, max_bytes: int
+    chunks: AsyncIterable[bytes],
+    content_length: str | None,
+    content_encoding: str | None,
+    max_bytes: int,
+    on_bytes: Callable[[int], None] = lambda size: None,
 ) -> bytes:
-    """Return the whole decompressed body; raises a BodyError as soon as it is certain."""
+    """Return the whole decompressed body; raises a BodyError as soon as it is certain.
+
+    `on_bytes` is told the size of each piece as it comes; what it raises ends the reading.
+    """
     encoding = (content_encoding or "identity").strip().lower()
     if encoding != "identity" and encoding not in ENCODINGS:
         raise UnsupportedEncoding(
@@ -65,7 +72,7 @@ async def read_body(
         raise BodyTooLarge(max_bytes)
     inflater = None if encoding == "identity" else Inflater(encoding, max_bytes)
     try:
-        return await _read(chunks, inflater, max_bytes)
+        return await _read(chunks, inflater, max_bytes, on_bytes)
     except InflatesTooLarge:
         raise BodyTooLarge(max_bytes) from None
     except BrokenStream as error:
@@ -90,7 +97,9 @@ async def drained(request: Request, refusal: Response) -> Response:
     return refusal
 
 
-async def _read(chunks: AsyncIterable[bytes], inflater: Inflater | None, max_bytes: int) -> bytes:
+async def _read(
+    chunks: AsyncIterable[bytes], inflater: Inflater | None, max_bytes: int, on_bytes: Callable[[int], None]
+) -> bytes:
     pieces: list[bytes] = []
     size = 0
     async for chunk in chunks:
@@ -98,6 +107,7 @@ async def _read(chunks: AsyncIterable[bytes], inflater: Inflater | None, max_byt
         size += len(piece)
         if size > max_bytes:
             raise BodyTooLarge(max_bytes)
+        on_bytes(len(piece))
         pieces.append(piece)
     if inflater:
         inflater.finish()

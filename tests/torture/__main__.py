@@ -1,4 +1,4 @@
-"""Kills servers and cuts the power: `python -m tests.torture [--rounds N] [--cuts N] [--seed S]`."""
+"""Kills servers at random moments: `python -m tests.torture [--rounds N] [--lanes N] [--seed S]`."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -16,6 +17,7 @@ import grpc.aio
 import httpx2
 import pytest
 
+from bridge import intake
 from bridge.grpc_server import MAX_CALLS, open_grpc
 from bridge.quotas import Quotas
 from bridge.receive import Receiver
@@ -26,10 +28,11 @@ from tests.processes import TracenProcess, running_tracen
 from viewer.keys import Authenticator, create_key
 from viewer.metrics import Metrics
 from viewer.requests import Requests
-from viewer.store.base import Store
+from viewer.store.base import Store, StoreUnavailable
 
 SLOW_SOCKETS = 500
 DESCRIPTORS = 64
+HEAVY_SENDERS, HEAVY_BYTES = 16, 40 * 1024 * 1024
 SOON_S = 60
 
 
@@ -99,6 +102,42 @@ def test_want_of_descriptors_is_survived(crowded: TracenProcess, door: str) -> N
         finally:
             resource.prlimit(crowded.pid, resource.RLIMIT_NOFILE, before)
     assert "Traceback" not in crowded.db.with_suffix(".stderr").read_text()
+
+
+# -- memory --------------------------------------------------------------------------------------------
+
+
+def test_memory_is_bounded_however_many_send(tmp_path: Path) -> None:
+    """Sixteen senders of 40 MiB at once: who is too much is asked to come back, and all get in by and by."""
+    trace_ids = [fresh_id() for _ in range(HEAVY_SENDERS)]
+    with running_tracen(tmp_path / "t.db") as tracen, ThreadPoolExecutor(HEAVY_SENDERS) as pool:
+
+        def send(trace_id: bytes) -> int:
+            body = protobuf((trace_id, fresh_id(8), "heavy"), (trace_id, fresh_id(8), "x" * HEAVY_BYTES))
+            deadline, refused = time.monotonic() + SOON_S, 0
+            while not is_taken(over_http, tracen, body):
+                assert time.monotonic() < deadline
+                refused += 1
+                time.sleep(1)
+            return refused
+
+        assert sum(pool.map(send, trace_ids)) > 0
+        status = Path(f"/proc/{tracen.pid}/status").read_text()
+        assert int(status.split("VmHWM:")[1].split()[0]) * 1024 < 4 * intake.MAX_BYTES
+        metrics = httpx2.get(f"{tracen.http}/metrics", trust_env=False).text
+        assert "tracen_intake_bytes 0.0" in metrics.splitlines()
+        assert_goes_on(tracen)
+
+
+def test_body_alone_may_be_larger_than_all_together() -> None:
+    """Where the limit of a door is set higher; a second one waits for it to be done."""
+    hand = intake.Intake(max_bytes=10)
+    with hand.body() as first, hand.body() as second:
+        first(8)
+        first(8)
+        with pytest.raises(StoreUnavailable):
+            second(1)
+    assert hand.bytes_in_hand == 0
 
 
 # -- calls ---------------------------------------------------------------------------------------------
