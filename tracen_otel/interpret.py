@@ -263,6 +263,8 @@ def _warnings(span: Span) -> list[str]:
     if span.dropped_events:
         told.append(f"the SDK dropped {span.dropped_events} events")
     for key, value in span.attributes.items():
+        if "\0" in key:
+            told.append(f"{_shown(key)}: a key with a NUL, which nothing is known by")
         if is_cut_json(value):
             told.append(f"{_shown(key)}: JSON that breaks off after {len(value)} characters")
     return told

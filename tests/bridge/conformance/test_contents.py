@@ -235,6 +235,15 @@ def test_nul_and_control_characters_are_kept(tracen: TracenProcess) -> None:
     assert names(tracen, trace_id) == ["a\x00b\x1b[31m"]
 
 
+def test_nul_in_a_key_is_told(tracen: TracenProcess) -> None:
+    """The attribute is shown as it came; nothing is understood by such a key, and the step says so."""
+    attributes = [attribute("gen_ai.request.model\x00", stringValue="gpt-5"), attribute("other", intValue=1)]
+    step = sent_json(tracen, fresh_id(), attributes=attributes)
+    assert step["attributes"] == {"gen_ai.request.model\x00": "gpt-5", "other": 1}
+    assert "NUL" in " ".join(step["warnings"])
+    assert "model" not in step
+
+
 def test_index_of_a_billion_messages_costs_nothing(tracen: TracenProcess) -> None:
     """`llm.input_messages.999999999.…` is one message, not a list of a billion."""
     key = "llm.input_messages.999999999.message.content"
