@@ -8,19 +8,22 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.processes import TracenProcess, start_tracen
+from tests.torture.deliveries import Delivery, Door, Script, trace_id
+from tests.torture.doors import BASE_URL, Pages, sender
 from tests.torture.power import Disk, Operation, build_shim, compiler, read_log
-from tests.torture.senders import Score, Sender, Sent, make_request
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler on Linux")
 
 CUTS, READ_AFTER_CUT = 40, 12
 REQUESTS = 120
-START_OPTIONS = ("--requests-per-hour", "1000000")
+START_OPTIONS = ("--requests-per-hour", "1000000", "--base-url", BASE_URL)
 
 ROWS = """
 import sqlite3, sys
@@ -91,28 +94,39 @@ def test_power_cut_loses_nothing_that_was_acknowledged(shim: Path, tmp_path: Pat
         image = tmp_path / f"image-{number}"
         image.mkdir()
         cut(operations, at, image, rng if number % 2 else None)
-        expected = [sent for noted_at, sent in acknowledged if noted_at <= at]
-        check(image, tracen.key, expected[-READ_AFTER_CUT:], rng.sample(expected, min(len(expected), 4)))
+        expected = [one for one in acknowledged if one.at <= at]
+        looked_up = rng.sample(expected, min(len(expected), 4))
+        check(image, tracen.key, expected[-READ_AFTER_CUT:] + looked_up)
 
 
-def send_noting(tracen: TracenProcess, log: Path) -> list[tuple[int, Sent]]:
-    """Send over several connections; each acknowledged request with the length of the log when it was heard of."""
-    acknowledged: list[tuple[int, Sent]] = []
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A request that was answered; `at` is the length of the shim's log when that was heard of."""
 
-    def work(seed: int) -> None:
-        sender, rng = Sender(tracen, Score()), random.Random(seed)
-        for _ in range(REQUESTS // 3):
-            sent = make_request(rng)
-            if sender.send(sent):
-                acknowledged.append((log.stat().st_size, sent))
-        sender.close()
+    at: int
+    delivery: Delivery
+    url: str | None
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
+
+def send_noting(tracen: TracenProcess, log: Path) -> list[Acknowledged]:
+    """Send through every door at once, traces of its own and common ones; now and then 8 MiB."""
+    acknowledged: list[Acknowledged] = []
+    common = [trace_id(random.Random(0)) for _ in range(3)]
+
+    def work(door: Door) -> None:
+        script, send = Script(door, door.name, random.Random(door.name), common), sender(tracen, door)
+        for number in range(REQUESTS // len(Door)):
+            is_large = number % 20 == 10 and door is not Door.POST
+            delivery = script.large() if is_large else script.next()
+            url = send(delivery)
+            acknowledged.append(Acknowledged(log.stat().st_size, delivery, url))
+
+    threads = [threading.Thread(target=work, args=(door,)) for door in Door]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sorted(acknowledged, key=lambda pair: pair[0])
+    return sorted(acknowledged, key=lambda one: one.at)
 
 
 def cut(operations: list[Operation], at: int, image: Path, rng: random.Random | None) -> None:
@@ -124,14 +138,18 @@ def cut(operations: list[Operation], at: int, image: Path, rng: random.Random | 
     disk.save(image, rng)
 
 
-def check(image: Path, key: str, *expected: list[Sent]) -> None:
+def check(image: Path, key: str, expected: Sequence[Acknowledged]) -> None:
     tracen = start_tracen(image / "t.db", *START_OPTIONS, key=key)
     assert tracen.key == key, "the first account is gone"
-    sender = Sender(tracen, Score())
-    for sent in (sent for group in expected for sent in group):
-        for trace, spans in sent.spans_by_trace.items():
-            assert sorted(sender.spans_on_page(trace)) == sorted(spans), f"{sent.door} {trace}"
-    sender.close()
+    pages = Pages(tracen)
+    for one in expected:
+        for trace, spans in one.delivery.spans_by_trace.items():
+            url = one.url if one.delivery.door is Door.POST else pages.find(trace)[1]
+            assert url is not None, f"{one.delivery.name}: no page of {trace}"
+            status, shown = pages.read(url)
+            assert status == 200
+            assert len(shown) == len(set(shown)), f"{one.delivery.name}: a step twice"
+            assert {(span.name, span.text) for span in spans} <= set(shown), one.delivery.name
     assert tracen.stop() == 0
     tracen.close()
     for name in ("t.db", "t.db-bodies"):
