@@ -79,27 +79,48 @@ async def serve(settings: Settings, announce: Callable[[Ready], None]) -> None:
         _listening(settings.host, settings.port) as http,
         _listening(settings.host, settings.otlp_http_port) as otlp,
     ):
-        certificate = _certificate(settings)
+        ports = _Ports(http, otlp, _certificate(settings))
         settings = replace(settings, base_url=_base_url(settings, _port(http)))
         metrics = Metrics()
         store = open_store(settings.db, on_broken=on_broken, on_commit=metrics.committed)
         try:
             for gauge in store.gauges():
                 metrics.watch(*gauge)
-            await _serve_store(store, settings, metrics, certificate, http, otlp, stop, announce)
+            await _serve_store(store, settings, metrics, ports, stop, announce)
         finally:
             await store.close()
     if broken:
         raise StoreUnusable(broken[0])
 
 
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    """What is listened on before anything else is touched, and the certificate of every door."""
+
+    http: socket.socket
+    otlp: socket.socket
+    certificate: Certificate | None
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        return self.certificate.context if self.certificate else None
+
+    def ready(self, settings: Settings, grpc_port: int, first_secret: str | None) -> Ready:
+        host, scheme = _reachable(settings.host), _scheme(settings)
+        return Ready(
+            http=f"{scheme}://{host}:{_port(self.http)}",
+            otlp_grpc=f"{host}:{grpc_port}",
+            otlp_http=f"{scheme}://{host}:{_port(self.otlp)}",
+            base_url=settings.base_url,
+            first_secret=first_secret,
+        )
+
+
 async def _serve_store(
     store: Store,
     settings: Settings,
     metrics: Metrics,
-    certificate: Certificate | None,
-    http: socket.socket,
-    otlp: socket.socket,
+    ports: _Ports,
     stop: asyncio.Event,
     announce: Callable[[Ready], None],
 ) -> None:
@@ -114,11 +135,10 @@ async def _serve_store(
     )
     routes = otlp_routes(receiver, requests, settings.otlp_max_body_bytes)
     viewer = create_app(store, settings, keys, requests, more_routes=routes)
-    context = certificate.context if certificate else None
     doors: list[Door] = []
     beside = [asyncio.create_task(Housekeeping(store, settings.retention_ns, time.time_ns).run())]
-    if certificate:
-        beside.append(asyncio.create_task(certificate.keep_fresh()))
+    if ports.certificate:
+        beside.append(asyncio.create_task(ports.certificate.keep_fresh()))
     try:
         grpc_door = await open_grpc(
             receiver,
@@ -126,22 +146,15 @@ async def _serve_store(
             settings.host,
             settings.otlp_grpc_port,
             settings.otlp_max_body_bytes,
-            certificate.grpc_credentials() if certificate else None,
+            ports.certificate.grpc_credentials() if ports.certificate else None,
         )
         doors.append(grpc_door)
-        doors.append(await _open_http(viewer, http, context))
-        doors.append(await _open_http(create_otlp_app(routes, settings.cors_origin_list), otlp, context))
+        doors.append(await _open_http(viewer, ports.http, ports.tls))
+        otlp = create_otlp_app(routes, settings.cors_origin_list)
+        doors.append(await _open_http(otlp, ports.otlp, ports.tls))
         is_new = await store.is_empty()  # only now that every door is open: a key is shown once
-        host, scheme = _reachable(settings.host), _scheme(settings)
-        announce(
-            Ready(
-                http=f"{scheme}://{host}:{_port(http)}",
-                otlp_grpc=f"{host}:{grpc_door.port}",
-                otlp_http=f"{scheme}://{host}:{_port(otlp)}",
-                base_url=settings.base_url,
-                first_secret=await create_key(store, LOCAL_EMAIL, time.time_ns()) if is_new else None,
-            )
-        )
+        first_secret = await create_key(store, LOCAL_EMAIL, time.time_ns()) if is_new else None
+        announce(ports.ready(settings, grpc_door.port, first_secret))
         logger.info("serving from %s", settings.db)
         await stop.wait()
         logger.info("ending: what is in flight is finished first")
