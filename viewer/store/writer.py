@@ -31,6 +31,9 @@ MAX_QUEUED_BYTES = 64 * 1024 * 1024
 MAX_GROUP = 256
 """Jobs in one transaction."""
 MAX_GROUP_BYTES = 16 * 1024 * 1024
+SMALL_BYTES = 64 * 1024
+GATHER_S = 0.0005
+"""What is small waits so long for others to share its commit, which takes longer than that."""
 
 
 @dataclass(slots=True)
@@ -125,6 +128,8 @@ class Writer:
             first = self._jobs.get()
             if first is None:
                 return
+            if first.size < SMALL_BYTES:
+                time.sleep(GATHER_S)
             group, size = [first], first.size
             while len(group) < MAX_GROUP and size < MAX_GROUP_BYTES:
                 try:
