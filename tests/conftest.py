@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 from tests.processes import TracenProcess, running_tracen
 from tests.viewer.stores import ENGINES, Open
 from viewer.store.base import Store
+
+# A shell starts what runs in its background with SIGINT ignored, and the commands under test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
