@@ -30,6 +30,7 @@ from tracen_otel import payload
 from tracen_otel.assemble import assemble_all
 from tracen_otel.otlp import Encoding, decode_spans
 from viewer import pages
+from viewer.store.batches import each_id
 
 CONNECTIONS = 8
 CPU_TICKS = os.sysconf("SC_CLK_TCK")
@@ -91,7 +92,7 @@ def stored_traces(db: Path) -> set[bytes]:
     connection = sqlite3.connect(f"{db}-bodies")
     ids = b"".join(row[0] for row in connection.execute("select otel_trace_ids from batches"))
     connection.close()
-    return {ids[at : at + 16] for at in range(0, len(ids), 16)}
+    return set(each_id(ids))
 
 
 def conversion(name: str, load: Load) -> Row:
