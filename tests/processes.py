@@ -31,6 +31,11 @@ class TracenProcess:
     def pid(self) -> int:
         return self.process.pid
 
+    @property
+    def peak_kb(self) -> int:
+        """What was resident at most (proc(5), VmHWM)."""
+        return int(Path(f"/proc/{self.pid}/status").read_text().split("VmHWM:")[1].split()[0])
+
     def create_key(self, account: str) -> str:
         """What `tracen keys create` prints, beside the running server."""
         command = [

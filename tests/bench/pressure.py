@@ -28,8 +28,7 @@ def peak_memory(folder: Path) -> Row:
     for name, connect in (("grpc", over_grpc), ("http", over_http)):
         with running_tracen(folder / f"memory-{name}.db") as tracen:
             send_all(partial(connect, tracen), [body] * 64, 8)
-            status = Path(f"/proc/{tracen.pid}/status").read_text()
-            peaks.append(int(status.split("VmHWM:")[1].split()[0]) / 1000)
+            peaks.append(tracen.peak_kb / 1000)
     told = f"{peaks[0]:.0f} MB gRPC, {peaks[1]:.0f} MB HTTP"
     return (f"memory: 8 connections, requests of {len(body) / 2**20:.0f} MiB", told, "at most 200 MB")
 

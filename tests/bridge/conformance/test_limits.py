@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import socket
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import grpc
 import pytest
@@ -36,10 +35,6 @@ def body_of(size: int, trace_id: bytes) -> bytes:
         name = name[: size - len(body)]
     assert len(body) == size
     return body
-
-
-def peak_kb(tracen: TracenProcess) -> int:
-    return int(Path(f"/proc/{tracen.pid}/status").read_text().split("VmHWM:")[1].split()[0])
 
 
 def bomb(size: int = BOMB_BYTES) -> bytes:
@@ -126,9 +121,9 @@ def test_two_encodings_at_once_are_415(small: TracenProcess) -> None:
 
 def test_bomb_costs_no_memory(small: TracenProcess) -> None:
     """A gigabyte of zeros behind a megabyte, over both transports."""
-    before = peak_kb(small)
+    before = small.peak_kb
     assert over_http(small, bomb(), content_encoding="gzip").status == 413
     refused = over_grpc(small, bytes(256 << 20), compression=grpc.Compression.Gzip)
     assert refused.status is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert refused.retry_after_s is None
-    assert peak_kb(small) - before < MEMORY_KB
+    assert small.peak_kb - before < MEMORY_KB
