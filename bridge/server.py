@@ -162,6 +162,7 @@ async def _serve_store(
         for task in beside:
             task.cancel()
         workers.stop()
+        viewer.state.watcher.stop()
         await asyncio.gather(*(door.close() for door in doors))
         await asyncio.gather(*beside, return_exceptions=True)
 

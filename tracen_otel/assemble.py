@@ -19,6 +19,9 @@ from tracen_otel.tree import Tree, by_start, grow
 _TOLD_AGAIN = "another step tells the same model call; its tokens count once"
 _VERSIONS = "arrived in {} differing versions; the one that ended last is shown"
 
+ROOT_MISSING = "The root span has not arrived; the earliest step stands in for it."
+"""A note of a trace. While a run goes on it is ordinary: spans are sent when they end."""
+
 
 def assemble(spans: Iterable[Span], logs: Iterable[LogRecord] = ()) -> Trace:
     """Make the trace of spans that share a trace id, in any order, with duplicates.
@@ -165,7 +168,7 @@ def _latency_ns(tree: Tree, root: Span) -> int | None:
 
 def _notes(tree: Tree, root: Span) -> Iterator[str]:
     if root.span_id in tree.orphans:
-        yield "The root span has not arrived; the earliest step stands in for it."
+        yield ROOT_MISSING
     others = tree.orphans.keys() - {root.span_id}
     if others:
         yield f"Steps at the top level because their parents have not arrived: {len(others)}."

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -18,10 +14,8 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from tracen_otel import payload
 from viewer import pages
-from viewer.api import Api, page_url
-from viewer.bodies import media_type_of
+from viewer.api import Api
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
 from viewer.keys import Authenticator
 from viewer.listing import Listing
@@ -30,8 +24,8 @@ from viewer.problems import problem
 from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnavailable
-from viewer.tellings import MEANING, Documents
-from viewer.workers import SMALL_BYTES, run_sized
+from viewer.tellings import Documents
+from viewer.traces import TracePages
 
 logger = logging.getLogger("tracen.viewer")
 
@@ -50,14 +44,14 @@ def create_app(
     """Compose the viewer over a store; `more_routes` (the bridge's) come first."""
     documents = Documents(store, requests.metrics)
     api = Api(store, keys, settings, requests, Listing(store, documents), clock_ns)
-    service = _Service(store, documents, settings, requests.metrics, clock_ns)
+    service = _Service(store, settings, requests.metrics)
+    traces = TracePages(store, documents, settings, clock_ns)
     app = Starlette(
         routes=[
             *more_routes,
             *api.routes,
             Route("/", service.home),
-            Route("/traces/{page_id}.json", service.trace_json),
-            Route("/traces/{page_id}", service.trace),
+            *traces.routes,
             Route("/healthz", service.healthz),
             Route("/readyz", service.readyz),
             Route("/metrics", service.metrics),
@@ -67,59 +61,21 @@ def create_app(
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={HTTPException: _http_error, StoreUnavailable: _unavailable, Exception: _broken},
     )
+    app.state.watcher = traces.watcher  # ended with the server
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
     return app
 
 
 class _Service:
-    """The pages for people, over one store."""
+    """What is no trace: home, health, figures."""
 
-    def __init__(
-        self,
-        store: Store,
-        documents: Documents,
-        settings: Settings,
-        metrics: Metrics,
-        clock_ns: Callable[[], int],
-    ) -> None:
+    def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
         self._store = store
-        self._documents = documents
         self._settings = settings
         self._metrics = metrics
-        self._clock_ns = clock_ns
 
     async def home(self, request: Request) -> Response:
         return HTMLResponse(pages.render_home(base_url=self._settings.base_url))
-
-    async def trace(self, request: Request) -> Response:
-        if _prefers_json(request.headers.get("accept", "")):
-            return await self.trace_json(request)
-        page_id = request.path_params["page_id"]
-        document = await self._document(page_id)
-        etag = await _etag(document, MEANING)  # another release may render it otherwise
-        if _is_known(etag, request.headers.get("if-none-match", "")):
-            return Response(status_code=304, headers=_revalidated(etag))
-        url = page_url(self._settings.base_url, page_id)
-        html = await run_sized(len(document), _render, document, url, page_id)
-        return HTMLResponse(html, headers=_revalidated(etag))
-
-    async def trace_json(self, request: Request) -> Response:
-        document = await self._document(request.path_params["page_id"])
-        etag = await _etag(document)
-        if _is_known(etag, request.headers.get("if-none-match", "")):
-            return Response(status_code=304, headers=_revalidated(etag))
-        return Response(document, media_type="application/json", headers=_revalidated(etag))
-
-    async def _document(self, page_id: str) -> bytes:
-        page = await self._store.page(page_id)
-        if page is None:
-            raise HTTPException(404)
-        if page.deleted:
-            raise HTTPException(410)
-        if not page.opened:
-            with contextlib.suppress(StoreUnavailable):  # showing it matters more than that it was shown
-                await self._store.mark_opened(page, self._clock_ns())
-        return await self._documents.document(page)
 
     async def healthz(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -136,43 +92,11 @@ class _Service:
         return PlainTextResponse("User-agent: *\nAllow: /\n")
 
 
-def _render(document: bytes, page_url: str, page_id: str) -> str:
-    trace = payload.decode(json.loads(document))  # our own: no limits of strangers apply
-    return pages.render_trace(trace, page_url=page_url, json_url=f"/traces/{page_id}.json")
-
-
 class _CachedStatic(StaticFiles):
     def file_response(self, *args: object, **kwargs: object) -> Response:
         response: Response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
         response.headers["cache-control"] = _STATIC_CACHE
         return response
-
-
-def _prefers_json(accept: str) -> bool:
-    """Whether JSON is named and HTML is not; a browser always names HTML."""
-    media_types = {media_type_of(part) for part in accept.split(",")}
-    return "application/json" in media_types and "text/html" not in media_types
-
-
-def _is_known(etag: str, if_none_match: str) -> bool:
-    """RFC 9110 13.1.2: compared weakly, as proxies may have weakened ours."""
-    known = {part.strip().removeprefix("W/") for part in if_none_match.split(",")}
-    return etag in known or "*" in known
-
-
-async def _etag(content: bytes, variant: str = "") -> str:
-    """Of a large document in a thread: hashing lets others run."""
-    digest = hashlib.sha256(variant.encode())
-    if len(content) > SMALL_BYTES:
-        await asyncio.to_thread(digest.update, content)
-    else:
-        digest.update(content)
-    return f'"{digest.hexdigest()[:32]}"'
-
-
-def _revalidated(etag: str) -> dict[str, str]:
-    """Caches ask each time, so that a deletion and a late span are seen at once."""
-    return {"etag": etag, "cache-control": "no-cache", "vary": "accept"}
 
 
 _WORDS_BY_STATUS = {

@@ -39,6 +39,7 @@ class Tick:
 class StepLink:
     """Leads to a row of the timeline."""
 
+    href: str
     number: int
     name: str
     error_line: str
@@ -50,6 +51,8 @@ class Said:
 
     text: Draft
     from_step: int
+    href: str
+    """Where that step is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +84,136 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """How to have an instrumentation record content."""
+
+    name: str
+    setting: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Leads elsewhere."""
+
+    href: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found."""
+
+    headline: str
+    steps: Draft
+    """Rows of the steps, each with where the words stand in it."""
+    next_href: str
+    """Where the search goes on; "" at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelinePart:
+    """The timeline, or as much of it as one page shows."""
+
+    count: str
+    step_count: int
+    failures: str
+    """The numbers of failed steps."""
+    shows_tokens: bool
+    """Some step tells its tokens, so there is a column for them."""
+    shows_critical: bool
+    """Some step waited for another, so there is a path to show."""
+    ticks: tuple[Tick, ...]
+    minimap: Draft
+    span_us: int
+    """The whole of the time axis, in microseconds."""
+    zoom: str
+    """The stretch that is shown, in words; "" for all of it."""
+    zoom_out_href: str
+    folding: Link | None
+    """Shows what is folded away, or folds it away again."""
+    query: str
+    found: Found | None
+    steps: Draft
+    """The timeline's rows and what they unfold to, in blocks."""
+
+
+@dataclass(frozen=True, slots=True)
 class TracePage:
     """What trace.html shows."""
 
     title: str
     description: str
     page_url: str
-    json_url: str
+    path: str
+    """Of the page, without the server."""
+    preview_url: str
+    oembed_url: str
     heading: str
-    is_failed: bool
+    state: str
+    """good, bad or live."""
     status: str
+    is_receiving: bool
+    version: int
+    """Of the trace, when the page was made."""
+    events_url: str
+    """Where the page hears that more has arrived; "" where that is not to be expected."""
     facts: tuple[Fact, ...]
     failure: Failure | None
     has_content: bool
     has_model: bool
     """Some model took part, so that there was something to record."""
+    switches: tuple[Switch, ...]
     system: Said | None
     prompt: Said | None
     response: Said | None
+    text_form: Link
+    """Shows texts as Markdown, or as they were sent."""
     notes: tuple[str, ...]
-    step_count: str
+    is_empty: bool
+    timeline: TimelinePart
+
+
+@dataclass(frozen=True, slots=True)
+class StepPage:
+    """What step.html shows."""
+
+    title: str
+    back: Link
+    number: int
+    kind: str
+    name: str
     shows_tokens: bool
-    """Some step tells its tokens, so there is a column for them."""
+    step: Draft
+    before: Link | None
+    after: Link | None
+    text_form: Link
+
+
+@dataclass(frozen=True, slots=True)
+class RowsPage:
+    """What rows.html shows: a block of the timeline, for the script of the page."""
+
+    title: str
+    shows_tokens: bool
     ticks: tuple[Tick, ...]
     steps: Draft
-    """The timeline's rows and what they unfold to, nested as the steps are."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedPage:
+    """What embed.html shows: a trace in short, within a page of somebody else's."""
+
+    title: str
+    page_url: str
+    heading: str
+    state: str
+    status: str
+    facts: tuple[Fact, ...]
+    error: str
+    prompt: str
+    response: str
+    minimap: Draft
 
 
 @dataclass(frozen=True, slots=True)

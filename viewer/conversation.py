@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from tracen_otel.model import Message, Part, Step
 from viewer import pieces
@@ -43,39 +44,75 @@ _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?[^,]{0,100},", re.ASCII)
 
 def exchanges(step: Step, quoter: Quoter) -> Draft:
     """What a step was given and what it gave back; a side that was not told is left out."""
-    given = _exchange("Input", step.input_messages, step.input, quoter)
-    return joined((given, _exchange("Output", step.output_messages, step.output, quoter)))
+    results = _results((*step.input_messages, *step.output_messages))
+    teller = _Teller(quoter, results)
+    given = teller.exchange("Input", step.input_messages, step.input)
+    gave = teller.exchange("Output", step.output_messages, step.output)
+    if given and gave and not (step.input_messages or step.output_messages):
+        return pieces.SIDES(given, gave)  # what a tool was called with, beside what it answered
+    return joined((given, gave))
 
 
-def _exchange(label: str, messages: Sequence[Message], text: str | None, quoter: Quoter) -> Draft:
-    if not messages:
-        return pieces.EXCHANGE(label, pieces.quoted(quoter.value(text))) if text else pieces.NOTHING
-    turns = [_turn(message, quoter) for message in messages]
-    if len(turns) <= _RECENT + 1:
-        return pieces.EXCHANGE(label, pieces.TURNS(joined(turns)))
-    earlier, recent = turns[:-_RECENT], turns[-_RECENT:]
-    folded = pieces.EARLIER_TURNS(plural(len(earlier), "earlier message"), joined(earlier))
-    return pieces.EXCHANGE(label, joined((folded, pieces.TURNS(joined(recent)))))
+def _results(messages: Iterable[Message]) -> dict[str, Part]:
+    """The results of tool calls that are made in the same conversation, by the id of the call."""
+    parts = [part for message in messages for part in message.parts if part.id]
+    called = {part.id for part in parts if part.type == "tool_call"}
+    return {part.id: part for part in parts if part.type == "tool_call_response" and part.id in called}
 
 
-def _turn(message: Message, quoter: Quoter) -> Draft:
-    said = joined(_part(part, quoter) for part in message.parts) or pieces.EMPTY_TURN
-    form = _FORM_BY_ROLE.get(message.role.lower(), "other")
-    return pieces.TURN(form, clip(message.role) or "no role", said)
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """Shows the messages of a step. A tool's result stands beside its call, not once more where it came."""
+
+    quoter: Quoter
+    results: Mapping[str, Part]
+
+    def exchange(self, label: str, messages: Sequence[Message], text: str | None) -> Draft:
+        if not messages:
+            if not text:
+                return pieces.NOTHING
+            return pieces.EXCHANGE(label, pieces.quoted(self.quoter.value(text)))
+        turns = [self._turn(message) for message in messages if not self._is_beside(message)]
+        if len(turns) <= _RECENT + 1:
+            return pieces.EXCHANGE(label, pieces.TURNS(joined(turns)))
+        earlier, recent = turns[:-_RECENT], turns[-_RECENT:]
+        folded = pieces.EARLIER_TURNS(plural(len(earlier), "earlier message"), joined(earlier))
+        return pieces.EXCHANGE(label, joined((folded, pieces.TURNS(joined(recent)))))
+
+    def _is_beside(self, message: Message) -> bool:
+        """Whether all of a message is shown beside the calls that it answers."""
+        return bool(message.parts) and all(self.results.get(part.id) is part for part in message.parts)
+
+    def _turn(self, message: Message) -> Draft:
+        said = joined(map(self._part, message.parts)) or pieces.EMPTY_TURN
+        form = _FORM_BY_ROLE.get(message.role.lower(), "other")
+        return pieces.TURN(form, clip(message.role) or "no role", said)
+
+    def _part(self, part: Part) -> Draft:
+        if part.type == "tool_call_response" and self.results.get(part.id) is part:
+            return pieces.NOTHING
+        if part.type == "tool_call" and part.id in self.results:
+            return pieces.PAIR(_part(part, self.quoter), _part(self.results[part.id], self.quoter))
+        return _part(part, self.quoter)
 
 
 def _part(part: Part, quoter: Quoter) -> Draft:
     if part.type == "media":
         return pieces.MEDIA(clip(media_words(part.text)))
     if part.type == "text" and len(part.text) <= MIN_QUOTE and not (part.name or part.id or part.value):
-        quote = quoter.text(part.text)
-        if not quote.rest:
-            return pieces.TEXT_PART(quote.text)
-        return pieces.PART("text", pieces.NOTHING, pieces.quoted(quote))
+        return _text_part(part.text, quoter)
     form = _FORM_BY_PART_TYPE.get(part.type, "other")
     verb = _LABEL_BY_FORM.get(form, clip(part.type))
     label = f"{verb} {clip(part.name)}".strip() if part.name else _NAMELESS.get(form, verb)
     return pieces.PART(form, _label(label, clip(part.id)), joined(_quotes(part, quoter)))
+
+
+def _text_part(text: str, quoter: Quoter) -> Draft:
+    """What most parts are, in one piece where it is short and plain."""
+    quote = quoter.text(text)
+    if not quote.rest and not quote.prose:
+        return pieces.TEXT_PART(quote.text)
+    return pieces.PART("text", pieces.NOTHING, pieces.quoted(quote))
 
 
 def _label(label: str, id: str) -> Draft:

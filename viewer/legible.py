@@ -87,6 +87,11 @@ class Draft:
         return bool(self.markup)
 
 
+def safe(markup: Markup) -> Draft:
+    """Markup that is safe by its type, as a draft; a brace in it is no gap."""
+    return Draft(markup.replace("{", Markup("&#123;")))
+
+
 class Piece:
     """A form of markup with gaps, for drafts, texts and numbers. A text is never markup, whatever it holds."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tracen_otel.timestamps import format_timestamp
+from viewer.document import HEAD, Document
 from viewer.store.base import RecentTrace, Store
 from viewer.tellings import Documents
-from viewer.workers import run_sized
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 
@@ -66,13 +67,15 @@ class Listing:
         page = await self._store.page_of(account_id, trace.otel_trace_id, now_ns)
         if page is None or page.deleted:
             return None
-        document = await self._documents.document(page)
+        document = await self._documents.read(page)
         ids = {"trace_id": page.id, "otel_trace_id": trace.otel_trace_id.hex()}
-        return ids | await run_sized(len(document), _summary, document)
+        return ids | _summary(document)
 
 
-def _summary(document: bytes) -> dict[str, Any]:
-    told = json.loads(document)
-    steps = told["steps"]
-    started_at = min((step["timestamp"] for step in steps), default=None)
-    return {name: told.get(name) for name in _SUMMARY} | {"started_at": started_at, "step_count": len(steps)}
+def _summary(document: Document) -> dict[str, Any]:
+    told, outline = json.loads(document.body(HEAD)), document.outline
+    started_at = format_timestamp(outline.axis_start_ns) if outline.axis_start_ns else None
+    return {name: told.get(name) for name in _SUMMARY} | {
+        "started_at": started_at,
+        "step_count": outline.step_count,
+    }

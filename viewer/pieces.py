@@ -6,18 +6,22 @@ A parser drops one newline right after <pre>: it is put there on purpose.
 
 from __future__ import annotations
 
-from viewer.legible import Draft, Piece
+from viewer.legible import Draft, Piece, safe
 from viewer.quotes import Quote
 
 NOTHING = Draft("")
 
 # -- steps --------------------------------------------------------------------------------------------
 
-STEP = Piece('<li><details class="step kind-{}{}">\n{}{}</details>\n')
+LINE = Piece(
+    '<li class="line" id="row-{}" data-key="{}" data-level="{}"{}><details class="step kind-{}{}"{}>\n'
+    "{}{}</details></li>\n"
+)
+SIZE = Piece(' data-size="{}"')
 ROW = Piece(
     '<summary class="row indent-{}">\n'
     '<span class="row-name"><svg class="icon" aria-hidden="true"><use href="#kind-{}"/></svg>'
-    '<span class="row-words"><span class="visually-hidden">Step {}: </span>'
+    '<span class="row-words"><span class="visually-hidden">Step </span><span class="row-number">{}</span> '
     '<bdi class="row-title">{}</bdi>{}</span></span>\n'
     '<span class="row-bar">{}</span>\n<span class="row-duration">{}</span>\n{}</summary>\n'
 )
@@ -25,31 +29,49 @@ ROW_KIND = Piece(' <span class="row-kind">{}{}<bdi>{}</bdi></span>')
 FAILED_TAG = Draft(' <span class="tag is-bad">Failed</span>')
 WARNING_TAG = Piece(' <span class="tag is-odd">{}</span>')
 ROW_ERROR = Piece(' <bdi class="row-error">{}</bdi>')
+ROW_GAP = Piece(' <span class="row-gap">after a gap of {}</span>')
 ROW_TOKENS = Piece(
     '<span class="row-tokens"><span aria-hidden="true">{} → {}</span>'
     '<span class="visually-hidden">tokens: {}</span></span>\n'
 )
-BAR = Piece(
-    '<svg aria-hidden="true" width="100%" height="10">'
-    '<rect class="bar" x="{}" y="1" width="{}" height="8" rx="2"/></svg>'
+BARS = Piece('<svg aria-hidden="true" width="100%" height="14">{}</svg>')
+GAP = Piece('<rect class="gap" x="{}" y="5" width="{}" height="2"/>')
+BAR = Piece('<rect class="bar" x="{}" y="2" width="{}" height="8" rx="2"/>')
+POINT = Piece('<circle class="point" cx="{}" cy="6" r="3.5"/>')
+CRITICAL = Piece('<rect class="critical" x="{}" y="12" width="{}" height="2"/>')
+FOLDED = Piece(
+    '<li class="line is-fold"><details class="folded"><summary class="row-fold indent-{}">'
+    'Show {} <span class="faint">{}</span></summary>\n{}</details></li>\n'
 )
-POINT = Piece(
-    '<svg aria-hidden="true" width="100%" height="10"><circle class="point" cx="{}" cy="5" r="3.5"/></svg>'
+BLOCK = Piece('<ol class="block" data-rows="{}" data-lines="{}">\n{}</ol>\n')
+WAITING_BLOCK = Piece(
+    '<p class="block is-waiting" data-rows="{}" data-lines="{}"><a href="{}">Steps {} to {}</a></p>\n'
 )
-BODY = Piece(
-    '<div class="step-body" id="step-{}">\n{}'
-    '<p class="step-link"><a href="#step-{}">Link to step {}</a></p>\n</div>\n'
+BODY = Piece('<div class="step-body" id="step-{}">\n{}<p class="step-links">{}</p>\n</div>\n')
+WAITING_BODY = Piece(
+    '<div class="step-body is-waiting" id="step-{}" data-body="{}"><p><a href="{}">What step {} did</a></p></div>\n'
+)
+STEP_LINK = Piece('<a href="{}">{}</a> ')
+LANE = Piece('<rect class="lane is-{}" x="{}%" y="{}" width="{}%" height="{}"/>')
+MINIMAP = Piece(
+    '<svg class="minimap" aria-hidden="true" width="100%" height="{}" viewBox="0 0 100 {}" '
+    'preserveAspectRatio="none">{}</svg>\n'
+)
+FOUND = Piece(
+    '<p class="found"><bdi>{}</bdi> <span class="faint">{}</span><bdi>{}<mark>{}</mark>{}</bdi></p>\n'
 )
 ERROR = Piece('<section class="exchange is-error"><h3>Error</h3>{}</section>\n')
 WARNING = Piece('<p class="notice is-odd"><bdi>{}</bdi></p>\n')
-FOLD = Piece('<details class="fold"{}><summary>{} <span class="faint">{}</span></summary>\n{}</details>\n')
+STEP_FOLD = Piece(
+    '<details class="fold"{}><summary id="step-{}-{}">{} <span class="faint">{}</span></summary>\n{}</details>\n'
+)
 OPEN = Draft(" open")
 ABOUT_SOURCES = Draft(
     '<p class="aside">Each value of this step, and the name under which its span told it.</p>\n'
 )
 
 TOKEN_LINE = Piece(
-    '<tr><th scope="row"><a href="#step-{}">{}. <bdi>{}</bdi></a> <small>{}</small></th>'
+    '<tr><th scope="row"><a href="{}">{}. <bdi>{}</bdi></a> <small>{}</small></th>'
     "<td>{}</td><td>{}</td></tr>\n"
 )
 
@@ -58,6 +80,7 @@ TOKEN_LINE = Piece(
 _TEXT = Piece('<div class="quote"><pre class="text" dir="auto">\n{}</pre></div>\n')
 _CODE = Piece('<div class="quote"><pre class="text is-code" dir="auto">\n{}</pre></div>\n')
 _FOLDED_TEXT = Piece('<div class="quote"><pre class="text{}" dir="auto">\n{}{}</pre>\n{}{}</div>\n')
+_PROSE = Piece('<div class="prose" dir="auto">{}</div>\n')
 _REST = Piece('<span class="rest">{}</span>')
 _MORE = Piece(
     '<label class="more"><input type="checkbox"><span class="more-closed">Show {}</span>'
@@ -68,6 +91,8 @@ _OMITTED = Piece('<p class="aside">This page leaves out {} here. The JSON has th
 
 def quoted(quote: Quote) -> Draft:
     """Show a quote: all of it, or its beginning with the rest behind a checkbox."""
+    if quote.prose is not None:
+        return _PROSE(safe(quote.prose))
     if not quote.rest and not quote.omitted:
         return (_CODE if quote.is_code else _TEXT)(quote.text)
     return _FOLDED_TEXT(
@@ -81,6 +106,8 @@ def quoted(quote: Quote) -> Draft:
 
 # -- conversations ------------------------------------------------------------------------------------
 
+SIDES = Piece('<div class="sides">{}{}</div>\n')
+PAIR = Piece('<div class="pair">{}{}</div>\n')
 EXCHANGE = Piece('<section class="exchange"><h3>{}</h3>\n{}</section>\n')
 TURNS = Piece('<ol class="turns">{}</ol>\n')
 EARLIER_TURNS = Piece('<details class="fold"><summary>{}</summary>\n<ol class="turns">{}</ol>\n</details>\n')

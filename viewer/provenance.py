@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from tracen_otel.model import Step, StepKind, Trace, Usage
-from viewer import pieces, wording
-from viewer.contexts import TokenSum
-from viewer.legible import Draft, joined
-from viewer.steps import row_name, told_usage
+from viewer.labels import row_name, told_usage
 from viewer.waterfall import Row
 
-_MAX_LINES = 100
+MAX_LINES = 100
 """Steps that are listed; all others can be seen in the timeline."""
 
 _INNER = "the same tokens as the steps inside it"
@@ -19,63 +17,69 @@ _EMBEDDED = "no tokens of an LLM"
 _TWICE = "told by another step too"
 _FAILED = "failed before it answered"
 
+TokenLine = tuple[int, str, str, int | None, int | None]
+"""Number, name, remark, tokens in and out of a step."""
 
-def numbers_by_id(rows: Sequence[Row]) -> Mapping[str, int]:
-    """The number in the timeline of each step that has an id; of two with one id that of the first."""
+
+@dataclass(frozen=True, slots=True)
+class TokenLines:
+    """The steps that make up the trace's tokens, and those that told tokens and were left out."""
+
+    counted: Sequence[TokenLine] = ()
+    counted_count: int = 0
+    is_sum: bool = False
+    left_out: Sequence[TokenLine] = ()
+    left_out_count: int = 0
+
+
+def numbers_of(trace: Trace, rows: Sequence[Row]) -> Mapping[str, int]:
+    """For each field of the trace the number of the step it was taken from; of a single step everything comes."""
+    if len(rows) <= 1:
+        return {}
+    wanted = set(trace.sources.values())
     number_by_id: dict[str, int] = {}
-    for number, row in enumerate(rows, start=1):
-        if row.step.id:
-            number_by_id.setdefault(row.step.id, number)
-    return number_by_id
+    for row in rows:
+        if row.step.id in wanted:
+            number_by_id.setdefault(row.step.id, row.number)
+    return {
+        field: number_by_id[step_id] for field, step_id in trace.sources.items() if step_id in number_by_id
+    }
 
 
-def token_sum(trace: Trace, rows: Sequence[Row]) -> TokenSum | None:
-    """Tell which steps make up the trace's tokens; None where nothing says so, or there is but one step."""
-    numbered = list(enumerate(rows, start=1))
-    counted = [(number, row.step) for number, row in numbered if row.step.tokens_counted]
+def token_lines(trace: Trace, rows: Sequence[Row]) -> TokenLines:
+    """Tell which steps make up the trace's tokens; none where nothing says so, or there is but one step."""
+    counted = [row for row in rows if row.step.tokens_counted]
     if not counted or len(rows) == 1:
-        return None
+        return TokenLines()
     holders = _above_counted(rows)
-    left_out = [
-        _line(number, row.step, _reason(row, holders))
-        for number, row in numbered
-        if row.step.usage and not row.step.tokens_counted
-    ]
-    listed = [_line(number, step, "" if step.usage else _FAILED) for number, step in counted[:_MAX_LINES]]
-    return TokenSum(
-        counted=joined(listed),
-        counted_more=_more(len(counted)),
-        input_tokens=wording.count(trace.usage.input_tokens),
-        output_tokens=wording.count(trace.usage.output_tokens),
-        is_sum=_adds_up(trace, [step for _, step in counted]),
-        left_out=joined(left_out[:_MAX_LINES]),
-        left_out_more=_more(len(left_out)),
+    left_out = [row for row in rows if row.step.usage and not row.step.tokens_counted]
+    return TokenLines(
+        counted=[_line(row, "" if row.step.usage else _FAILED) for row in counted[:MAX_LINES]],
+        counted_count=len(counted),
+        is_sum=_adds_up(trace, [row.step for row in counted]),
+        left_out=[_line(row, _reason(row, holders)) for row in left_out[:MAX_LINES]],
+        left_out_count=len(left_out),
     )
 
 
-def _line(number: int, step: Step, remark: str) -> Draft:
-    usage = told_usage(step) if step.usage else Usage(0, 0)
-    counts = wording.count(usage.input_tokens), wording.count(usage.output_tokens)
-    return pieces.TOKEN_LINE(number, number, row_name(step), remark, *counts)
-
-
-def _more(length: int) -> str:
-    return wording.plural(length - _MAX_LINES, "more step") if length > _MAX_LINES else ""
+def _line(row: Row, remark: str) -> TokenLine:
+    usage = told_usage(row.step) if row.step.usage else Usage(0, 0)
+    return (row.number, row_name(row.step), remark, usage.input_tokens, usage.output_tokens)
 
 
 def _above_counted(rows: Iterable[Row]) -> set[int]:
-    """The rows that have a counted step below them, by identity."""
+    """The numbers of rows that have a counted step below them."""
     above: set[int] = set()
     for row in rows:
         parent = row.parent if row.step.tokens_counted else None
-        while parent is not None and id(parent) not in above:
-            above.add(id(parent))
+        while parent is not None and parent.number not in above:
+            above.add(parent.number)
             parent = parent.parent
     return above
 
 
 def _reason(row: Row, holders: set[int]) -> str:
-    if id(row) in holders:
+    if row.number in holders:
         return _INNER
     return _EMBEDDED if row.step.kind in (StepKind.EMBEDDING, StepKind.RERANK) else _TWICE
 

@@ -11,7 +11,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from markupsafe import Markup
+
 from tracen_otel.payload import json_value
+from viewer.markdown_view import rendered
 from viewer.wording import count, plural
 
 MAX_QUOTE = 200_000
@@ -20,6 +23,9 @@ MAX_PAGE = 6_000_000
 """Characters of all quotes of a page. Agents resend the conversation with each call, so it grows squared."""
 MIN_QUOTE = 1_000
 """Characters that a quote keeps when the page's budget is spent."""
+
+MAX_PROSE = 200_000
+"""Characters that one page renders as Markdown: parsing takes a thousand times what quoting does."""
 
 _LONG_CHARACTERS = 2_000
 _LONG_LINES = 24
@@ -48,17 +54,29 @@ class Quote:
     """Set in a fixed-width face: JSON, arguments, stack traces."""
     omitted: str = ""
     """How much of it this page leaves out, in words; "" for nothing."""
+    prose: Markup | None = None
+    """The text as Markdown means it, where the reader asked for that and it can be done."""
 
 
 class Quoter:
     """Makes the quotes of one page and keeps count of what they take."""
 
-    def __init__(self, budget: int = MAX_PAGE) -> None:
+    def __init__(self, budget: int = MAX_PAGE, *, is_markdown: bool = False) -> None:
         self._left = budget
+        self._is_markdown = is_markdown
+        self._prose_left = MAX_PROSE
         self._laid_out: dict[str, str | None] = {}
 
     def text(self, text: str, *, is_code: bool = False) -> Quote:
-        """Quote a text exactly as it was sent."""
+        """Quote a text exactly as it was sent, or as Markdown where the page renders it."""
+        if self._is_markdown and not is_code and 0 < len(text) <= self._prose_left:
+            self._prose_left -= len(text)
+            prose = rendered(text)
+            if prose is not None:
+                return Quote(text, prose=prose)
+        return self._as_sent(text, is_code)
+
+    def _as_sent(self, text: str, is_code: bool) -> Quote:
         if len(text) <= MIN_QUOTE and text.count("\n") <= _LONG_LINES:
             self._left -= len(text)
             return Quote(text, is_code=is_code)

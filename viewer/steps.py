@@ -1,142 +1,172 @@
-"""A step of a trace as a row of the timeline, and the facts that the row unfolds to."""
+"""The timeline: steps as rows, in blocks, and what a row unfolds to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 
-from tracen_otel.model import Provider, Status, Step, StepKind, Usage
+from tracen_otel.model import Status, Step, StepKind, Usage
 from viewer import pieces, wording
 from viewer.attributes import attributes_of, events_of, sources_of
 from viewer.conversation import exchanges
-from viewer.legible import Draft, clip, joined, one_line
+from viewer.document import Document
+from viewer.folds import BLOCK_LINES
+from viewer.labels import LABEL_BY_KIND, provider_label, row_name, token_counts, token_details, told_usage
+from viewer.legible import Draft, clip, joined
+from viewer.outline import Entry, Outline
+from viewer.parameters import parameters_of
 from viewer.quotes import Quoter
-from viewer.waterfall import Axis, Bar, Row
+from viewer.view import View
+from viewer.waterfall import Axis
 
-_LABEL_BY_KIND = {
-    StepKind.LLM: "LLM",
-    StepKind.AGENT: "Agent",
-    StepKind.TOOL: "Tool",
-    StepKind.RETRIEVAL: "Retrieval",
-    StepKind.EMBEDDING: "Embedding",
-    StepKind.RERANK: "Rerank",
-    StepKind.GUARDRAIL: "Guardrail",
-    StepKind.EVALUATION: "Evaluation",
-    StepKind.CHAIN: "Chain",
-    StepKind.HTTP: "HTTP",
-    StepKind.DB: "Database",
-    StepKind.OTHER: "",  # the row is a step to every reader anyway
-}
-_NAME_BY_PROVIDER = {
-    Provider.OPENAI: "OpenAI",
-    Provider.ANTHROPIC: "Anthropic",
-    Provider.MISTRAL: "Mistral",
-    Provider.GEMINI: "Gemini",
-    Provider.CUSTOM: "custom provider",
-}
 _MAX_INDENT = 12
-_NAME = 120
-_MODEL = 60
-_ERROR_LINE = 160
-"""Characters that a row has for each; what it unfolds to has all of them."""
+_FOLDED_KINDS = 3
 
 
-def timeline(rows: Sequence[Row], axis: Axis, quoter: Quoter) -> Draft:
-    """Every row with what it unfolds to, in lists that nest as the steps do."""
-    level_before = -1
-    made: list[Draft] = []
-    for number, row in enumerate(rows, start=1):
-        if row.level > level_before:
-            made.append(_OPENED if number > 1 else pieces.NOTHING)
-        else:
-            made.append(_closed(level_before - row.level))
-        made.append(_step(number, row, axis, quoter))
-        level_before = row.level
-    return joined((*made, _closed(level_before))) if rows else pieces.NOTHING
+def blocks_of(outline: Outline, view: View) -> list[range]:
+    """The numbers of the steps of each block of the timeline."""
+    end = outline.step_count + 1
+    starts = range(1, end, BLOCK_LINES) if view.shows_all else outline.blocks
+    return [range(start, stop) for start, stop in pairwise([*starts, end])]
 
 
-_OPENED = Draft("<ol>")
+def shown_ranges(outline: Outline, view: View, numbers: range) -> Iterator[range]:
+    """The numbers of the steps whose rows are sent with a block: not those inside long folds."""
+    at = numbers.start
+    if not view.shows_all:
+        for start, count in outline.long_folds:
+            if numbers.start <= start < numbers.stop:
+                yield range(at, start + 1)
+                at = start + count
+    yield range(at, numbers.stop)
 
 
-def _closed(levels: int) -> Draft:
-    """End a row, and the lists of so many levels with the rows that they hang under."""
-    return Draft("</li>" + "</ol></li>" * levels)
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Makes the rows of one page. `inlined` are the steps whose bodies come along."""
+
+    document: Document
+    view: View
+    axis: Axis
+    quoter: Quoter
+    inlined: range
+
+    def block(self, numbers: range) -> Draft:
+        """The rows of some steps, and the blocks of long folds among them."""
+        long_folds = {} if self.view.shows_all else dict(self.document.outline.long_folds)
+        lines: list[Draft] = []
+        count = 0
+        at = numbers.start
+        while at < numbers.stop:
+            (entry,) = self.document.entries(range(at, at + 1))
+            folded = 0 if self.view.shows_all else entry.fold
+            if at in long_folds:
+                lines.append(self._long_fold(entry))
+            elif folded:
+                lines.append(self._fold(entry))
+            else:
+                lines.append(self.line(entry))
+            at += max(folded, 1)
+            count += 1
+        return pieces.BLOCK(self.view.rows_url(numbers), count, joined(lines))
+
+    def waiting(self, numbers: range, lines: int = BLOCK_LINES) -> Draft:
+        """A block that comes when it is scrolled to, or asked for."""
+        href = self.view.url(first=numbers.start, step=0) + "#timeline"
+        rows = self.view.rows_url(numbers)
+        return pieces.WAITING_BLOCK(
+            rows, lines, href, wording.count(numbers.start), wording.count(numbers.stop - 1)
+        )
+
+    def line(self, entry: Entry, more: Draft = pieces.NOTHING) -> Draft:
+        """A row with what it unfolds to; `more` stands between them."""
+        failed = " is-failed" if entry.is_failed else ""
+        is_open = pieces.OPEN if entry.number == self.view.step else pieces.NOTHING
+        size = pieces.SIZE(entry.size) if entry.size else pieces.NOTHING
+        body = joined((more, self._body(entry.number)))
+        key, kind = entry.key, entry.kind
+        row = _row(entry, self.axis)
+        return pieces.LINE(entry.number, key, entry.level + 1, size, kind, failed, is_open, row, body)
+
+    def _fold(self, entry: Entry) -> Draft:
+        entries = list(self.document.entries(range(entry.number, entry.number + entry.fold)))
+        kinds = Counter(LABEL_BY_KIND[StepKind(e.kind)] or "Other" for e in entries)
+        told = ", ".join(kind for kind, _ in kinds.most_common(_FOLDED_KINDS))
+        lines = pieces.BLOCK("", entry.fold, joined(map(self.line, entries)))
+        return pieces.FOLDED(_indent(entry), wording.plural(entry.fold, "more step"), told, lines)
+
+    def _long_fold(self, entry: Entry) -> Draft:
+        timeline = Timeline(
+            self.document, _showing_all(self.view), self.axis, self.quoter, inlined=self.inlined
+        )
+        numbers = range(entry.number, entry.number + entry.fold)
+        blocks = [numbers[at : at + BLOCK_LINES] for at in range(0, len(numbers), BLOCK_LINES)]
+        waiting = joined(timeline.waiting(block, len(block)) for block in blocks)
+        return pieces.FOLDED(_indent(entry), wording.plural(entry.fold, "more step"), "", waiting)
+
+    def _body(self, number: int) -> Draft:
+        if number in self.inlined:
+            return body_of(self.document.step(number), number, self.axis, self.quoter, self.view)
+        url = self.view.step_url(number)
+        return pieces.WAITING_BODY(number, url, url, number)
 
 
-def _step(number: int, row: Row, axis: Axis, quoter: Quoter) -> Draft:
-    step = row.step
-    failed = " is-failed" if step.status is Status.ERROR else ""
-    body = pieces.BODY(number, joined(_body(step, axis, quoter)), number, number)
-    return pieces.STEP(step.kind.value, failed, _row(number, row, axis), body)
+def _showing_all(view: View) -> View:
+    return View(view.page_id, shows_all=True, zoom_us=view.zoom_us, is_markdown=view.is_markdown)
 
 
-def _row(number: int, row: Row, axis: Axis) -> Draft:
-    step, usage = row.step, told_usage(row.step)
+def _indent(entry: Entry) -> int:
+    return min(entry.level, _MAX_INDENT)
+
+
+def _row(entry: Entry, axis: Axis) -> Draft:
+    usage = Usage(entry.input_tokens, entry.output_tokens)
     return pieces.ROW(
-        min(row.level, _MAX_INDENT),
-        step.kind.value,
-        number,
-        row_name(step),
-        joined(_remarks(step)),
-        _bar(axis.bar(step)),
-        wording.duration(step.latency_ns),
+        _indent(entry),
+        entry.kind,
+        entry.number,
+        entry.name,
+        joined(_remarks(entry)),
+        _bars(entry, axis),
+        wording.duration(entry.latency_ns),
         _row_tokens(usage) if usage else pieces.NOTHING,
     )
 
 
-def _remarks(step: Step) -> Iterator[Draft]:
+def _remarks(entry: Entry) -> Iterator[Draft]:
     """What a row says beside the name."""
-    label, model = _LABEL_BY_KIND[step.kind], one_line(step.model or "", _MODEL)
-    if label or model:
-        yield pieces.ROW_KIND(label, " · " if label and model else "", model)
-    if step.status is Status.ERROR:
+    label = LABEL_BY_KIND[StepKind(entry.kind)]
+    if label or entry.model:
+        yield pieces.ROW_KIND(label, " · " if label and entry.model else "", entry.model)
+    if entry.is_failed:
         yield pieces.FAILED_TAG
-    if step.warnings:
-        yield pieces.WARNING_TAG(wording.plural(len(step.warnings), "warning"))
-    if step.status is Status.ERROR and step.error_message:
-        yield pieces.ROW_ERROR(error_line(step))
+    if entry.warning_count:
+        yield pieces.WARNING_TAG(wording.plural(entry.warning_count, "warning"))
+    if entry.gap_ns:
+        yield pieces.ROW_GAP(wording.duration(entry.gap_ns))
+    if entry.error_line:
+        yield pieces.ROW_ERROR(entry.error_line)
 
 
-def _bar(bar: Bar | None) -> Draft:
-    if bar is None:
-        return pieces.NOTHING
-    return pieces.POINT(bar.x) if bar.is_point else pieces.BAR(bar.x, bar.width)
+def _bars(entry: Entry, axis: Axis) -> Draft:
+    return pieces.BARS(joined(_marks(entry, axis)))
 
 
-def _body(step: Step, axis: Axis, quoter: Quoter) -> Iterator[Draft]:
-    """What a row unfolds to, in order."""
-    if step.error_message:
-        yield pieces.ERROR(pieces.quoted(quoter.text(step.error_message)))
-    yield from (pieces.WARNING(clip(warning)) for warning in step.warnings)
-    yield exchanges(step, quoter)
-    yield pieces.SHEET(pieces.FACT.each(tuple(_facts(step, axis))))
-    if step.events:
-        is_open = pieces.OPEN if step.status is Status.ERROR else pieces.NOTHING
-        yield pieces.FOLD(is_open, "Events", wording.count(len(step.events)), events_of(step, quoter))
-    if step.attributes:
-        unread = len(step.attributes.keys() & step.unread)
-        count = wording.count(len(step.attributes)) + (f", {unread:,} not used above" if unread else "")
-        yield pieces.FOLD(pieces.NOTHING, "Attributes", count, attributes_of(step, quoter))
-    if step.sources:
-        told = joined((pieces.ABOUT_SOURCES, sources_of(step)))
-        yield pieces.FOLD(pieces.NOTHING, "Where this came from", "", told)
-
-
-def row_name(step: Step) -> str:
-    """The name of a step as far as a row has room for it."""
-    return one_line(step.name, _NAME) or "(no name)"
-
-
-def error_line(step: Step) -> str:
-    """The beginning of a step's error as one line."""
-    return one_line(step.error_message or "", _ERROR_LINE)
-
-
-def told_usage(step: Step) -> Usage:
-    """What a step tells of tokens. An embedding gives none back, so that is not unknown but none."""
-    if step.kind in (StepKind.EMBEDDING, StepKind.RERANK) and step.usage.input_tokens is not None:
-        return replace(step.usage, output_tokens=step.usage.output_tokens or 0)
-    return step.usage
+def _marks(entry: Entry, axis: Axis) -> Iterator[Draft]:
+    """What is drawn of a step: the gap before it, its time, and how much of that the whole run waited for."""
+    bar = axis.bar(entry.offset_ns, entry.latency_ns)
+    if entry.gap_ns and entry.offset_ns is not None:
+        gap = axis.stretch(entry.offset_ns - entry.gap_ns, entry.gap_ns)
+        if gap:
+            yield pieces.GAP(gap.x, gap.width)
+    if bar:
+        yield pieces.POINT(bar.x) if bar.is_point else pieces.BAR(bar.x, bar.width)
+    for at in range(0, len(entry.critical), 2):
+        stretch = axis.stretch(entry.critical[at], entry.critical[at + 1])
+        if stretch:
+            yield pieces.CRITICAL(stretch.x, stretch.width)
 
 
 def _row_tokens(usage: Usage) -> Draft:
@@ -148,26 +178,49 @@ def _side(number: int | None) -> str:
     return "?" if number is None else wording.count(number)
 
 
-def token_counts(usage: Usage) -> str:
-    """`1,204 in · 356 out`."""
-    return f"{wording.count(usage.input_tokens)} in · {wording.count(usage.output_tokens)} out"
+# -- what a row unfolds to -----------------------------------------------------------------------------
 
 
-def token_details(usage: Usage) -> str:
-    """`512 cached · 128 reasoning`; "" where nothing was told."""
-    told = (
-        (usage.cache_read_tokens, "from cache"),
-        (usage.cache_write_tokens, "into cache"),
-        (usage.reasoning_tokens, "reasoning"),
+def body_of(step: Step, number: int, axis: Axis, quoter: Quoter, view: View) -> Draft:
+    """All that a step has to say."""
+    return pieces.BODY(
+        number, joined(_body(step, number, axis, quoter)), joined(_links(step, number, axis, view))
     )
-    return " · ".join(f"{wording.count(number)} {words}" for number, words in told if number)
 
 
-def provider_label(provider: Provider | None, raw_name: str | None) -> str:
-    """What a reader calls the provider: its name, or the raw one where Tracen knows none."""
-    if provider is None or provider is Provider.CUSTOM:
-        return clip(raw_name or "") or ("" if provider is None else _NAME_BY_PROVIDER[provider])
-    return _NAME_BY_PROVIDER[provider]
+def _body(step: Step, number: int, axis: Axis, quoter: Quoter) -> Iterator[Draft]:
+    """What a row unfolds to, in order."""
+    if step.error_message:
+        yield pieces.ERROR(pieces.quoted(quoter.text(step.error_message)))
+    yield from (pieces.WARNING(clip(warning)) for warning in step.warnings)
+    yield exchanges(step, quoter)
+    yield pieces.SHEET(pieces.FACT.each(tuple(_facts(step, axis))))
+    if step.events:
+        is_open = pieces.OPEN if step.status is Status.ERROR else pieces.NOTHING
+        yield _fold(
+            number, "events", is_open, "Events", wording.count(len(step.events)), events_of(step, quoter)
+        )
+    if step.attributes:
+        unread = len(step.attributes.keys() & step.unread)
+        count = wording.count(len(step.attributes)) + (f", {unread:,} not used above" if unread else "")
+        yield _fold(number, "attributes", pieces.NOTHING, "Attributes", count, attributes_of(step, quoter))
+    if step.sources:
+        told = joined((pieces.ABOUT_SOURCES, sources_of(step)))
+        yield _fold(number, "sources", pieces.NOTHING, "Where this came from", "", told)
+
+
+def _fold(number: int, name: str, is_open: Draft, label: str, count: str, content: Draft) -> Draft:
+    """A part of a step that has an address of its own."""
+    return pieces.STEP_FOLD(is_open, number, name, label, count, content)
+
+
+def _links(step: Step, number: int, axis: Axis, view: View) -> Iterator[Draft]:
+    yield pieces.STEP_LINK(f"#step-{number}", f"Link to step {number}")
+    yield pieces.STEP_LINK(view.step_url(number), "On a page of its own")
+    if step.start_ns and step.latency_ns and axis.span_ns:
+        start_us = max(0, step.start_ns - axis.start_ns) // 1000
+        zoom_us = (start_us, start_us + max(1, step.latency_ns // 1000))
+        yield pieces.STEP_LINK(view.url(zoom_us=zoom_us, step=number) + f"#row-{number}", "Zoom to its time")
 
 
 def _facts(step: Step, axis: Axis) -> Iterable[str]:
@@ -177,7 +230,7 @@ def _facts(step: Step, axis: Axis) -> Iterable[str]:
     yield from ("Duration", wording.duration(step.latency_ns), "")
     if step.start_ns:
         offset_ns = step.start_ns - axis.start_ns
-        after = f"{wording.duration(offset_ns)} after the start" if offset_ns else "at the start"
+        after = f"{wording.duration(offset_ns)} after the start" if offset_ns > 0 else "at the start"
         yield from ("Started", wording.moment(step.start_ns), after)
     if step.model:
         yield from ("Model", clip(step.model), "")
@@ -185,6 +238,8 @@ def _facts(step: Step, axis: Axis) -> Iterable[str]:
         yield from ("Provider", provider, "")
     if step.usage:
         yield from ("Tokens", token_counts(told_usage(step)), token_details(step.usage))
+    for name, value in parameters_of(step.attributes):
+        yield from (name, value, "")
     if step.id:
         yield from ("Step id", clip(step.id), "")
     if step.parent_id:

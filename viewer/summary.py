@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from tracen_otel.model import Status, StepKind, Trace
+from tracen_otel.model import Status, Trace
 from tracen_otel.timestamps import format_timestamp
-from viewer import wording
-from viewer.contexts import Fact, Failure, StepLink
-from viewer.legible import clip, one_line
+from viewer import pieces, wording
+from viewer.contexts import Fact, Failure, StepLink, TokenSum
+from viewer.labels import provider_label, token_counts, token_details
+from viewer.legible import Draft, clip, joined, one_line
+from viewer.outline import Outline
 from viewer.pieces import quoted
-from viewer.provenance import token_sum
+from viewer.provenance import TokenLine
 from viewer.quotes import Quoter
-from viewer.steps import error_line, provider_label, row_name, token_counts, token_details
-from viewer.waterfall import Row, leaves
+from viewer.view import View
 
 _HEADING = 100
 _DESCRIPTION = 240
 _MAX_FAILURES = 5
-_MAX_TOOLS = 3
 
 
 def heading(trace: Trace) -> str:
@@ -42,18 +42,12 @@ def description(trace: Trace) -> str:
     return one_line(f"{' '.join(filter(None, told))}. {answer}", _DESCRIPTION)
 
 
-def has_model(trace: Trace) -> bool:
-    """Whether any model took part in the run."""
-    kinds = (StepKind.LLM, StepKind.AGENT)
-    return bool(trace.model) or any(step.model or step.kind in kinds for step in trace.steps)
-
-
-def facts(trace: Trace, rows: Sequence[Row]) -> tuple[Fact, ...]:
+def facts(trace: Trace, outline: Outline, view: View) -> tuple[Fact, ...]:
     """What a reader wants to know first; what is unknown says so."""
-    return tuple(_facts(trace, rows))
+    return tuple(_facts(trace, outline, view))
 
 
-def _facts(trace: Trace, rows: Sequence[Row]) -> Iterable[Fact]:
+def _facts(trace: Trace, outline: Outline, view: View) -> Iterable[Fact]:
     yield Fact("Duration", wording.duration(trace.latency_ns), is_told=trace.latency_ns is not None)
     yield Fact(
         "Model",
@@ -67,9 +61,9 @@ def _facts(trace: Trace, rows: Sequence[Row]) -> Iterable[Fact]:
         token_counts(usage) if usage else wording.UNKNOWN,
         token_details(usage),
         is_told=bool(usage),
-        token_sum=token_sum(trace, rows),
+        token_sum=_token_sum(trace, outline, view),
     )
-    yield Fact("Steps", wording.count(len(rows)), _census(rows))
+    yield Fact("Steps", wording.count(outline.step_count), census(outline))
     if trace.started_ns:
         yield Fact("Started", *_started(trace.started_ns), format_timestamp(trace.started_ns))
     if trace.service_name:
@@ -81,52 +75,59 @@ def _started(time_ns: int) -> tuple[str, str]:
     return day, clock
 
 
-def _census(rows: Sequence[Row]) -> str:
-    """`3 LLM calls · 2 tool calls`. A wrapper around LLM calls is none itself."""
-    llm_count = sum(1 for _ in leaves(rows, [row for row in rows if row.step.kind is StepKind.LLM]))
-    tool_count = sum(1 for row in rows if row.step.kind is StepKind.TOOL)
-    counted = ((llm_count, "LLM call"), (tool_count, "tool call"))
+def census(outline: Outline) -> str:
+    """`3 LLM calls · 2 tool calls`."""
+    counted = ((outline.llm_count, "LLM call"), (outline.tool_count, "tool call"))
     return " · ".join(wording.plural(number, noun) for number, noun in counted if number)
 
 
-def failure(trace: Trace, rows: Sequence[Row], quoter: Quoter) -> Failure | None:
-    """What went wrong and where it began; None for a run without any error."""
-    number_by_row = {id(row): number for number, row in enumerate(rows, start=1)}
-    origins = list(leaves(rows, [row for row in rows if row.step.status is Status.ERROR]))
-    is_fatal = trace.status is Status.ERROR
-    if not is_fatal and not origins:
+def _token_sum(trace: Trace, outline: Outline, view: View) -> TokenSum | None:
+    if not outline.counted:
         return None
+    return TokenSum(
+        counted=_token_lines(outline.counted, view),
+        counted_more=_more(outline.counted_count - len(outline.counted)),
+        input_tokens=wording.count(trace.usage.input_tokens),
+        output_tokens=wording.count(trace.usage.output_tokens),
+        is_sum=outline.is_sum,
+        left_out=_token_lines(outline.left_out, view),
+        left_out_more=_more(outline.left_out_count - len(outline.left_out)),
+    )
 
-    def link(row: Row) -> StepLink:
-        return StepLink(number_by_row[id(row)], row_name(row.step), error_line(row.step))
 
-    first = _origin(trace, origins) if is_fatal else None
-    message = trace.error_message or (first.step.error_message if first else None)
-    others = [link(row) for row in origins if row is not first]
+def _token_lines(lines: Iterable[TokenLine], view: View) -> Draft:
+    return joined(
+        pieces.TOKEN_LINE(view.href(number), number, name, remark, wording.count(given), wording.count(got))
+        for number, name, remark, given, got in lines
+    )
+
+
+def _more(count: int) -> str:
+    return wording.plural(count, "more step") if count else ""
+
+
+def failure(trace: Trace, outline: Outline, view: View, quoter: Quoter) -> Failure | None:
+    """What went wrong and where it began; None for a run without any error."""
+    is_fatal = trace.status is Status.ERROR
+    if not is_fatal and not outline.failure_count:
+        return None
+    links = [StepLink(view.href(number), number, name, line) for number, name, line in outline.failures]
+    origin = next((link for link in links if link.number == outline.origin), None)
+    message = trace.error_message or outline.origin_message
+    others = [link for link in links if link is not origin]
+    omitted = outline.failure_count - (origin is not None) - _MAX_FAILURES
     return Failure(
         is_fatal=is_fatal,
         headline="The run failed"
         if is_fatal
-        else f"{wording.plural(len(origins), 'step')} failed; the run went on",
-        message=quoted(quoter.text(message)) if message else None,
-        origin=link(first) if first else None,
+        else f"{wording.plural(outline.failure_count, 'step')} failed; the run went on",
+        message=quoted(quoter.text(message, is_code=_is_code(message))) if message else None,
+        origin=origin,
         others=tuple(others[:_MAX_FAILURES]),
-        others_omitted=wording.plural(len(others) - _MAX_FAILURES, "more")
-        if len(others) > _MAX_FAILURES
-        else "",
+        others_omitted=wording.plural(omitted, "more") if omitted > 0 else "",
     )
 
 
-def _origin(trace: Trace, origins: Sequence[Row]) -> Row | None:
-    """The failed step that the trace's error was taken from, or the innermost that says the same.
-
-    Else the last: earlier ones were survived.
-    """
-    named = trace.sources.get("error_message")
-    for row in reversed(origins):
-        if row.step.id == named and named:
-            return row
-    for row in reversed(origins):
-        if row.step.error_message and row.step.error_message == trace.error_message:
-            return row
-    return origins[-1] if origins else None
+def _is_code(text: str) -> bool:
+    """Whether an error is a stack trace, which is read by its columns."""
+    return "Traceback (most recent call last)" in text or "\n    at " in text

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import logging
+import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib.metadata import version
 from weakref import WeakValueDictionary
@@ -15,55 +15,74 @@ from tracen_otel.assemble import assemble
 from tracen_otel.merge import merge
 from tracen_otel.model import LogRecord, Span, Trace
 from tracen_otel.otlp import Signal, decode_logs, decode_spans
+from viewer import document
+from viewer.document import FIRST, Document
 from viewer.metrics import Metrics
 from viewer.store.base import BodyKind, Page, Store, StoreUnavailable, Telling
 from viewer.workers import run_sized
 
 logger = logging.getLogger("tracen.viewer")
 
-MEANING = version("tracen-otel")
+MEANING = f"{version('tracen-otel')}/{document.FORMAT}"
 """Documents assembled by another release are assembled anew: a better dialect table improves old traces."""
 MAX_READ_BYTES = 256 * 1024 * 1024
 """Of bodies for one page: what came later is left out, and said so."""
-MAX_SAVED_BYTES = 64 * 1024 * 1024
-"""Larger documents are assembled each time: a database is no place for them."""
+_TRIES = 5
+"""Readings of a document that is replaced by a newer one meanwhile."""
 
 _NO_SPANS = "Only log records of this trace have arrived; the spans they belong to have not."
 _NOT_ASSEMBLED = "This trace can not be shown: something in it breaks its assembly. That has been logged."
 
+Choose = Callable[[Document], Iterable[str]]
+"""From what every page reads to the names of the parts that are wanted besides."""
+
 
 class Documents:
-    """The extended payloads of pages, as JSON bytes."""
+    """What was assembled of the traces that pages show, saved until more of them arrives."""
 
     def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
         self._metrics = metrics
         self._lock_by_page: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def document(self, page: Page) -> bytes:
-        """Return the document of a page, assembled now if anything new has arrived; by one reader at a time."""
-        async with self._lock_by_page.setdefault(page.id, asyncio.Lock()):
-            saved = await self._store.document(page, MEANING)
-            return saved if saved is not None else await self._assemble(page)
+    async def read(self, page: Page, choose: Choose = lambda document: ()) -> Document:
+        """Return the document of a page with the parts that are chosen, assembled now if anything new has arrived."""
+        for _ in range(_TRIES):
+            document = await self._begin(page)
+            names = [name for name in choose(document) if not document.has(name)]
+            if not names:
+                return document
+            more = await self._store.document(page, MEANING, names)
+            if more is not None and more.edition == document.edition:
+                return document.with_parts(more.parts)
+        return await self._assemble(page)  # it grows faster than it can be read: this one is whole
 
-    async def _assemble(self, page: Page) -> bytes:
+    async def _begin(self, page: Page) -> Document:
+        """By one reader at a time: the others find what it saved."""
+        async with self._lock_by_page.setdefault(page.id, asyncio.Lock()):
+            saved = await self._store.document(page, MEANING, FIRST)
+            if saved is not None:
+                return Document(saved.edition, saved.parts)
+            return await self._assemble(page)
+
+    async def _assemble(self, page: Page) -> Document:
         telling = await self._store.telling(page, MAX_READ_BYTES)
         size = sum(len(body) for _, body in telling.bodies)
         with self._metrics.assembly.time():
-            document = await run_sized(size, _document, telling, page.otel_trace_id.hex())
-        if len(document) <= MAX_SAVED_BYTES:
-            with contextlib.suppress(StoreUnavailable):  # the page is right without it, only slower next time
-                await self._store.save_document(page, telling.version, MEANING, document)
-        return document
+            parts = await run_sized(size, _parts, telling, page.otel_trace_id.hex())
+        try:
+            edition = await self._store.save_document(page, telling.version, MEANING, parts)
+        except StoreUnavailable:  # the page is right without it, only slower next time
+            edition = uuid.uuid4().hex
+        return Document(edition, parts)
 
 
-def _document(telling: Telling, otel_trace_id: str) -> bytes:
+def _parts(telling: Telling, otel_trace_id: str) -> dict[str, bytes]:
     try:
-        value = payload.encode(trace_of(telling, otel_trace_id))
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return document.encode(trace_of(telling, otel_trace_id))
     except Exception:  # the wall before the reader: a trace we can not assemble is a page that says so
         logger.exception("a trace can not be assembled")
-        return json.dumps(payload.encode(Trace(title=otel_trace_id, notes=(_NOT_ASSEMBLED,)))).encode()
+        return document.encode(Trace(title=otel_trace_id, notes=(_NOT_ASSEMBLED,)))
 
 
 def trace_of(telling: Telling, otel_trace_id: str) -> Trace:

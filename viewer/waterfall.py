@@ -5,6 +5,7 @@ Integers throughout; knows nothing of texts or HTML.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -29,8 +30,9 @@ _DAY = 24 * _HOUR
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A step in its place. `level` is 0 for a root."""
+    """A step in its place. `number` counts from 1, in reading order; `level` is 0 for a root."""
 
+    number: int
     step: Step
     level: int
     parent: Row | None
@@ -52,7 +54,7 @@ def arrange(steps: Sequence[Step]) -> list[Row]:
                 continue
             placed[index] = True
             level = 0 if parent is None else min(parent.level + 1, MAX_LEVEL)
-            row = Row(steps[index], level, parent)
+            row = Row(len(rows) + 1, steps[index], level, parent)
             rows.append(row)
             pending.extend((child, row) for child in reversed(children[index]))
     return rows
@@ -75,15 +77,44 @@ def _families(steps: Sequence[Step]) -> tuple[list[list[int]], list[int]]:
     return children, roots
 
 
-def leaves(rows: Sequence[Row], wanted: Sequence[Row]) -> Iterator[Row]:
+def sizes_of(rows: Sequence[Row]) -> list[int]:
+    """For each row how many hang under it, at any depth."""
+    sizes = [0] * len(rows)
+    for row in reversed(rows):
+        if row.parent:
+            sizes[row.parent.number - 1] += sizes[row.number - 1] + 1
+    return sizes
+
+
+def leaves(wanted: Sequence[Row]) -> Iterator[Row]:
     """Those of `wanted` that have no other of `wanted` below them."""
     ancestors = set()
     for row in wanted:
         parent = row.parent
-        while parent is not None and id(parent) not in ancestors:
-            ancestors.add(id(parent))
+        while parent is not None and parent.number not in ancestors:
+            ancestors.add(parent.number)
             parent = parent.parent
-    return (row for row in wanted if id(row) not in ancestors)
+    return (row for row in wanted if row.number not in ancestors)
+
+
+def gaps_of(rows: Sequence[Row], least_ns: int) -> dict[int, int]:
+    """Nanoseconds in which none of the earlier siblings of a row ran before it began, by its number.
+
+    Of `least_ns` and more: time that nothing of the trace accounts for.
+    """
+    siblings: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.step.start_ns:
+            siblings[row.parent.number if row.parent else 0].append(row)
+    gaps: dict[int, int] = {}
+    for family in siblings.values():
+        family.sort(key=lambda row: row.step.start_ns)
+        end_ns = family[0].step.start_ns
+        for row in family:
+            if row.step.start_ns - end_ns >= least_ns:
+                gaps[row.number] = row.step.start_ns - end_ns
+            end_ns = max(end_ns, row.step.start_ns + (row.step.latency_ns or 0))
+    return gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,33 +129,48 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The stretch of time that the timeline shows."""
+    """The stretch of time that the timeline shows, which begins `offset_ns` after the trace."""
 
     start_ns: int
     span_ns: int
+    offset_ns: int = 0
 
-    def bar(self, step: Step) -> Bar | None:
-        """Where a step lies; None where its start is not told or nothing took any time."""
-        if not step.start_ns or self.span_ns <= 0:
+    def zoomed(self, offset_ns: int, span_ns: int) -> Axis:
+        """A part of the axis: what the timeline shows is no more than that."""
+        return Axis(self.start_ns, span_ns, offset_ns)
+
+    def bar(self, offset_ns: int | None, latency_ns: int | None) -> Bar | None:
+        """Where a step lies; None where its start is not told, nothing took any time, or it is out of sight."""
+        if offset_ns is None or self.span_ns <= 0:
             return None
-        x = (step.start_ns - self.start_ns) * _AXIS // self.span_ns
-        if step.latency_ns is None:
-            return Bar(_percent(min(x, _AXIS - _MIN_WIDTH)), _percent(_MIN_WIDTH), is_point=True)
-        width = max(step.latency_ns * _AXIS // self.span_ns, _MIN_WIDTH)
-        x = min(x, _AXIS - _MIN_WIDTH)
-        return Bar(_percent(x), _percent(min(width, _AXIS - x)))
+        start = (offset_ns - self.offset_ns) * _AXIS // self.span_ns
+        end = start if latency_ns is None else start + latency_ns * _AXIS // self.span_ns
+        if end < 0 or start > _AXIS:
+            return None
+        x = min(max(start, 0), _AXIS - _MIN_WIDTH)
+        width = max(min(end, _AXIS) - x, _MIN_WIDTH)
+        return Bar(_percent(x), _percent(width), is_point=latency_ns is None)
+
+    def stretch(self, offset_ns: int, length_ns: int) -> Bar | None:
+        """A stretch to the point, which may be too short to be seen; None where it is out of sight."""
+        start = (offset_ns - self.offset_ns) * _AXIS // self.span_ns
+        end = start + length_ns * _AXIS // self.span_ns
+        start, end = max(start, 0), min(end, _AXIS)
+        return Bar(_percent(start), _percent(end - start)) if end > start else None
 
     def ticks(self) -> tuple[Tick, ...]:
         """Round times along the axis, the start included."""
         if self.span_ns <= 0:
             return ()
         every_ns = _round_interval(self.span_ns)
-        return tuple(self._tick(at) for at in range(0, self.span_ns + 1, every_ns))
+        first_ns = -(-self.offset_ns // every_ns) * every_ns
+        return tuple(self._tick(at) for at in range(first_ns, self.offset_ns + self.span_ns + 1, every_ns))
 
     def _tick(self, at_ns: int) -> Tick:
-        x = at_ns * _AXIS // self.span_ns
-        anchor = "start" if x == 0 else "end" if x > _AXIS * 97 // 100 else "middle"
-        return Tick(_percent(x), "0" if at_ns == 0 else tick_label(at_ns, self.span_ns), anchor)
+        x = (at_ns - self.offset_ns) * _AXIS // self.span_ns
+        anchor = "start" if x < _AXIS * 3 // 100 else "end" if x > _AXIS * 97 // 100 else "middle"
+        span_ns = max(self.span_ns, at_ns) if self.offset_ns else self.span_ns
+        return Tick(_percent(x), "0" if at_ns == 0 else tick_label(at_ns, span_ns), anchor)
 
 
 def axis_of(trace: Trace) -> Axis:

@@ -30,7 +30,9 @@ from tracen_otel import payload
 from tracen_otel.assemble import assemble_all
 from tracen_otel.otlp import Encoding, decode_spans
 from viewer import pages
+from viewer.document import Document, encode
 from viewer.store.batches import each_id
+from viewer.view import View
 
 CONNECTIONS = 8
 CPU_TICKS = os.sysconf("SC_CLK_TCK")
@@ -108,10 +110,11 @@ def page(steps: int) -> Row:
     """Rendering one page, in CPU milliseconds."""
     load = Load(llm_attributes(), spans=steps, traces=1, requests=1)
     (trace,) = assemble_all(decode_spans(load.bodies[0], Encoding.PROTOBUF))
-    url = "http://127.0.0.1/traces/x"
+    parts = encode(trace)
     started = time.process_time()
     for _ in range(5):
-        html = pages.render_trace(trace, page_url=url, json_url=f"{url}.json")
+        document = Document("edition", parts)
+        html = pages.render_trace(document, View("x"), base_url="http://127.0.0.1")
     used_ms = (time.process_time() - started) * 1000 / 5
     return (f"page: {steps} LLM steps", f"{used_ms:.1f} CPU ms, {len(html) / 1000:.0f} kB", "")
 

@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 from tracen_otel.model import Trace
+from viewer.document import Document, encode
 from viewer.pages import render_trace
+from viewer.view import View
+
+FIRST_VIEW = View("1")
+"""What a reader sees who follows a plain link."""
 
 _BLOCKS = frozenset({"dt", "dd", "div", "p", "li", "section", "svg", "th", "td", "tr", "caption", "small"})
 """What a browser would not run together with the text before it."""
@@ -21,7 +26,7 @@ OWN_TAGS = frozenset(
         r"\w+",
         """html head meta title link body a header nav main footer section h1 h2 h3 p div pre dl dt dd ol
         ul li details summary label input span small bdi time code svg symbol path rect circle ellipse
-        use text table caption thead tbody tfoot tr th td
+        use text table caption thead tbody tfoot tr th td article form input button script mark
         """,
     )
 )
@@ -104,9 +109,19 @@ class Page(HTMLParser):
         return " ".join(self.all("body")[0].text.split())
 
 
-def page_of(trace: Trace) -> Page:
+def document_of(trace: Trace) -> Document:
+    """A trace as it is saved, all parts at hand."""
+    return Document("edition", encode(trace))
+
+
+def html_of(trace: Trace, view: View = FIRST_VIEW) -> str:
+    """The page of a trace."""
+    return render_trace(document_of(trace), view, base_url="http://tracen.test")
+
+
+def page_of(trace: Trace, view: View = FIRST_VIEW) -> Page:
     """The page of a trace, read back."""
-    return Page(render_trace(trace, page_url="http://tracen.test/traces/1", json_url="/traces/1.json"))
+    return Page(html_of(trace, view))
 
 
 def check(html: str) -> None:

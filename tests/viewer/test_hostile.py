@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.viewer.markup import OWN_TAGS, check, page_of
+from tests.viewer.markup import OWN_TAGS, check, html_of, page_of
 from tests.viewer.samples import (
     HOSTILE,
     PLAIN,
@@ -19,11 +19,12 @@ from tests.viewer.samples import (
 )
 from tracen_otel import payload
 from tracen_otel.model import Trace
-from viewer.pages import render_trace
 from viewer.quotes import MAX_PAGE, MAX_QUOTE
+from viewer.view import View
 
 _OWN_URL = re.compile(
-    r"/(static/[\w.]+\?v=[0-9a-f]{12}|traces/1\.json)?|#[\w-]+|http://tracen\.test/traces/1"
+    r"/(static/[\w.]+\?v=[0-9a-f]{12}|traces/1(/steps/\d+|/og\.png|\.[a-z.]+)?(\?[\w=&;-]+)?)?(#[\w-]+)?"
+    r"|#[\w-]+|http://tracen\.test/(traces/1(/og\.png)?|oembed\?url=[\w.%-]+)"
 )
 
 
@@ -57,7 +58,7 @@ def test_hostile_text_is_shown_as_sent() -> None:
 
 def test_hiding_characters_are_visible() -> None:
     """Controls and bidi overrides are spelled out in a span; none is left in the page."""
-    html = render_trace(hostile_trace(TRICKY), page_url="", json_url="")
+    html = html_of(hostile_trace(TRICKY))
     assert '<span class="escape">\\u202e</span>' in html
     assert '<span class="escape">␀</span>' in html
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", html)
@@ -65,7 +66,7 @@ def test_hiding_characters_are_visible() -> None:
 
 def test_long_text_is_cut_and_the_page_says_so() -> None:
     """A text of megabytes does not make a page of megabytes."""
-    html = render_trace(Trace("x" * 3_000_000, "a"), page_url="", json_url="")
+    html = html_of(Trace("x" * 3_000_000, "a"))
     assert len(html) < MAX_QUOTE + 20_000
     assert "This page leaves out 2,800,000 characters here." in html
 
@@ -87,12 +88,12 @@ def test_repeated_conversations_do_not_make_a_page_without_end() -> None:
         )
         for n in range(200)
     )
-    assert len(render_trace(Trace("q", "a", steps=steps), page_url="", json_url="")) < MAX_PAGE + 2_000_000
+    assert len(html_of(Trace("q", "a", steps=steps))) < MAX_PAGE + 2_000_000
 
 
 def test_deep_and_long_traces_render() -> None:
     """Thousands of steps, each under the one before, need no recursion."""
-    page = page_of(chain_trace(2_000))
+    page = page_of(chain_trace(2_000), View("1", step=2_000))
     assert page.all("div", id="step-2000")
 
 

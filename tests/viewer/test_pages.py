@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from tests.viewer.samples import (
     HOSTILE,
     PLAIN,
     QUESTION,
+    RESULT,
     TRICKY,
     agent_trace,
     chain_trace,
@@ -24,7 +26,8 @@ from tests.viewer.samples import (
 )
 from tracen_otel import payload
 from tracen_otel.model import Part, Source, StepKind, Trace, Usage
-from viewer.pages import MAX_STEPS, render_home, render_message
+from viewer.pages import render_home, render_message
+from viewer.view import View
 
 
 def cycle() -> Trace:
@@ -76,7 +79,7 @@ def test_prompt_system_and_response_are_quoted_exactly() -> None:
 def test_every_step_has_a_row_and_an_anchor(trace: Trace) -> None:
     """Each step can be linked to, by its number in reading order."""
     page = page_of(trace)
-    ids = [e.attributes["id"] for e in page.elements if e.attributes.get("id", "").startswith("step-")]
+    ids = [e.attributes["id"] for e in page.elements if re.fullmatch(r"step-\d+", e.attributes.get("id", ""))]
     assert ids == [f"step-{n}" for n in range(1, len(trace.steps) + 1)]
     assert len(page.all("summary")) >= len(trace.steps)
 
@@ -93,11 +96,11 @@ def test_page_is_well_formed(trace: Trace) -> None:
     assert {target[1:] for target in targets} <= set(ids)
 
 
-def test_timeline_nests_as_the_steps_do() -> None:
-    """A list within a list for each level, which is what a screen reader tells."""
-    page = page_of(agent_trace())
-    bodies = page.all("div", class_="step-body")
-    assert [body.inside.count("ol") for body in bodies] == [1, 2, 2, 3, 2, 2, 2]
+def test_rows_tell_how_deep_they_are_and_what_hangs_under_them() -> None:
+    """What the script makes a tree of, and the row's indent."""
+    lines = page_of(agent_trace()).all("li", class_="line")
+    assert [line.attributes["data-level"] for line in lines] == ["1", "2", "2", "3", "2", "2", "2"]
+    assert [line.attributes.get("data-size") for line in lines] == ["6", None, "1", None, None, None, None]
 
 
 def test_step_shows_its_conversation_with_tools_and_reasoning() -> None:
@@ -105,7 +108,18 @@ def test_step_shows_its_conversation_with_tools_and_reasoning() -> None:
     text = page_of(agent_trace()).text
     assert "assistant Reasoning Prices first. Calls search call_1" in text
     assert '{"query": "MAAT ticket price", "limit": 3}' in text
-    assert 'tool Result call_1 [{"title": "MAAT", "price": "11 €"}]' in text
+    assert 'Result call_1 [{"title": "MAAT", "price": "11 €"}]' in text
+
+
+def test_result_of_a_tool_stands_beside_its_call() -> None:
+    """Arguments and answer side by side, once; a result without its call stands where it came."""
+    page = page_of(agent_trace())
+    (pair,) = page.all("div", class_="pair")
+    assert "Calls search call_1" in pair.text
+    assert "Result call_1" in pair.text
+    assert page.text.count('"MAAT", "price"') == 1
+    lone = replace(step("chat", 0, 1), input_messages=(RESULT,))
+    assert "tool Result call_1" in page_of(Trace("q", "a", steps=(lone,))).text
 
 
 def test_long_conversation_folds_its_beginning() -> None:
@@ -219,7 +233,7 @@ def test_kind_is_told_by_a_picture_and_a_word(kind: StepKind) -> None:
 def test_json_twin_is_linked() -> None:
     """For people in the page, for machines in its head."""
     page = page_of(agent_trace())
-    assert page.all("a", href="/traces/1.json")
+    assert page.all("a", href="/traces/1.json?download=1")
     assert page.all("link", rel="alternate", href="/traces/1.json")
 
 
@@ -341,15 +355,39 @@ def test_message_tells_status_title_and_detail() -> None:
     assert page.all("meta", name="robots")
 
 
-def test_page_of_very_many_steps_is_bounded_and_says_so() -> None:
-    """A page is sent whole: it shows the first of the steps and tells where the others are."""
-    trace = Trace("q", "a", steps=tuple(step(f"step {n}", n, 1) for n in range(MAX_STEPS + 5)))
-    page = page_of(trace)
-    assert f"The timeline shows the first 2,000 of {MAX_STEPS + 5:,} steps" in page.text.replace(
-        "\u202f", ","
-    )
-    assert f"step {MAX_STEPS - 1}" in page.html
-    assert f"step {MAX_STEPS + 1}" not in page.html
+# -- large traces -------------------------------------------------------------------------------------
+
+
+def many(count: int) -> Trace:
+    return Trace("q", "a", steps=tuple(step(f"step {n}", n, 1, id=f"s{n}") for n in range(1, count + 1)))
+
+
+def test_page_of_very_many_steps_sends_the_first_and_leads_to_the_others() -> None:
+    """Every step can be reached without a script, and a page stays small."""
+    page = page_of(many(2_005))
+    assert "2,005 steps" in page.text
+    assert len(page.all("li", class_="line")) == 100
+    links = [e.attributes["href"] for e in page.all("a") if "Steps" in e.text and " to " in e.text]
+    assert links == [f"/traces/1?from={n}#timeline" for n in range(101, 2_005, 100)]
+    assert len(page.html) < 200_000
+
+
+def test_page_of_a_step_far_down_has_its_rows_and_its_body() -> None:
+    """`?step=` is what links to steps beyond the first rows use."""
+    page = page_of(many(2_005), View("1", step=1_234))
+    assert page.all("li", id="row-1234")
+    assert "What step 1234 did" not in page.text
+    assert "What step 1299 did" in page.text or not page.all("li", id="row-1299")
+    assert not page.all("li", id="row-1")
+
+
+def test_links_to_steps_that_are_not_on_the_page_lead_to_their_rows() -> None:
+    """A failure of step 1,500 is named on the first screen, and found."""
+    trace = many(2_000)
+    failed = replace(trace.steps[1_499], status=failed_trace().status, error_message="boom")
+    page = page_of(replace(trace, steps=(*trace.steps[:1_499], failed, *trace.steps[1_500:])))
+    (link,) = [e for e in page.all("a") if "Step 1500" in e.text]
+    assert link.attributes["href"] == "/traces/1?step=1500#step-1500"
 
 
 def test_page_of_very_many_notes_is_bounded_and_says_so() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +14,7 @@ from tests.viewer.stores import MANY_BYTES, NOW, OTHER_TRACE, TRACE, Open, accep
 from viewer.store.base import (
     NS_PER_S,
     BodyKind,
+    Document,
     IdempotencyConflict,
     Limit,
     LimitReached,
@@ -21,6 +23,8 @@ from viewer.store.base import (
 )
 
 pytestmark = pytest.mark.anyio
+
+NAMES = ["a", "c"]
 
 # -- accounts and keys ---------------------------------------------------------------------------------
 
@@ -143,18 +147,50 @@ async def test_document_is_valid_until_a_newer_batch_arrives(store: Store) -> No
     key = await key_in(store)
     page = await store.append(batch(key, b"one", TRACE))
     assert page is not None
-    assert await store.document(page, "1") is None
+    assert await store.document(page, "1", NAMES) is None
     first = await store.telling(page, MANY_BYTES)
-    await store.save_document(page, first.version, "1", b"assembled")
-    assert await store.document(page, "1") == b"assembled"
-    assert await store.document(page, "2") is None
+    await store.save_document(page, first.version, "1", {"a": b"assembled", "b": b""})
+    saved = await store.document(page, "1", NAMES)
+    assert saved is not None
+    assert saved.parts == {"a": b"assembled"}
+    assert await store.document(page, "2", NAMES) is None
 
     await store.append(batch(key, b"two", TRACE))
-    assert await store.document(page, "1") is None
+    assert await store.document(page, "1", NAMES) is None
     second = await store.telling(page, MANY_BYTES)
-    await store.save_document(page, second.version, "1", b"newer")
-    await store.save_document(page, first.version, "1", b"older, late")
-    assert await store.document(page, "1") == b"newer"
+    edition = await store.save_document(page, second.version, "1", {"a": b"newer"})
+    await store.save_document(page, first.version, "1", {"a": b"older, late"})
+    saved = await store.document(page, "1", NAMES)
+    assert saved == Document(edition, {"a": b"newer"})
+
+
+async def test_document_of_many_parts_is_seen_whole(store: Store) -> None:
+    """More parts and bytes than are written in one go; only those that were asked for are read."""
+    page = await store.append(batch(await key_in(store), b"one", TRACE))
+    assert page is not None
+    parts = {f"part-{n}": bytes([n]) * 100_000 for n in range(50)}
+    for _ in range(2):  # the second one replaces the first
+        await store.save_document(page, 1, "1", parts)
+    saved = await store.document(page, "1", list(parts))
+    assert saved is not None
+    assert saved.parts == parts
+    some = await store.document(page, "1", ["part-7", "none"])
+    assert some is not None
+    assert some.parts == {"part-7": parts["part-7"]}
+
+
+async def test_progress_grows_with_what_arrives(store: Store) -> None:
+    """Batches and posts both; the time is the newest one's."""
+    key = await key_in(store)
+    page = await store.append(batch(key, b"one", TRACE))
+    assert page is not None
+    first = await store.progress(page)
+    assert first.received_ns == NOW
+    assert first.version == (await store.telling(page, MANY_BYTES)).version
+    await store.append(replace(batch(key, b"two", TRACE), received_ns=NOW + 5))
+    second = await store.progress(page)
+    assert second.version > first.version
+    assert second.received_ns == NOW + 5
 
 
 # -- posts: idempotency and the limit ------------------------------------------------------------------

@@ -76,7 +76,8 @@ async def test_delete_takes_one_trace_out_of_a_batch_of_several(store: Store, tm
     await sent(store, key, {1: "kept", 2: CANARY, 3: "kept too"})
     await sent(store, key, {2: CANARY})
     page, neighbour = await page_of(store, key, 2), await page_of(store, key, 1)
-    await store.save_document(page, (await store.telling(page, MANY_BYTES)).version, "m", CANARY.encode())
+    version = (await store.telling(page, MANY_BYTES)).version
+    await store.save_document(page, version, "m", {"head": CANARY.encode()})
     assert CANARY.encode() in bytes_on_disk(tmp_path)
     await store.delete(page, NOW)
     assert CANARY.encode() not in bytes_on_disk(tmp_path)

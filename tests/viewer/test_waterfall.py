@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.viewer.samples import MS, START_NS, agent_trace, step
 from tracen_otel.model import Step, StepKind, Trace
-from viewer.waterfall import MAX_LEVEL, Row, arrange, axis_of, leaves
+from viewer.waterfall import MAX_LEVEL, Axis, Bar, Row, arrange, axis_of, leaves
 
 
 def shape(rows: list[Row]) -> list[tuple[str, int]]:
@@ -73,13 +73,17 @@ def test_leaves_are_the_innermost() -> None:
     ]
     rows = arrange(steps)
     wanted = [row for row in rows if row.step.kind is StepKind.LLM]
-    assert [row.step.name for row in leaves(rows, wanted)] == ["call", "other call"]
+    assert [row.step.name for row in leaves(wanted)] == ["call", "other call"]
+
+
+def bar_of(axis: Axis, told: Step) -> Bar | None:
+    return axis.bar(told.start_ns - axis.start_ns if told.start_ns else None, told.latency_ns)
 
 
 def test_bar_lies_where_the_step_lay() -> None:
     """Percentages of the whole, exact to a hundredth."""
     trace = Trace(steps=(step("all", 0, 1_000), step("part", 250, 500)))
-    bar = axis_of(trace).bar(trace.steps[1])
+    bar = bar_of(axis_of(trace), trace.steps[1])
     assert bar is not None
     assert (bar.x, bar.width, bar.is_point) == ("25.00%", "50.00%", False)
 
@@ -87,7 +91,7 @@ def test_bar_lies_where_the_step_lay() -> None:
 def test_bar_of_unknown_duration_is_a_point() -> None:
     """A start without a duration is marked as such, not drawn as if it had taken no time."""
     trace = agent_trace()
-    bar = axis_of(trace).bar(trace.steps[-1])
+    bar = bar_of(axis_of(trace), trace.steps[-1])
     assert bar is not None
     assert bar.is_point
 
@@ -97,7 +101,7 @@ def test_bar_is_left_out_where_the_start_is_not_told() -> None:
     trace = Trace(steps=(step("told", 0, 10), Step("untold", latency_ns=5)))
     axis = axis_of(trace)
     assert axis.start_ns == START_NS
-    assert axis.bar(trace.steps[1]) is None
+    assert bar_of(axis, trace.steps[1]) is None
 
 
 @given(
@@ -108,7 +112,7 @@ def test_bars_stay_on_the_axis(times: list[tuple[int, int | None]], latency_ns: 
     """Absurd times, years apart or negative, never draw outside the page."""
     steps = tuple(Step("s", start_ns=start, latency_ns=latency) for start, latency in times)
     axis = axis_of(Trace(steps=steps, started_ns=START_NS, latency_ns=latency_ns))
-    for bar in filter(None, map(axis.bar, steps)):
+    for bar in filter(None, (bar_of(axis, s) for s in steps)):
         x, width = (float(percent.removesuffix("%")) for percent in (bar.x, bar.width))
         assert x >= 0
         assert width > 0

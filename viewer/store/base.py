@@ -9,7 +9,7 @@ StoreError
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -166,6 +166,22 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """Some parts of what was assembled of a trace. `edition` is another one for each time it was saved."""
+
+    edition: str
+    parts: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a trace has come: its `version`, as in Telling, and when the newest of it was received."""
+
+    version: int
+    received_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecentTrace:
     """A trace of an account, and when the newest that is known of it was received."""
 
@@ -259,12 +275,22 @@ class Store(Protocol):
         """
         ...
 
-    async def document(self, page: Page, meaning: str) -> bytes | None:
-        """Return the saved document; None where none was saved under `meaning` or newer batches have come."""
+    async def progress(self, page: Page) -> Progress:
+        """Tell how far the page's trace has come, without reading what came."""
         ...
 
-    async def save_document(self, page: Page, version: int, meaning: str, document: bytes) -> None:
-        """Save what was assembled from the telling of `version`, unless a newer one is there."""
+    async def document(self, page: Page, meaning: str, names: Sequence[str]) -> Document | None:
+        """Return the named parts of the saved document; those it does not have are left out.
+
+        None where none was saved under `meaning`, or newer batches have come.
+        """
+        ...
+
+    async def save_document(self, page: Page, version: int, meaning: str, parts: Mapping[str, bytes]) -> str:
+        """Save what was assembled from the telling of `version`, unless a newer one is there; return its edition.
+
+        A reader sees all parts or none. MUST NOT keep other writers waiting for all of a large document.
+        """
         ...
 
     async def delete(self, page: Page, now_ns: int) -> None:

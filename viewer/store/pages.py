@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import uuid
+from collections.abc import Iterable, Sequence
 
-from viewer.store.base import Page
+from viewer.store.base import Document, Page
 
 _SELECT = "select id, account_id, otel_trace_id, deleted_ns, opened_ns from pages"
 
@@ -46,21 +48,46 @@ def mark_deleted(connection: sqlite3.Connection, account_id: int, otel_trace_id:
     page = of_trace(connection, str(account_id), otel_trace_id)
     if page is not None and not page.deleted:
         connection.execute("delete from documents where page_id = ?", (page.id,))
+        connection.execute("delete from document_parts where page_id = ?", (page.id,))
         connection.execute("update pages set deleted_ns = ? where id = ?", (now_ns, page.id))
 
 
-def document(connection: sqlite3.Connection, page: Page, version: int, meaning: str) -> bytes | None:
-    sql = "select body from documents where page_id = ? and version = ? and meaning = ?"
+# -- documents ----------------------------------------------------------------------------------------
+
+
+def document(
+    connection: sqlite3.Connection, page: Page, version: int, meaning: str, names: Sequence[str]
+) -> Document | None:
+    sql = "select edition from documents where page_id = ? and version = ? and meaning = ?"
     row = connection.execute(sql, (page.id, version, meaning)).fetchone()
-    return row[0] if row else None
+    if row is None:
+        return None
+    sql = """select name, body from document_parts where page_id = ? and edition = ?
+             and name in (select value from json_each(?))"""
+    values = (page.id, row[0], json.dumps(list(names)))
+    return Document(row[0], dict(connection.execute(sql, values).fetchall()))
 
 
-def save_document(
-    connection: sqlite3.Connection, page: Page, version: int, meaning: str, document: bytes
+def save_parts(
+    connection: sqlite3.Connection, page: Page, edition: str, parts: Iterable[tuple[str, bytes]]
 ) -> None:
-    """Keep the newest document of a page that is not deleted."""
-    sql = """insert into documents (page_id, version, meaning, body)
+    """Keep parts that nobody sees before `publish`; nothing happens for a deleted page."""
+    sql = """insert into document_parts (page_id, edition, name, body)
+             select id, ?, ?, ? from pages where id = ? and deleted_ns is null"""
+    connection.executemany(sql, [(edition, name, body, page.id) for name, body in parts])
+
+
+def publish(connection: sqlite3.Connection, page: Page, version: int, meaning: str, edition: str) -> None:
+    """Show an edition, unless a newer version is shown, or the page is deleted."""
+    sql = """insert into documents (page_id, version, meaning, edition)
              select id, ?, ?, ? from pages where id = ? and deleted_ns is null
              on conflict (page_id) do update set version = excluded.version, meaning = excluded.meaning,
-             body = excluded.body where excluded.version >= documents.version"""
-    connection.execute(sql, (version, meaning, document, page.id))
+             edition = excluded.edition where excluded.version >= documents.version"""
+    connection.execute(sql, (version, meaning, edition, page.id))
+
+
+def forget_parts(connection: sqlite3.Connection, page: Page, limit: int) -> int:
+    """Delete some parts of editions that are not shown; how many they were."""
+    sql = """delete from document_parts where id in (select id from document_parts where page_id = ?
+             and edition not in (select edition from documents where page_id = ?) limit ?)"""
+    return connection.execute(sql, (page.id, page.id, limit)).rowcount

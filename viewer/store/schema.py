@@ -64,6 +64,24 @@ def create_pages_and_posts(db: Database) -> None:
 
 
 @migrations()
+def create_document_parts(db: Database) -> None:
+    # A document is saved in parts, so that a page of a hundred thousand steps reads what it shows and no more.
+    # `edition` names one saving of it: parts of another are leftovers, and are not seen.
+    db.table("documents").drop()
+    db.table("documents").create(
+        {"page_id": str, "version": int, "meaning": str, "edition": str},
+        pk="page_id",
+        not_null={"version", "meaning", "edition"},
+    )
+    db.table("document_parts").create(
+        {"id": int, "page_id": str, "edition": str, "name": str, "body": bytes},
+        pk="id",
+        not_null={"page_id", "edition", "name", "body"},
+    )
+    db.table("document_parts").create_index(["page_id", "edition", "name"], unique=True)
+
+
+@migrations()
 def create_trace_index(db: Database) -> None:
     # `trace` is `trace_index.key_of` the OTel trace id, a number; without a rowid a row costs one
     # B-tree entry of some 15 bytes. `marks` holds how far work over FILE-bodies has come, by batch id.

@@ -11,8 +11,9 @@ import logging
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,12 +21,14 @@ from viewer.store import base, batches, pages, posts, tellings
 from viewer.store.base import (
     Account,
     Batch,
+    Document,
     Gauge,
     Key,
     Limit,
     Page,
     Post,
     PostOutcome,
+    Progress,
     Quota,
     RecentTrace,
     Telling,
@@ -40,6 +43,9 @@ T = TypeVar("T")
 logger = logging.getLogger("tracen.store")
 
 READERS = 4
+_SLICE_BYTES = 512 * 1024
+_SLICE_PARTS = 16
+"""Of a document, written in one go: a large one must not keep ingest waiting."""
 
 
 class SqliteStore:
@@ -213,18 +219,26 @@ class SqliteStore:
     async def telling(self, page: Page, max_bytes: int) -> Telling:
         return await self._read(lambda connection: tellings.of_page(connection, self._index, page, max_bytes))
 
-    async def document(self, page: Page, meaning: str) -> bytes | None:
-        def read(connection: sqlite3.Connection) -> bytes | None:
+    async def progress(self, page: Page) -> Progress:
+        return await self._read(lambda connection: tellings.progress(connection, self._index, page))
+
+    async def document(self, page: Page, meaning: str, names: Sequence[str]) -> Document | None:
+        def read(connection: sqlite3.Connection) -> Document | None:
             version = tellings.version_of(connection, self._index, page)
-            return pages.document(connection, page, version, meaning)
+            return pages.document(connection, page, version, meaning, names)
 
         return await self._read(read)
 
-    async def save_document(self, page: Page, version: int, meaning: str, document: bytes) -> None:
-        await self._writer.submit(
-            lambda connection: pages.save_document(connection, page, version, meaning, document),
-            size=len(document),
-        )
+    async def save_document(self, page: Page, version: int, meaning: str, parts: Mapping[str, bytes]) -> str:
+        edition = uuid.uuid4().hex
+        for some in _slices(parts.items()):
+            size = sum(len(body) for _, body in some)
+            work = partial(pages.save_parts, page=page, edition=edition, parts=some)
+            await self._writer.submit(work, size=size)
+        await self._writer.submit(lambda c: pages.publish(c, page, version, meaning, edition))
+        while await self._writer.submit(lambda c: pages.forget_parts(c, page, _SLICE_PARTS)):
+            pass
+        return edition
 
     # -- upkeep ----------------------------------------------------------------------------------------
 
@@ -294,3 +308,17 @@ class SqliteStore:
             connection = self._opened(self._files.open_reading())
             self._local.connection = connection
         return read(connection)
+
+
+def _slices(parts: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    """Parts in order, as many at a time as are written in one go."""
+    some: list[tuple[str, bytes]] = []
+    size = 0
+    for name, body in parts:
+        if some and (size + len(body) > _SLICE_BYTES or len(some) == _SLICE_PARTS):
+            yield some
+            some, size = [], 0
+        some.append((name, body))
+        size += len(body)
+    if some:
+        yield some

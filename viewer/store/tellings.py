@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from heapq import merge
 
 from viewer.store import pages, posts
-from viewer.store.base import BodyKind, Page, RecentTrace, Telling
+from viewer.store.base import BodyKind, Page, Progress, RecentTrace, Telling
 from viewer.store.batches import each_id
 from viewer.store.trace_index import TraceIndex
 
@@ -34,6 +34,14 @@ def version_of(connection: sqlite3.Connection, index: TraceIndex, page: Page) ->
 def _version(connection: sqlite3.Connection, page: Page, candidates: Sequence[int]) -> int:
     newest_post, _ = posts.newest_of_trace(connection, page.account_id, page.otel_trace_id)
     return (candidates[-1] if candidates else 0) + newest_post
+
+
+def progress(connection: sqlite3.Connection, index: TraceIndex, page: Page) -> Progress:
+    """See `viewer.store.base.Store.progress`."""
+    return Progress(
+        version_of(connection, index, page),
+        _newest_ns(connection, index, page.account_id, page.otel_trace_id),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,162 @@
+/* What goes with a page: copying, news of a run that goes on, and the stretch of time that is shown. */
+
+const trace = document.querySelector(".trace");
+
+/* -- copying ----------------------------------------------------------------------------------- */
+
+const live = Object.assign(document.createElement("p"), { className: "visually-hidden", role: "status" });
+
+async function copy(text, button) {
+  let words = "Copied";
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    words = "The browser did not allow copying";
+  }
+  live.textContent = words;
+  const label = button.dataset.label ?? (button.dataset.label = button.textContent);
+  button.textContent = words === "Copied" ? words : "Not copied";
+  setTimeout(() => (button.textContent = label), 1500);
+}
+
+function copyButton(label, text) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "copy", textContent: "Copy" });
+  button.ariaLabel = label;
+  button.addEventListener("click", () => copy(text(), button));
+  return button;
+}
+
+/** Every quote can be copied as it was sent. */
+function addCopies(region) {
+  for (const quote of region.querySelectorAll(".quote:not(:has(> .copy))")) {
+    quote.prepend(copyButton("Copy this text", () => quote.querySelector(".text").textContent));
+  }
+}
+
+function addLinkCopies(body) {
+  const links = body.querySelector(".step-links");
+  if (!links || links.querySelector(".copy")) return;
+  const link = links.querySelector("a");
+  links.prepend(copyButton("Copy the link to this step", () => link.href), " ");
+  links.querySelector(".copy").textContent = "Copy link";
+}
+
+function share(event) {
+  const link = event.target.closest("[data-copy]");
+  if (!link) return;
+  event.preventDefault();
+  if (link.dataset.copy === "url") copy(link.dataset.text, link);
+  else
+    fetch(link.href)
+      .then((answer) => (answer.ok ? answer.text() : Promise.reject(new Error(answer.status))))
+      .then((text) => copy(text, link))
+      .catch(() => (live.textContent = "It could not be fetched"));
+}
+
+/* -- news -------------------------------------------------------------------------------------- */
+
+let isLooking = false;
+let isDue = false;
+
+function look() {
+  if (isLooking || document.hidden) {
+    isDue = true;
+    return;
+  }
+  isLooking = true;
+  isDue = false;
+  trace.dispatchEvent(new CustomEvent("tracen:visit", { detail: { url: location.href, replace: true } }));
+  setTimeout(() => {
+    isLooking = false;
+    if (isDue) look();
+  }, 1000);
+}
+
+function listen() {
+  const source = new EventSource(trace.dataset.events);
+  source.addEventListener("change", (event) => event.data !== trace.dataset.version && look());
+  source.addEventListener("gone", () => {
+    source.close();
+    location.reload();
+  });
+  document.addEventListener("visibilitychange", () => isDue && look());
+  addEventListener("pagehide", () => source.close());
+}
+
+/* -- zoom -------------------------------------------------------------------------------------- */
+
+let drag = null;
+
+/** The stretch of time, in microseconds, that a strip across the timeline stands for. */
+function stretchOf(strip) {
+  const whole = Number(trace.querySelector(".timeline").dataset.spanUs);
+  const zoom = /^(\d+)-(\d+)$/.exec(new URL(location.href).searchParams.get("zoom") ?? "");
+  return strip.matches(".minimap") || !zoom ? [0, whole] : [Number(zoom[1]), Math.min(Number(zoom[2]), whole)];
+}
+
+function press(event) {
+  const strip = event.target.closest(".minimap, .axis");
+  if (!strip || event.button !== 0) return;
+  event.preventDefault();
+  const box = strip.getBoundingClientRect();
+  const mark = Object.assign(document.createElement("div"), { className: "zoom-mark" });
+  document.body.append(mark);
+  drag = { strip, box, mark, start: event.clientX };
+  strip.setPointerCapture(event.pointerId);
+  draw(event);
+}
+
+function draw(event) {
+  if (!drag) return;
+  const { box, mark, start } = drag;
+  const [from, to] = [start, Math.min(Math.max(event.clientX, box.left), box.right)].sort((a, b) => a - b);
+  mark.style.cssText = `left:${from + scrollX}px;top:${box.top + scrollY}px;width:${to - from}px;height:${box.height}px`;
+}
+
+function release(event) {
+  if (!drag) return;
+  const { strip, box, mark, start } = drag;
+  drag = null;
+  mark.remove();
+  const [first, last] = stretchOf(strip);
+  const time = (x) => Math.round(first + (Math.min(Math.max((x - box.left) / box.width, 0), 1)) * (last - first));
+  const [from, to] = [time(start), time(event.clientX)].sort((a, b) => a - b);
+  if (Math.abs(event.clientX - start) >= 5 && to > from) zoom(`${from}-${to}`);
+  else if (strip.matches(".minimap")) goTo((event.clientY - box.top) / box.height);
+}
+
+function zoom(stretch) {
+  const url = new URL(location.href);
+  url.searchParams.set("zoom", stretch);
+  url.searchParams.delete("step");
+  url.hash = "";
+  trace.dispatchEvent(new CustomEvent("tracen:visit", { detail: { url: `${url}` } }));
+}
+
+/** Show the step at a share of the whole list. */
+function goTo(share) {
+  const count = Number(trace.querySelector(".timeline").dataset.steps);
+  const number = Math.min(Math.max(Math.ceil(share * count), 1), count);
+  trace.dispatchEvent(new CustomEvent("tracen:reveal", { detail: { number, open: false } }));
+}
+
+document.body.append(live);
+if (trace) {
+  addCopies(document);
+  for (const body of trace.querySelectorAll(".step-body")) addLinkCopies(body);
+  const dress = (event) => {
+    addCopies(event.detail);
+    for (const body of event.detail.querySelectorAll(".step-body:not(.is-waiting)")) addLinkCopies(body);
+  };
+  trace.addEventListener("tracen:rows", dress);
+  trace.addEventListener("tracen:shown", () => addCopies(trace));
+  trace.addEventListener("tracen:body", (event) => {
+    addCopies(event.detail);
+    addLinkCopies(event.detail);
+  });
+  document.addEventListener("click", share);
+  trace.addEventListener("pointerdown", press);
+  trace.addEventListener("pointermove", draw);
+  trace.addEventListener("pointerup", release);
+  if (trace.dataset.events) listen();
+} else addCopies(document);

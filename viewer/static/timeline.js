@@ -1,0 +1,303 @@
+/* The timeline of a trace: blocks of rows that come when they are scrolled to, bodies that come when they are
+   unfolded, and visits: another view of the same page, put in the place of what changes.
+
+   The server writes all markup. It is fetched as a document, which runs nothing, and moved into this one.
+   Other scripts ask with events: `tracen:visit` {url, replace}, `tracen:reveal` {number, focus}. */
+
+const trace = document.querySelector(".trace");
+const KEPT_BLOCKS = 30;
+const NEAR_PX = 1200;
+
+/** @returns {Promise<Document>} the document at a URL of this server */
+function got(url) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", url);
+    request.responseType = "document";
+    request.onload = () =>
+      request.status === 200 && request.response ? resolve(request.response) : reject(new Error(request.status));
+    request.onerror = () => reject(new Error("no answer"));
+    request.send();
+  });
+}
+
+const timeline = () => trace.querySelector(".timeline");
+const isWaiting = (block) => block.classList.contains("is-waiting");
+
+/** The numbers of the first and the last step of a block. */
+function rangeOf(block) {
+  const asked = new URLSearchParams(block.dataset.rows.split("?")[1]);
+  return [Number(asked.get("from")), Number(asked.get("to"))];
+}
+
+/* -- blocks ------------------------------------------------------------------------------------ */
+
+let lineHeight = 0;
+const near = new Set();
+const loading = new Map();
+const scene = new IntersectionObserver(seen, { rootMargin: `${NEAR_PX}px 0px` });
+
+function seen(entries) {
+  for (const { target, isIntersecting } of entries) {
+    if (isIntersecting) near.add(target);
+    else near.delete(target);
+  }
+  requestAnimationFrame(loadNear);
+}
+
+function loadNear() {
+  for (const block of near) if (isWaiting(block)) load(block).catch(() => {});
+  forgetFar();
+}
+
+/** Fetch the rows of a waiting block and put them in its place. */
+function load(block) {
+  const url = block.dataset.rows;
+  if (!loading.has(url)) {
+    block.ariaBusy = "true";
+    const done = got(url)
+      .then((answer) => {
+        const rows = document.adoptNode(answer.querySelector("ol.block"));
+        replaceBlock(block, rows);
+        return rows;
+      })
+      .finally(() => {
+        block.ariaBusy = null;
+        loading.delete(url);
+      });
+    loading.set(url, done);
+  }
+  return loading.get(url);
+}
+
+function replaceBlock(old, block) {
+  scene.unobserve(old);
+  near.delete(old);
+  old.replaceWith(block);
+  prepareBlock(block);
+}
+
+/** Give memory back: blocks far away wait again, but for those in which something is unfolded. */
+function forgetFar() {
+  const loaded = [...timeline().querySelectorAll("ol.block[data-rows^='/']")];
+  for (const block of loaded) {
+    if (loaded.length - KEPT_BLOCKS <= 0) return;
+    const away = Math.max(block.getBoundingClientRect().top - innerHeight, -block.getBoundingClientRect().bottom);
+    if (away < 4 * NEAR_PX || block.querySelector("details[open]") || block.contains(document.activeElement)) continue;
+    loaded.length -= 1;
+    const [from, to] = rangeOf(block);
+    const waiting = document.createElement("p");
+    waiting.className = "block is-waiting";
+    Object.assign(waiting.dataset, { rows: block.dataset.rows, lines: block.dataset.lines });
+    const link = document.createElement("a");
+    link.href = `${trace.dataset.path}?from=${from}`;
+    link.textContent = `Steps ${from} to ${to}`;
+    waiting.append(link);
+    const height = block.offsetHeight;
+    replaceBlock(block, waiting);
+    waiting.style.height = `${height}px`;
+  }
+}
+
+function prepareBlock(block) {
+  if (isWaiting(block)) block.style.height = `${block.dataset.lines * lineHeight}px`;
+  else trace.dispatchEvent(new CustomEvent("tracen:rows", { detail: block }));
+  if (block.dataset.rows) scene.observe(block);
+}
+
+/** Make the blocks of a timeline, or of a part of it, ready. */
+function prepare(region) {
+  const first = region.querySelector("ol.block");
+  if (!first) return;
+  lineHeight = first.offsetHeight / Number(first.dataset.lines) || lineHeight || 41;
+  for (const block of region.querySelectorAll(".block")) prepareBlock(block);
+}
+
+/* -- bodies ------------------------------------------------------------------------------------ */
+
+async function unfold(step) {
+  const body = step.querySelector(":scope > .step-body.is-waiting");
+  if (!body || body.ariaBusy) return;
+  body.ariaBusy = "true";
+  try {
+    const answer = await got(body.dataset.body);
+    const came = document.adoptNode(answer.querySelector(".step-body"));
+    body.replaceWith(came);
+    trace.dispatchEvent(new CustomEvent("tracen:body", { detail: came }));
+  } catch {
+    body.ariaBusy = null;
+    body.classList.add("has-failed");
+  }
+}
+
+/* -- one step ---------------------------------------------------------------------------------- */
+
+/** Show the row of a step, wherever it is; unfold the step where that is asked for. */
+async function reveal(number, { open = true, focus = false, fragment = "" } = {}) {
+  let row = document.getElementById(`row-${number}`);
+  if (!row) {
+    const block = [...timeline().querySelectorAll(".block.is-waiting")].find((waiting) => {
+      const [from, to] = rangeOf(waiting);
+      return from <= number && number <= to;
+    });
+    if (!block) return false;
+    for (let at = block.parentElement; at !== trace; at = at.parentElement) if (at.matches("details")) at.open = true;
+    await load(block);
+    row = document.getElementById(`row-${number}`);
+    if (!row) return false;
+  }
+  for (let at = row.parentElement; at !== trace; at = at.parentElement) if (at.matches("details")) at.open = true;
+  trace.dispatchEvent(new CustomEvent("tracen:uncover", { detail: row }));
+  const step = row.querySelector(".step");
+  if (open) {
+    step.open = true;
+    await unfold(step);
+  }
+  const target = (fragment && document.getElementById(fragment)) || row;
+  const fold = target.closest("details.fold");
+  if (fold) fold.open = true;
+  for (const lit of trace.querySelectorAll(".is-target")) lit.classList.remove("is-target");
+  row.classList.add("is-target");
+  target.scrollIntoView({ block: target === row && !open ? "nearest" : "start" });
+  if (focus) row.focus({ preventScroll: true });
+  return true;
+}
+
+const stepOf = (hash) => Number(/^#(?:step|row)-(\d+)/.exec(hash)?.[1] ?? 0);
+
+/* -- visits ------------------------------------------------------------------------------------ */
+
+/** The first row in sight, and where it is. */
+function anchor() {
+  for (const block of timeline().querySelectorAll("ol.block")) {
+    if (block.getBoundingClientRect().bottom < 0) continue;
+    for (const row of block.querySelectorAll(".line[id]")) {
+      const { top, bottom, height } = row.getBoundingClientRect();
+      if (height && bottom > 0) return top < innerHeight ? { row, top } : null;
+    }
+  }
+  return null;
+}
+
+const keyOf = (row) => row.dataset.key || row.id;
+const sameRow = (region, row) =>
+  (row.dataset.key && region.querySelector(`.line[data-key="${row.dataset.key}"]`)) ||
+  region.querySelector(`.line[id="${row.id}"]`);
+
+let visiting = 0;
+
+/** Put another view of this page in the place of this one. The reader's place, and what is unfolded, stay. */
+async function visit(url, { replace = false } = {}) {
+  const own = ++visiting;
+  trace.ariaBusy = "true";
+  try {
+    const target = new URL(url, location.href);
+    const answer = await got(target.pathname + target.search);
+    if (own !== visiting) return;
+    const place = anchor();
+    const next = document.adoptNode(answer.querySelector(".timeline"));
+    if (place) await loadAround(next, Number(place.row.id.slice(4)));
+    if (own !== visiting) return;
+    swap(answer, next, place);
+    document.title = answer.title;
+    if (replace) history.replaceState(null, "", target);
+    else history.pushState(null, "", target);
+    const number = stepOf(target.hash) || Number(target.searchParams.get("step"));
+    if (number && !replace) await reveal(number, { fragment: target.hash.slice(1) });
+  } catch {
+    if (!replace) location.assign(url);
+  } finally {
+    trace.ariaBusy = null;
+  }
+}
+
+/** Fetch the blocks of a timeline that is not shown yet, as far as they will be in sight. */
+async function loadAround(region, number) {
+  const wanted = [...region.querySelectorAll(".block.is-waiting")].filter((block) => {
+    const [from, to] = rangeOf(block);
+    return from - 60 <= number && number <= to;
+  });
+  await Promise.all(
+    wanted.map(async (block) => {
+      const answer = await got(block.dataset.rows);
+      block.replaceWith(document.adoptNode(answer.querySelector("ol.block")));
+    }),
+  );
+}
+
+function swap(answer, next, place) {
+  const old = timeline();
+  for (const step of old.querySelectorAll(".step[open]")) {
+    const row = sameRow(next, step.closest(".line"));
+    if (row) row.querySelector(".step").open = true;
+  }
+  const input = document.activeElement?.matches(".search input") ? document.activeElement : null;
+  if (input) next.querySelector(".search input")?.replaceWith(input);
+  const focused = document.activeElement?.closest?.(".line[id]");
+  for (const region of trace.querySelectorAll("[data-region]:not(.timeline)")) {
+    const came = answer.querySelector(`[data-region="${region.dataset.region}"]`);
+    if (came && came.outerHTML !== region.outerHTML) region.replaceWith(document.adoptNode(came));
+  }
+  if (answer.querySelector(".trace").dataset.version) trace.dataset.version = answer.querySelector(".trace").dataset.version;
+  near.clear();
+  scene.disconnect();
+  old.replaceWith(next);
+  input?.focus();
+  prepare(next);
+  trace.dispatchEvent(new CustomEvent("tracen:shown"));
+  if (focused) sameRow(next, focused)?.focus({ preventScroll: true });
+  for (const step of next.querySelectorAll(".step[open]")) unfold(step);
+  const row = place && sameRow(next, place.row);
+  if (row) scrollBy({ top: row.getBoundingClientRect().top - place.top, behavior: "instant" });
+}
+
+/* -- what readers do --------------------------------------------------------------------------- */
+
+function follow(event) {
+  const link = event.target.closest?.("a");
+  if (!link || event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const url = new URL(link.href, location.href);
+  if (url.origin !== location.origin || url.pathname !== location.pathname) return;
+  const number = stepOf(url.hash);
+  const isSameView = url.search === location.search || url.searchParams.has("step");
+  if (number && isSameView && !link.hasAttribute("data-visit")) {
+    event.preventDefault();
+    if (`${url}` !== location.href) history.pushState(null, "", url);
+    reveal(number, { fragment: url.hash.slice(1) }).then((found) => found || visit(url, { replace: true }));
+  } else if (link.closest(".block.is-waiting")) {
+    event.preventDefault();
+    load(link.closest(".block"));
+  } else if (link.hasAttribute("data-visit")) {
+    event.preventDefault();
+    visit(url);
+  }
+}
+
+function search(event) {
+  if (!event.target.matches(".search")) return;
+  event.preventDefault();
+  const url = new URL(location.href);
+  const words = event.target.elements.q.value.trim();
+  for (const name of ["q", "from", "step"]) url.searchParams.delete(name);
+  if (words) url.searchParams.set("q", words);
+  url.hash = "";
+  visit(url);
+}
+
+if (trace && timeline()) {
+  trace.addEventListener("click", follow);
+  trace.addEventListener("submit", search);
+  trace.addEventListener("toggle", (event) => event.target.matches(".step") && event.target.open && unfold(event.target), true);
+  trace.addEventListener("tracen:visit", (event) => visit(event.detail.url, event.detail));
+  trace.addEventListener("tracen:reveal", (event) => reveal(event.detail.number, event.detail));
+  addEventListener("popstate", () => visit(location.href, { replace: true }));
+  document.documentElement.classList.add("has-script");
+  // The other scripts listen by now: modules run in order, one after the other.
+  addEventListener("DOMContentLoaded", () => {
+    prepare(timeline());
+    trace.dispatchEvent(new CustomEvent("tracen:shown"));
+    const number = stepOf(location.hash) || Number(new URL(location.href).searchParams.get("step"));
+    if (number) reveal(number, { fragment: location.hash.slice(1) }).then((found) => found || visit(`?step=${number}${location.hash}`, { replace: true }));
+    for (const step of trace.querySelectorAll(".step[open]")) unfold(step);
+  });
+}

@@ -1,0 +1,104 @@
+"""Tells the readers of a page that more of its trace has arrived. One look at the store serves all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+from viewer.store.base import Page, Progress, Store, StoreUnavailable
+
+LOOK_EVERY_S = 1.0
+MAX_READERS = 200
+"""Of all pages together; each holds a connection."""
+
+
+class TooManyReaders(StoreUnavailable):
+    """As many pages are watched as can be."""
+
+
+@dataclass(eq=False, slots=True)
+class _Watch:
+    """One page and those who wait for news of it."""
+
+    page: Page
+    progress: Progress
+    readers: int = 0
+    is_gone: bool = False
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    looking: asyncio.Task[None] | None = None
+
+
+class Watcher:
+    """Watches the pages that somebody has open."""
+
+    def __init__(self, store: Store, look_every_s: float = LOOK_EVERY_S) -> None:
+        self._store = store
+        self._look_every_s = look_every_s
+        self._watch_by_page: dict[str, _Watch] = {}
+        self._readers = 0
+        self._ended = asyncio.Event()
+
+    def stop(self) -> None:
+        """End every watch: the server ends."""
+        self._ended.set()
+        for watch in tuple(self._watch_by_page.values()):
+            if watch.looking:
+                watch.looking.cancel()
+
+    def check_room(self) -> None:
+        """Raise TooManyReaders where one more can not be served."""
+        if self._readers >= MAX_READERS:
+            raise TooManyReaders("too many pages are open", 30)
+
+    async def changes(self, page: Page, timeout_s: float) -> AsyncGenerator[Progress | None]:
+        """Yield how far the trace has come: now, at each change, and None after `timeout_s` without any.
+
+        Ends where the page is deleted, or the server ends.
+        """
+        watch = self._watch_by_page.get(page.id)
+        if watch is None:
+            watch = _Watch(page, await self._store.progress(page))
+            watch = self._watch_by_page.setdefault(page.id, watch)
+        watch.readers += 1
+        self._readers += 1
+        if watch.looking is None:
+            watch.looking = asyncio.create_task(self._look(watch))
+        try:
+            async for progress in self._told(watch, timeout_s):
+                yield progress
+        finally:
+            watch.readers -= 1
+            self._readers -= 1
+            if not watch.readers:
+                self._watch_by_page.pop(page.id, None)
+                watch.looking.cancel()
+
+    async def _told(self, watch: _Watch, timeout_s: float) -> AsyncGenerator[Progress | None]:
+        seen = watch.progress
+        yield seen
+        while not (watch.is_gone or self._ended.is_set()):
+            async with watch.news:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(watch.news.wait(), timeout_s)
+            if watch.is_gone or self._ended.is_set():
+                return
+            yield None if watch.progress == seen else watch.progress
+            seen = watch.progress
+
+    async def _look(self, watch: _Watch) -> None:
+        try:
+            while not watch.is_gone:
+                await asyncio.sleep(self._look_every_s)
+                with contextlib.suppress(StoreUnavailable):  # the next look may succeed
+                    page = await self._store.page(watch.page.id)
+                    watch.is_gone = page is None or page.deleted
+                    progress = await self._store.progress(watch.page)
+                    if watch.is_gone or progress != watch.progress:
+                        watch.progress = progress
+                        async with watch.news:
+                            watch.news.notify_all()
+        finally:
+            async with watch.news:
+                watch.news.notify_all()
