@@ -43,6 +43,11 @@ def shown(value: str) -> str:
     return _spelled_out(value)
 
 
+def spelled(text: str) -> str:
+    """Plain text with every hiding character in its spelling, for what becomes markup by another way."""
+    return text if _hides_nothing(text) else _TRICKY.sub(_spell, text)
+
+
 def _hides_nothing(text: str) -> bool:
     """The fast way out for nearly all that a page prints; what it lets pass, `_TRICKY` does not match."""
     return text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable()
@@ -153,7 +158,7 @@ def one_line(text: str, limit: int) -> str:
     if len(text) <= limit and text.isprintable() and "  " not in text and text.strip() == text:
         return text
     line = " ".join(text[: 4 * limit].split())
-    line = _TRICKY.sub(_spell, line)
+    line = spelled(line)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
