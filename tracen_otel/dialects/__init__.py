@@ -4,8 +4,11 @@ Vendors' explicit keys, then conventions with a marker of their own, then the co
 To add a dialect, write its table in a file here and name it below.
 """
 
+from collections.abc import Iterable
+
 from tracen_otel.dialects.agentops import AGENTOPS
 from tracen_otel.dialects.braintrust import BRAINTRUST
+from tracen_otel.dialects.capture import CaptureSwitch, Where
 from tracen_otel.dialects.claude_code import CLAUDE_CODE
 from tracen_otel.dialects.crewai import CREWAI
 from tracen_otel.dialects.flue import FLUE
@@ -38,7 +41,7 @@ from tracen_otel.dialects.vercel_ai import VERCEL_AI
 from tracen_otel.dialects.voltagent import VOLTAGENT
 from tracen_otel.dialects.weave import WEAVE
 
-__all__ = ["DIALECTS", "Dialect", "Reading"]
+__all__ = ["DIALECTS", "CaptureSwitch", "Dialect", "Reading", "Where", "capture_switches"]
 
 DIALECTS: tuple[Dialect, ...] = (
     LANGFUSE,
@@ -74,3 +77,14 @@ DIALECTS: tuple[Dialect, ...] = (
     OPENLIT,
     GENERIC,
 )
+
+
+def capture_switches(labels: Iterable[str]) -> list[tuple[str, tuple[CaptureSwitch, ...]]]:
+    """Tell for the dialects of these names how content is switched on, a vendor's own before the common ones.
+
+    Names may repeat and may be unknown; a dialect that has no switch is left out.
+    """
+    told = set(labels)
+    return [
+        (dialect.name, dialect.capture) for dialect in DIALECTS if dialect.name in told and dialect.capture
+    ]

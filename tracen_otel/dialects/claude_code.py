@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracen_otel.attributes import read_integer, read_value
+from tracen_otel.dialects.capture import CaptureSwitch
 from tracen_otel.dialects.readings import instructed, kinds, on_event
 from tracen_otel.dialects.table import Dialect, Reading, from_scope
 from tracen_otel.model import Span, StepKind
@@ -25,6 +26,11 @@ def _with_cache(span: Span, key: str) -> Any:
 CLAUDE_CODE = Dialect(
     name="Claude Code",
     applies=from_scope("com.anthropic.claude_code"),
+    capture=(
+        CaptureSwitch("OTEL_LOG_USER_PROMPTS=1"),
+        CaptureSwitch("OTEL_LOG_TOOL_DETAILS=1"),
+        CaptureSwitch("OTEL_LOG_TOOL_CONTENT=1"),
+    ),
     kind=(
         Reading(
             "span.type",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracen_otel.attributes import read_value
+from tracen_otel.dialects.capture import CaptureSwitch, Where
 from tracen_otel.dialects.readings import answered, kinds, means
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
@@ -18,6 +19,13 @@ _KIND_BY_OPERATION = {
 
 FLUE = Dialect(
     name="Flue",
+    capture=(
+        CaptureSwitch(
+            "createOpenTelemetryInstrumentation({ content: { enabled: true } })",
+            Where.CODE,
+            "In releases that speak OTel GenAI; before, `exportContent` decided.",
+        ),
+    ),
     kind=(
         Reading(_TOOL_NAME, means(StepKind.TOOL)),
         Reading(_TASK_AGENT, means(StepKind.AGENT)),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tracen_otel.attributes import decode_json
+from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch
 from tracen_otel.dialects.readings import kinds, streamed
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.messages import read_messages
@@ -69,6 +70,10 @@ def _result(call: Mapping[str, Any]) -> Any:
 GEMINI_CLI = Dialect(
     name="Gemini CLI",
     applies=_is_gemini_cli,
+    capture=(
+        CaptureSwitch("GEMINI_TELEMETRY_TRACES_ENABLED=true"),
+        CaptureSwitch("GEMINI_TELEMETRY_LOG_PROMPTS=true", note=ON_UNLESS_OFF),
+    ),
     kind=(
         Reading(
             "gen_ai.operation.name",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracen_otel.attributes import decode_json, read_value
+from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch
 from tracen_otel.dialects.readings import kinds, on_event, span_name, streamed, usage_in
 from tracen_otel.dialects.table import Dialect, Read, Reading, either, from_scope, marked_by
 from tracen_otel.messages import read_messages
@@ -55,6 +56,13 @@ _usage_in_javascript = usage_in("usageMetadata")
 GOOGLE_ADK = Dialect(
     name="Google ADK",
     applies=either(from_scope("gcp.vertex.agent"), marked_by(*_OWN_KEYS)),
+    capture=(
+        CaptureSwitch("ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true", note=ON_UNLESS_OFF),
+        CaptureSwitch(
+            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY",
+            note="Where OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental is set.",
+        ),
+    ),
     kind=(Reading("(span name)", _stem, span_name),),
     system=(Reading(_REQUEST, _system),),
     input=(

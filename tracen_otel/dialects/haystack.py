@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tracen_otel.attributes import decode_json, read_text, read_value
+from tracen_otel.dialects.capture import CaptureSwitch
 from tracen_otel.dialects.readings import kinds, means, span_name
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind, Usage
@@ -83,6 +84,7 @@ def _inside(value: Any, *path: str) -> Any:
 
 HAYSTACK = Dialect(
     name="Haystack",
+    capture=(CaptureSwitch("HAYSTACK_CONTENT_TRACING_ENABLED=true"),),
     kind=(
         Reading("haystack.component.type", _kind),
         Reading(_LLM_INPUT, means(StepKind.LLM)),

@@ -1,12 +1,14 @@
 """Laminar's own attributes."""
 
 from tracen_otel.attributes import read_value
+from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch
 from tracen_otel.dialects.readings import kinds
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
 
 LAMINAR = Dialect(
     name="Laminar",
+    capture=(CaptureSwitch("LMNR_TRACE_CONTENT=true", note=ON_UNLESS_OFF),),
     kind=(
         Reading(
             "lmnr.span.type",

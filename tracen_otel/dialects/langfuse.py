@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tracen_otel.attributes import decode_json, read_integer, read_value
+from tracen_otel.dialects.capture import CaptureSwitch
 from tracen_otel.dialects.readings import kinds
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import Span, StepKind, Usage
@@ -47,6 +48,12 @@ def _sum_of(details: Mapping[str, Any], prefix: str) -> int:
 
 LANGFUSE = Dialect(
     name="Langfuse",
+    capture=(
+        CaptureSwitch(
+            "LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED=true",
+            note="On unless it is off; `@observe(capture_input=…, capture_output=…)` decides for one function.",
+        ),
+    ),
     kind=(
         Reading(
             "langfuse.observation.type",

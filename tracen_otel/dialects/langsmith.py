@@ -1,5 +1,6 @@
 """LangSmith's OpenTelemetry export; inputs and outputs are under the old OTel GenAI keys."""
 
+from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch
 from tracen_otel.dialects.readings import kinds
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
@@ -7,6 +8,10 @@ from tracen_otel.usage import read_usage
 
 LANGSMITH = Dialect(
     name="LangSmith",
+    capture=(
+        CaptureSwitch("LANGSMITH_HIDE_INPUTS=false", note=ON_UNLESS_OFF),
+        CaptureSwitch("LANGSMITH_HIDE_OUTPUTS=false", note=ON_UNLESS_OFF),
+    ),
     kind=(
         Reading(
             "langsmith.span.kind",

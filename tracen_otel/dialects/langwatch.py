@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracen_otel.attributes import decode_json, read_value
+from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch, Where
 from tracen_otel.dialects.readings import answered, asked, kinds, usage_in
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
@@ -35,6 +36,9 @@ def _inside(read_chat: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 LANGWATCH = Dialect(
     name="LangWatch",
+    capture=(
+        CaptureSwitch("@langwatch.trace(capture_input=True, capture_output=True)", Where.CODE, ON_UNLESS_OFF),
+    ),
     kind=(Reading("langwatch.span.type", kinds(_KIND_BY_TYPE)),),
     input=(Reading("langwatch.input", _inside(asked)),),
     output=(Reading("langwatch.output", _inside(answered)),),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracen_otel.attributes import read_text
+from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch, Where
 from tracen_otel.dialects.readings import answered, asked, instructed, kind_of_model, means
 from tracen_otel.dialects.table import Dialect, Find, Reading
 from tracen_otel.literals import decode_literal
@@ -49,6 +50,13 @@ def _usage(value: Any) -> Usage | None:
 
 LITELLM = Dialect(
     name="LiteLLM",
+    capture=(
+        CaptureSwitch("litellm.turn_off_message_logging = False", Where.CODE, ON_UNLESS_OFF),
+        CaptureSwitch(
+            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_AND_EVENT",
+            note="In newer releases, where this variable has a say of its own.",
+        ),
+    ),
     kind=(
         Reading("llm.*.model", kind_of_model, _raw("model")),
         Reading("llm.*.messages", means(StepKind.LLM), _raw("messages")),

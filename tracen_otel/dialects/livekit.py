@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from tracen_otel.attributes import decode_json, read_text, read_value
+from tracen_otel.dialects.capture import CaptureSwitch
 from tracen_otel.dialects.readings import instructed, kinds, span_name
 from tracen_otel.dialects.table import Dialect, Reading, from_scope
 from tracen_otel.model import StepKind
@@ -36,6 +37,11 @@ def _vendor(value: Any) -> str | None:
 LIVEKIT = Dialect(
     name="LiveKit Agents",
     applies=from_scope("livekit-agents"),
+    capture=(
+        CaptureSwitch(
+            "LIVEKIT_TELEMETRY_ALLOW_PII=1", note="On unless it is off, or the project's redaction is on."
+        ),
+    ),
     kind=(Reading("(span name)", kinds(_KIND_BY_SPAN_NAME), span_name),),
     tool_name=(Reading("lk.function_tool.name"),),
     system=(Reading("lk.pii.instructions", instructed), Reading("lk.instructions", instructed)),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracen_otel.attributes import decode_json, read_integer, read_value
+from tracen_otel.dialects.capture import CaptureSwitch, Where
 from tracen_otel.dialects.otel_genai import messages_of_events
 from tracen_otel.dialects.readings import field_of, said, usage_in
 from tracen_otel.dialects.table import Dialect, Reading, either, from_scope, marked_by
@@ -65,6 +66,11 @@ def _answer(value: Any) -> Any:
 LOGFIRE = Dialect(
     name="Pydantic AI and Logfire",
     applies=either(from_scope("pydantic-ai", "logfire"), marked_by("logfire.span_type")),
+    capture=(
+        CaptureSwitch(
+            "InstrumentationSettings(include_content=True)", Where.CODE, "Pydantic AI: on unless it is off."
+        ),
+    ),
     label=(Reading("logfire.msg"),),
     input=(
         Reading(_ALL_MESSAGES, _asked_before),

@@ -1,6 +1,7 @@
 """Mastra: version 0's telemetry after the Vercel AI SDK, with the operation for a prefix; its exporters of now."""
 
 from tracen_otel.attributes import decode_json, read_integer, read_value
+from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch, Where
 from tracen_otel.dialects.readings import asked, kinds, means, said
 from tracen_otel.dialects.table import Dialect, Read, Reading
 from tracen_otel.model import StepKind
@@ -46,6 +47,9 @@ def _of_operations(name: str, read: Read) -> tuple[Reading, ...]:
 
 MASTRA = Dialect(
     name="Mastra",
+    capture=(
+        CaptureSwitch("tracingOptions: { hideInput: false, hideOutput: false }", Where.CODE, ON_UNLESS_OFF),
+    ),
     kind=(
         Reading("mastra.span.type", kinds(_KIND_BY_TYPE)),
         Reading(_MODEL, means(StepKind.LLM)),

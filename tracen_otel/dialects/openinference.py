@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracen_otel.attributes import decode_json, indexed, read_integer, read_text, read_value
+from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch
 from tracen_otel.dialects.readings import field_of, kinds
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.envelopes import QUESTION, open_envelope
@@ -95,6 +96,12 @@ def _arguments(value: Any) -> Any:
 
 OPENINFERENCE = Dialect(
     name="OpenInference",
+    capture=(
+        CaptureSwitch("OPENINFERENCE_HIDE_INPUTS=false", note=ON_UNLESS_OFF),
+        CaptureSwitch("OPENINFERENCE_HIDE_OUTPUTS=false", note=ON_UNLESS_OFF),
+        CaptureSwitch("OPENINFERENCE_HIDE_INPUT_MESSAGES=false", note=ON_UNLESS_OFF),
+        CaptureSwitch("OPENINFERENCE_HIDE_OUTPUT_MESSAGES=false", note=ON_UNLESS_OFF),
+    ),
     kind=(Reading("openinference.span.kind", kinds(_KIND_BY_NAME)),),
     tool_name=(Reading("tool.name"),),
     system=(Reading(_INPUT, _system_told),),

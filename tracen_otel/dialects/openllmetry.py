@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracen_otel.attributes import decode_json, indexed, read_integer, read_value
+from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch
 from tracen_otel.dialects.readings import answered, asked, kinds
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.messages import looks_like_messages, read_messages
@@ -39,6 +40,7 @@ def _items_in_text(value: Any) -> tuple[Message, ...] | None:
 
 OPENLLMETRY = Dialect(
     name="OpenLLMetry",
+    capture=(CaptureSwitch("TRACELOOP_TRACE_CONTENT=true", note=ON_UNLESS_OFF),),
     kind=(
         Reading("traceloop.span.kind", kinds(_KIND_BY_NAME)),
         Reading("llm.request.type", kinds(_KIND_BY_REQUEST)),

@@ -17,6 +17,7 @@ from tracen_otel.attributes import (
     read_text,
     read_value,
 )
+from tracen_otel.dialects.capture import CaptureSwitch
 from tracen_otel.dialects.readings import answered, asked, instructed, kind_of_model, kinds, means, on_event
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.messages import read_messages
@@ -130,6 +131,16 @@ def _name(value: Any) -> str | None:
 
 OTEL_GENAI = Dialect(
     name="OpenTelemetry GenAI",
+    capture=(
+        CaptureSwitch(
+            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+            note="The older way: content goes out as log records, so logs have to be exported as well.",
+        ),
+        CaptureSwitch(
+            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=span_only",
+            note="Instead, where OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental is set.",
+        ),
+    ),
     kind=(
         Reading("gen_ai.operation.name", kinds(_KIND_BY_OPERATION)),
         Reading(_TOOL_NAME, means(StepKind.TOOL)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracen_otel.attributes import decode_json, read_integer, read_value
+from tracen_otel.dialects.capture import CaptureSwitch, Where
 from tracen_otel.dialects.readings import answered, asked, said
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.messages import looks_like_messages
@@ -23,6 +24,13 @@ def _texts(value: Any) -> tuple[Message, ...] | None:
 
 SENTRY = Dialect(
     name="Sentry",
+    capture=(
+        CaptureSwitch(
+            "sentry_sdk.init(send_default_pii=True)",
+            Where.CODE,
+            "Unless an integration has include_prompts=False.",
+        ),
+    ),
     input=(
         Reading("gen_ai.request.messages", asked),
         Reading("gen_ai.embeddings.input", read_value),

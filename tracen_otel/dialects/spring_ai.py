@@ -1,6 +1,7 @@
 """Spring AI: OTel GenAI keys on its model calls; clients, advisors, tools and vector stores have their own."""
 
 from tracen_otel.attributes import read_value
+from tracen_otel.dialects.capture import CaptureSwitch, Where
 from tracen_otel.dialects.readings import kinds
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
@@ -12,8 +13,17 @@ _KIND_BY_NAME = {
     "vector_store": StepKind.RETRIEVAL,
 }
 
+_LOGGED = "Before 1.0 the name has `include` for `log`; since then the text is logged, not on the span."
+
 SPRING_AI = Dialect(
     name="Spring AI",
+    capture=(
+        CaptureSwitch(
+            "spring.ai.tools.observations.include-content=true", Where.CONFIGURATION, "Calls of tools."
+        ),
+        CaptureSwitch("spring.ai.chat.observations.log-prompt=true", Where.CONFIGURATION, _LOGGED),
+        CaptureSwitch("spring.ai.chat.observations.log-completion=true", Where.CONFIGURATION, _LOGGED),
+    ),
     kind=(Reading("spring.ai.kind", kinds(_KIND_BY_NAME)),),
     tool_name=(Reading("spring.ai.tool.definition.name"),),
     input=(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracen_otel.attributes import attribute, read_text
+from tracen_otel.dialects.capture import CaptureSwitch
 from tracen_otel.model import Span
 
 Find = Callable[[Span, str], Any]
@@ -49,10 +50,12 @@ class Dialect:
 
     `input` and `output` read messages, text or a JSON value; `tool_calls` the calls told beside the output's
     text; `usage` an object that holds several counts; `failed` a verdict that may come without a message.
+    `capture` tells how those who speak the dialect are made to record content.
     """
 
     name: str
     applies: Callable[[Span], bool] = always
+    capture: tuple[CaptureSwitch, ...] = ()
     kind: Readings = ()
     label: Readings = ()
     tool_name: Readings = ()
@@ -73,7 +76,7 @@ class Dialect:
     failed: Readings = ()
 
 
-FIELDS = tuple(name for name in Dialect.__dataclass_fields__ if name not in ("name", "applies"))
+FIELDS = tuple(name for name in Dialect.__dataclass_fields__ if name not in ("name", "applies", "capture"))
 
 
 def fields_of(dialect: Dialect) -> Iterator[tuple[str, Readings]]:

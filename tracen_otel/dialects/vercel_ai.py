@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracen_otel.attributes import decode_json, read_integer, read_text, read_value
+from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch, Where
 from tracen_otel.dialects.readings import asked, said
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import Span, StepKind, Usage
@@ -92,6 +93,13 @@ def _provider_counts(value: Any) -> dict[str, Any]:
 
 VERCEL_AI = Dialect(
     name="Vercel AI SDK",
+    capture=(
+        CaptureSwitch(
+            "experimental_telemetry: { isEnabled: true, recordInputs: true, recordOutputs: true }",
+            Where.CODE,
+            ON_UNLESS_OFF,
+        ),
+    ),
     kind=(Reading(_OPERATION, _kind), Reading("operation.name", _kind_in_name)),
     tool_name=(Reading("ai.toolCall.name"),),
     input=(
