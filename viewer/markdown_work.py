@@ -27,8 +27,9 @@ _TEXT_US = 8
 _SPECIAL_US = 2.5
 _PAIRED_US = 8
 _ANGLE_US = 15
-_IMAGE_US = 40
-_BRACKET_US = 40
+_IMAGE_US = 50
+_TARGET_US = 40
+_BRACKET_US = 50
 """A bracket may open a link: what follows is read to see whether it does, at most as deep as links nest."""
 
 _BLANK_LINE = re.compile(r"\n[ \t]*(?=\n)")
@@ -91,6 +92,7 @@ def _work_on_text(text: str) -> float:
         + _ANGLE_US * text.count("<")
         + _IMAGE_US * text.count("![")
         + _BRACKET_US * text.count("[")
+        + _TARGET_US * text.count("](")
     )
 
 
