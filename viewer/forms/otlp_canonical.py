@@ -10,6 +10,8 @@ import base64
 import binascii
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -17,17 +19,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from tracen_otel.otlp_wire import span_kind, status_code
 
 _ID_SIZES = {"traceId": 16, "spanId": 8, "parentSpanId": 8}
-_ANY_VALUE = "opentelemetry.proto.common.v1.AnyValue"
-_VALUES = (
-    "stringValue",
-    "intValue",
-    "boolValue",
-    "doubleValue",
-    "arrayValue",
-    "kvlistValue",
-    "bytesValue",
-)
-"""Where a value holds several, which one `otlp_json` reads: the first of these."""
+_KEY_VALUE = "opentelemetry.proto.common.v1.KeyValue"
 _READ_BY_ENUM: Mapping[str, Callable[[Any], int]] = {
     "opentelemetry.proto.trace.v1.Span.SpanKind": span_kind,
     "opentelemetry.proto.trace.v1.Status.StatusCode": status_code,
@@ -70,81 +62,95 @@ def canonical(message: Mapping[str, Any], descriptor: Descriptor) -> dict[str, A
     """Spell a message, given as JSON, as OTLP/JSON does. What says nothing is left out, as protobuf does."""
     told: dict[str, Any] = {}
     for field in _fields(descriptor):
-        name = field.json_name
-        if name not in message:
-            continue
-        value = _field(field, message[name])
-        if value is not None:
-            told[name] = value
+        if field.name in message:
+            value = _value(field, message[field.name])
+            if value or value == {}:
+                told[field.name] = value
     return told
 
 
-_FIELDS_BY_MESSAGE: dict[str, list[FieldDescriptor]] = {}
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of a message: descriptors answer too slowly to be asked for each span."""
+
+    name: str
+    is_repeated: bool
+    read: Callable[[Any], Any]
+    """Spells one value; None for what says nothing."""
 
 
-def _fields(descriptor: Descriptor) -> list[FieldDescriptor]:
+@lru_cache(maxsize=64)
+def _fields(descriptor: Descriptor) -> tuple[_Field, ...]:
     """The fields in the order in which protobuf writes them."""
-    fields = _FIELDS_BY_MESSAGE.get(descriptor.full_name)
-    if fields is None:
-        fields = sorted(descriptor.fields, key=lambda field: field.number)
-        _FIELDS_BY_MESSAGE[descriptor.full_name] = fields
-    return fields
+    fields = sorted(descriptor.fields, key=lambda field: field.number)
+    return tuple(_Field(field.json_name, field.is_repeated, _reader(field)) for field in fields)
 
 
-def _field(field: FieldDescriptor, value: Any) -> Any:
-    """A field's value; None where it says nothing."""
-    if field.is_repeated:
-        items = value if isinstance(value, list) else []
-        return [told for item in items if (told := _item(field, item)) is not None] or None
-    told = _item(field, value)
-    return told if told not in ("", "0", 0) or isinstance(told, dict) else None
+def _value(field: _Field, value: Any) -> Any:
+    if not field.is_repeated:
+        return field.read(value)
+    items = value if isinstance(value, list) else []
+    return [told for item in items if (told := field.read(item)) is not None] or None
 
 
-def _item(field: FieldDescriptor, value: Any) -> Any:
-    if field.message_type is None:
-        return _scalar(field, value)
-    if field.message_type.full_name == _ANY_VALUE:
-        return _any_value(value, field.message_type) if isinstance(value, dict) or field.is_repeated else None
-    return canonical(value, field.message_type) if isinstance(value, dict) else None
+def _reader(field: FieldDescriptor) -> Callable[[Any], Any]:
+    message = field.message_type
+    if message is None:
+        return _scalar_reader(field)
+    if message.full_name == _KEY_VALUE:
+        return lambda value: _key_value(value) if isinstance(value, dict) else None
+    return lambda value: canonical(value, message) if isinstance(value, dict) else None
 
 
-def _any_value(value: Any, descriptor: Descriptor) -> dict[str, Any]:
-    """One case of a value, told also where it is "" or 0: which one it is says something."""
-    name = next((name for name in _VALUES if name in value), None) if isinstance(value, dict) else None
-    if name is None:
-        return {}
-    if name in ("arrayValue", "kvlistValue"):
-        inner = value[name].get("values") if isinstance(value[name], dict) else None
-        items = inner if isinstance(inner, list) else []
-        # As few frames a level as `otlp_json` takes to read it: what nests as deep as that is told as well.
-        told = (
-            [_any_value(item, descriptor) for item in items]
-            if name == "arrayValue"
-            else [_key_value(item, descriptor) for item in items if isinstance(item, dict)]
-        )
-        return {name: {"values": told} if told else {}}
-    field = next(field for field in _fields(descriptor) if field.json_name == name)
-    return {name: _scalar(field, value[name])}
-
-
-def _key_value(item: Mapping[str, Any], descriptor: Descriptor) -> dict[str, Any]:
-    key, value = _string(item.get("key")), item.get("value")
-    told: dict[str, Any] = {"key": key} if key else {}
-    return told | {"value": _any_value(value, descriptor)} if isinstance(value, dict) else told
-
-
-def _scalar(field: FieldDescriptor, value: Any) -> Any:
-    if field.json_name in _ID_SIZES:
-        return _hex_id(value, _ID_SIZES[field.json_name])
+def _scalar_reader(field: FieldDescriptor) -> Callable[[Any], Any]:
+    if size := _ID_SIZES.get(field.json_name):
+        return lambda value: _hex_id(value, size)
     if field.enum_type is not None:
-        read = _READ_BY_ENUM.get(field.enum_type.full_name)
-        return int(read(value)) if read else _integer(value)
+        read = _READ_BY_ENUM.get(field.enum_type.full_name, _integer)
+        return lambda value: int(read(value))
     if field.type in _LIMITS_BY_TYPE:
         low, high = _LIMITS_BY_TYPE[field.type]
-        number = _integer(value)
-        number = number if low <= number < high else 0
-        return str(number) if field.type in _AS_TEXT else number
-    return _READ_BY_TYPE[field.type](value)
+        return _text_of_integer(low, high) if field.type in _AS_TEXT else _integer_within(low, high)
+    return _READ_BY_TYPE[field.type]
+
+
+def _integer_within(low: int, high: int) -> Callable[[Any], int]:
+    return lambda value: number if low <= (number := _integer(value)) < high else 0
+
+
+def _text_of_integer(low: int, high: int) -> Callable[[Any], str]:
+    """A 64-bit integer as text; "" for 0, which says nothing."""
+    within = _integer_within(low, high)
+    return lambda value: str(number) if (number := within(value)) else ""
+
+
+def _key_value(item: Mapping[str, Any]) -> dict[str, Any]:
+    key, value = _string(item.get("key")), item.get("value")
+    told: dict[str, Any] = {"key": key} if key else {}
+    if isinstance(value, dict):
+        told["value"] = _any_value(value)
+    return told
+
+
+def _any_value(value: Any) -> dict[str, Any]:
+    """One case of a value, told also where it is "" or 0: which one it is says something.
+
+    It takes as few frames a level as `otlp_json` does: what nests deep enough for that is told as well.
+    """
+    name = next((name for name in _READ_BY_CASE if name in value), None) if isinstance(value, dict) else None
+    if name is None:
+        return {}
+    told = value[name]
+    if name not in ("arrayValue", "kvlistValue"):
+        return {name: _READ_BY_CASE[name](told)}
+    inner = told.get("values") if isinstance(told, dict) else None
+    items = inner if isinstance(inner, list) else []
+    values = (
+        [_any_value(item) for item in items]
+        if name == "arrayValue"
+        else [_key_value(item) for item in items if isinstance(item, dict)]
+    )
+    return {name: {"values": values} if values else {}}
 
 
 def _hex_id(value: Any, size: int) -> str | None:
@@ -192,3 +198,14 @@ _READ_BY_TYPE: Mapping[int, Callable[[Any], Any]] = {
     FieldDescriptor.TYPE_DOUBLE: _double,
     FieldDescriptor.TYPE_BYTES: _bytes,
 }
+_int64 = _integer_within(-(2**63), 2**63)
+_READ_BY_CASE: Mapping[str, Callable[[Any], Any]] = {
+    "stringValue": _string,
+    "intValue": lambda value: str(_int64(value)),
+    "boolValue": bool,
+    "doubleValue": _double,
+    "arrayValue": _string,
+    "kvlistValue": _string,
+    "bytesValue": _bytes,
+}
+"""In the order of `otlp_json`, which reads the first where a value holds several; arrays and maps are walked."""
