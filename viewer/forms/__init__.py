@@ -1,0 +1,1 @@
+"""Other forms of a trace page, each a pure function: what the page knows in, text or bytes out."""

@@ -137,12 +137,12 @@ def _any_value(value: Any) -> dict[str, Any]:
 
     It takes as few frames a level as `otlp_json` does: what nests deep enough for that is told as well.
     """
-    name = next((name for name in _READ_BY_CASE if name in value), None) if isinstance(value, dict) else None
+    name = next((name for name in _CASES if name in value), None) if isinstance(value, dict) else None
     if name is None:
         return {}
     told = value[name]
-    if name not in ("arrayValue", "kvlistValue"):
-        return {name: _READ_BY_CASE[name](told)}
+    if read := _READ_BY_CASE.get(name):
+        return {name: read(told)}
     inner = told.get("values") if isinstance(told, dict) else None
     items = inner if isinstance(inner, list) else []
     values = (
@@ -199,13 +199,20 @@ _READ_BY_TYPE: Mapping[int, Callable[[Any], Any]] = {
     FieldDescriptor.TYPE_BYTES: _bytes,
 }
 _int64 = _integer_within(-(2**63), 2**63)
+_CASES = (
+    "stringValue",
+    "intValue",
+    "boolValue",
+    "doubleValue",
+    "arrayValue",
+    "kvlistValue",
+    "bytesValue",
+)
+"""Of AnyValue, in the order of `otlp_json`, which reads the first where a value holds several."""
 _READ_BY_CASE: Mapping[str, Callable[[Any], Any]] = {
     "stringValue": _string,
     "intValue": lambda value: str(_int64(value)),
     "boolValue": bool,
     "doubleValue": _double,
-    "arrayValue": _string,
-    "kvlistValue": _string,
     "bytesValue": _bytes,
 }
-"""In the order of `otlp_json`, which reads the first where a value holds several; arrays and maps are walked."""
