@@ -14,7 +14,7 @@ from viewer.comparing_rows import Table, table
 from viewer.comparing_texts import Passage, passage
 from viewer.comparing_words import THE_SAME, count_change, duration_change, listing, share
 from viewer.comparison import Comparison, Line, compare, delta
-from viewer.legible import Draft, clip, one_line
+from viewer.legible import Draft, one_line
 from viewer.pages import ENVIRONMENT, STATIC
 from viewer.quotes import Quoter
 from viewer.summary import heading
@@ -132,7 +132,7 @@ def _totals(a: Trace, b: Trace, comparison: Comparison) -> Iterator[Total]:
     one, other = comparison.a, comparison.b
     yield _words("Outcome", _outcome(a), _outcome(b))
     if a.model or b.model:
-        yield _words("Model", clip(a.model) or wording.UNKNOWN, clip(b.model) or wording.UNKNOWN)
+        yield _words("Model", *(one_line(trace.model, _MAX_TITLE) or wording.UNKNOWN for trace in (a, b)))
     yield _total(
         "Duration",
         (wording.duration(one.duration_ns), wording.duration(other.duration_ns)),
@@ -168,12 +168,20 @@ def _verdict(a: Trace, b: Trace, comparison: Comparison, *, is_same_page: bool) 
     if is_same_page:
         return "Both are the same trace."
     claims = list(_claims(a, b, comparison))
-    told = f"Compared with A, B {listing(claims)}. " if claims else ""
-    return f"{told}{_steps_verdict(comparison.lines)}"
+    steps = _steps_verdict(comparison.lines)
+    if claims:
+        return f"Compared with A, B {listing(claims)}. {steps}"
+    return f"The two runs came to the same. {steps}"
 
 
 def _claims(a: Trace, b: Trace, comparison: Comparison) -> Iterator[str]:
     """Phrases that go on after "B"."""
+    if a.model and b.model and a.model != b.model:
+        yield f"ran with {one_line(b.model, _MAX_TITLE)} instead of {one_line(a.model, _MAX_TITLE)}"
+    if (a.system or "") != (b.system or ""):
+        yield "had another system prompt"
+    if a.prompt != b.prompt:
+        yield "was asked something else"
     if a.status is not b.status:
         yield "failed" if b.status is Status.ERROR else "succeeded"
     one, other = comparison.a, comparison.b
@@ -185,8 +193,6 @@ def _claims(a: Trace, b: Trace, comparison: Comparison) -> Iterator[str]:
     )
     if more:
         yield f"used {wording.plural(abs(more), 'token')} {'more' if more > 0 else 'fewer'}"
-    if a.prompt != b.prompt:
-        yield "was asked something else"
     if a.response and b.response and a.response != b.response:
         yield "answered differently"
 

@@ -46,9 +46,11 @@ ONLY_IN_B = Draft(' <span class="tag only-b">+ Only in B</span>')
 FAILED = Piece(' <span class="tag is-bad">{}</span>')
 REMARKS = Piece('<span class="remarks">{}</span>')
 REMARK = Piece('<bdi class="remark">{}</bdi>')
-CHANGED_TEXT = Piece(
-    '<details class="fold"><summary>{} <span class="faint">{}</span></summary>{}</details>\n'
+TEXTS = Piece(
+    '<tr role="row" class="pair-texts"><td role="cell"></td><td role="cell"></td>'
+    '<td role="cell" colspan="{}">{}</td></tr>\n'
 )
+CHANGED_TEXT = Piece('<details class="fold"><summary>{}</summary>{}</details>\n')
 ERROR_LINE = Piece('<bdi class="row-error">{}</bdi>')
 TOOK = Piece('<span class="took-words"><span>{}</span>{}</span>')
 TOOK_CHANGE = Piece(' <span class="took-change{}">{}</span>')

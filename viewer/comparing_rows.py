@@ -94,18 +94,25 @@ class _Writer:
         self._text_room = _MAX_TEXTS
         self._longest_ns = longest_ns
         self._has_tokens = has_tokens
+        self._columns = 2 + has_tokens  # beside the two numbers
 
     def alike(self, lines: Sequence[Line], is_long: bool) -> Draft:
         """A stretch where nothing changed: what it holds, and the lines when asked."""
-        columns, steps = 2 + self._has_tokens, wording.plural(len(lines), "step")
+        steps = wording.plural(len(lines), "step")
         numbers = pieces.ALIKE_NUMBERS(
             _numbers([line.a for line in lines]), _numbers([line.b for line in lines])
         )
         if is_long:
-            return pieces.ALIKE_LINE(numbers, columns, steps)
-        return pieces.ALIKE_GROUP(numbers, columns, steps, steps, joined(map(self.line, lines)))
+            return pieces.ALIKE_LINE(numbers, self._columns, steps)
+        return pieces.ALIKE_GROUP(numbers, self._columns, steps, steps, joined(map(self.line, lines)))
 
     def line(self, line: Line) -> Draft:
+        texts = joined(self._changed_texts(line))
+        if not texts:
+            return self._pair(line)
+        return joined((self._pair(line), pieces.TEXTS(self._columns, texts)))
+
+    def _pair(self, line: Line) -> Draft:
         step = line.either.step
         return pieces.LINE(
             step.kind.value,
@@ -115,7 +122,7 @@ class _Writer:
             min(line.level, _MAX_INDENT),
             step.kind.value,
             row_name(step),
-            joined((*_words(line), *self._changed_texts(line))),
+            joined(_words(line)),
             _took(line),
             self._bars(line),
             _tokens(line) if self._has_tokens else pieces.NOTHING,
@@ -130,7 +137,7 @@ class _Writer:
                 room = self._text_room >= 0 and a != b
                 found = passage(label, a, b, self._quoter, absent=("Nothing.", "Nothing.")) if room else None
                 if found:
-                    yield pieces.CHANGED_TEXT(f"{label} changed", found.verdict, found.text)
+                    yield pieces.CHANGED_TEXT(f"{label} {found.verdict_in_line}", found.text)
                 else:
                     yield pieces.REMARKS(pieces.REMARK(f"{label} changed"))
 

@@ -16,6 +16,7 @@ from viewer.quotes import Quoter, layout
 
 _MIN_LIKENESS = 0.35
 """Below, marks on nearly every word are harder to read than two texts."""
+_ONE_SIDED = ("Only in A", "Only in B")
 _CONTEXT_LINES = 3
 _MIN_FOLDED_LINES = 8
 
@@ -31,6 +32,11 @@ class Passage:
     is_marked: bool
     """It is one text with marks, which want a legend."""
     note: str = ""
+
+    @property
+    def verdict_in_line(self) -> str:
+        """The verdict after the label: `only in B`, `changed, 85 % alike`."""
+        return "only in " + self.verdict[-1] if self.verdict in _ONE_SIDED else f"changed, {self.verdict}"
 
 
 def passage(label: str, a: str, b: str, quoter: Quoter, *, absent: tuple[str, str]) -> Passage | None:
@@ -54,7 +60,7 @@ def passage(label: str, a: str, b: str, quoter: Quoter, *, absent: tuple[str, st
 
 def _verdict(a: str, b: str, found: Difference) -> str:
     if not a or not b:
-        return "Only in B" if b else "Only in A"
+        return _ONE_SIDED[bool(b)]
     if found.is_none:
         return "No difference found"
     return f"{_percent(found.likeness)} alike"

@@ -73,7 +73,7 @@ def row_model(step: Step) -> str:
 
 
 def remarks(line: Line) -> list[str]:
-    """What changed in a step, as short claims; its texts, durations, tokens and outcome stand elsewhere."""
+    """What changed in a step, as short claims; its texts, duration, tokens and error stand elsewhere."""
     if line.a is None or line.b is None:
         return []
     told = []
@@ -82,8 +82,6 @@ def remarks(line: Line) -> list[str]:
         told.append(f"model {before} → {after}")
     if Aspect.NAME in line.differences:
         told.append(f"was {row_name(line.a.step)}")
-    if Aspect.ERROR in line.differences:
-        told.append("another error")
     return told
 
 
