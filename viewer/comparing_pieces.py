@@ -44,14 +44,14 @@ KIND = Piece(' <span class="row-kind">{}{}<bdi>{}</bdi></span>')
 ONLY_IN_A = Draft(' <span class="tag only-a">− Only in A</span>')
 ONLY_IN_B = Draft(' <span class="tag only-b">+ Only in B</span>')
 FAILED = Piece(' <span class="tag is-bad">{}</span>')
-REMARKS = Piece('<span class="remarks">{}</span>')
+REMARKS = Piece(' <span class="remarks">{}</span>')
 REMARK = Piece('<bdi class="remark">{}</bdi>')
 TEXTS = Piece(
     '<tr role="row" class="pair-texts"><td role="cell"></td><td role="cell"></td>'
-    '<td role="cell" colspan="{}">{}</td></tr>\n'
+    '<td role="cell" colspan="{}" class="indent-{}"><div class="row-name">{}</div></td></tr>\n'
 )
 CHANGED_TEXT = Piece('<details class="fold"><summary>{}</summary>{}</details>\n')
-ERROR_LINE = Piece('<bdi class="row-error">{}</bdi>')
+ERROR_LINE = Piece(' <bdi class="row-error">{}</bdi>')
 TOOK = Piece('<span class="took-words"><span>{}</span>{}</span>')
 TOOK_CHANGE = Piece(' <span class="took-change{}">{}</span>')
 BARS = Piece('<svg class="bars" aria-hidden="true" width="100%" height="11">{}{}</svg>')

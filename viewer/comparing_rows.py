@@ -110,7 +110,7 @@ class _Writer:
         texts = joined(self._changed_texts(line))
         if not texts:
             return self._pair(line)
-        return joined((self._pair(line), pieces.TEXTS(self._columns, texts)))
+        return joined((self._pair(line), pieces.TEXTS(self._columns, _indent(line), texts)))
 
     def _pair(self, line: Line) -> Draft:
         step = line.either.step
@@ -119,7 +119,7 @@ class _Writer:
             _look(line),
             _number(line.a, "A", self._a_url),
             _number(line.b, "B", self._b_url),
-            min(line.level, _MAX_INDENT),
+            _indent(line),
             step.kind.value,
             row_name(step),
             joined(_words(line)),
@@ -153,6 +153,10 @@ class _Writer:
     def _width(self, step: Step) -> str:
         units = max(0, step.latency_ns or 0) * _BAR // self._longest_ns
         return f"{max(units, 50) // 100}.{max(units, 50) % 100:02d}%"
+
+
+def _indent(line: Line) -> int:
+    return min(line.level, _MAX_INDENT)
 
 
 def _look(line: Line) -> str:

@@ -178,7 +178,7 @@ class _Aligner:
         if a and b:
             differences = frozenset(_differences(a.side.step, b.side.step, self._notable_ns))
             return Line(b.level, a.side, b.side, differences)
-        return Line(cast("_Node", a or b).level, a and a.side, b and b.side)
+        return Line(cast("_Node", a or b).level, a.side if a else None, b.side if b else None)
 
     def _couples(self, a: list[_Node], b: list[_Node]) -> list[_Couple]:
         """Siblings in order: counterparts together, the others alone."""

@@ -19,14 +19,14 @@ MAX_COMPARED = 200_000
 MAX_LINES = WINDOW
 
 _SCRIPTS = "\u3040-\u30ff\u3400-\u9fff"  # written without blanks: each character is a word
+_BLANKS = r"[^\S\r\n]*"  # belong to the word before; the end of a line stands alone
 _WORDS = re.compile(
-    rf"(?:[^\s!-&(-/:-@\[-^`{{-~{_SCRIPTS}]|(?<=\d)[.,](?=\d))+\s*"  # all but ASCII punctuation, not "1.5"
-    rf"|[{_SCRIPTS}]\s*"
-    r"|[!-&(-/:-@\[-^`{-~]+\s*"
+    rf"(?:[^\s!-&(-/:-@\[-^`{{-~{_SCRIPTS}]|(?<=\d)[.,](?=\d))+{_BLANKS}"  # no ASCII punctuation but in "1.5"
+    rf"|[{_SCRIPTS}]{_BLANKS}"
+    rf"|[!-&(-/:-@\[-^`{{-~]+{_BLANKS}"
     r"|\s+"
 )
 _BEGINNING = 12
-"""Characters of a line that tell which line of the other text it may be: `2. Morning: `."""
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 
 
@@ -97,10 +97,15 @@ def _blocks(a: list[str], b: list[str]) -> Iterator[tuple[str, str]]:
         if len(one) == len(other) == 1:
             yield one[0], other[0]
             continue
-        for some, others in _parts(
-            one, other, *([line[:_BEGINNING] for line in lines] for lines in (one, other))
-        ):
+        for some, others in _parts(one, other, *([*map(_beginning, lines)] for lines in (one, other))):
             yield "".join(some), "".join(others)
+
+
+def _beginning(line: str) -> str:
+    """What a line is recognised by when it goes on differently: `2. Morning: `, `"limit":`."""
+    if len(line) > 2 * _BEGINNING:
+        return line[:_BEGINNING]
+    return line.split(None, 1)[0] if line.strip() else ""
 
 
 def _parts(

@@ -93,4 +93,4 @@ def _weather(failed: bool) -> Step:
     told: dict[str, object] = {"kind": StepKind.TOOL, "input": '{"city": "Lisbon"}'}
     if failed:
         told |= {"status": Status.ERROR, "error_message": "TimeoutError: no answer within 0.9 s"}
-    return step("get_weather", 4_200, 900 if failed else 410, id="w", parent="a", **told)  # type: ignore[arg-type]
+    return step("get_weather", 4_200, 900 if failed else 410, id="w", parent="a", **told)
