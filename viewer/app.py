@@ -21,10 +21,12 @@ from viewer.keys import Authenticator
 from viewer.listing import Listing
 from viewer.metrics import CONTENT_TYPE, Metrics
 from viewer.problems import problem
+from viewer.reading import Reader
 from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnavailable
 from viewer.tellings import Documents
+from viewer.trace_forms import TraceForms
 from viewer.traces import TracePages
 
 logger = logging.getLogger("tracen.viewer")
@@ -45,12 +47,15 @@ def create_app(
     documents = Documents(store, requests.metrics)
     api = Api(store, keys, settings, requests, Listing(store, documents), clock_ns)
     service = _Service(store, settings, requests.metrics)
-    traces = TracePages(store, documents, settings, clock_ns)
+    reader = Reader(store, documents, settings.base_url, clock_ns)
+    forms = TraceForms(reader)
+    traces = TracePages(reader, forms)
     app = Starlette(
         routes=[
             *more_routes,
             *api.routes,
             Route("/", service.home),
+            *forms.routes,
             *traces.routes,
             Route("/healthz", service.healthz),
             Route("/readyz", service.readyz),

@@ -89,6 +89,7 @@ class Switch:
 
     name: str
     setting: str
+    where: str
     note: str
 
 

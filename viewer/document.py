@@ -14,6 +14,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import zstandard
 
@@ -96,6 +97,9 @@ class Document:
         self._entries: dict[int, list[Entry]] = {}
         self._steps: dict[int, list[Step]] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Document, (self.edition, self._parts)  # handed to another process as it was read
+
     def with_parts(self, more: Mapping[str, bytes]) -> Document:
         """The same edition with more of its parts."""
         return Document(self.edition, {**self._parts, **more})
@@ -140,6 +144,10 @@ class Document:
         if self._starts is None:
             self._starts = json.loads(self.body(STARTS))
         return self._starts
+
+    def all_parts(self) -> Iterator[str]:
+        """The names of the parts that `trace` needs."""
+        return map(steps_part, range(self.step_parts))
 
     def part_of_step(self, number: int) -> int:
         """The number of the part that holds a step."""

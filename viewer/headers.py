@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _CONTENT_SECURITY_POLICY = "; ".join(
@@ -29,7 +31,20 @@ SECURITY_HEADERS = {
     "x-frame-options": "DENY",
     "x-robots-tag": "noindex, nofollow, noarchive",
 }
-_RAW = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+_EMBEDDED = SECURITY_HEADERS | {
+    "content-security-policy": _CONTENT_SECURITY_POLICY.replace(
+        "frame-ancestors 'none'", "frame-ancestors *"
+    ),
+    "cross-origin-resource-policy": "cross-origin",
+}
+del _EMBEDDED["x-frame-options"]
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+_RAW, _RAW_EMBEDDED = _raw(SECURITY_HEADERS), _raw(_EMBEDDED)
 
 
 class SecurityHeaders:
@@ -43,10 +58,12 @@ class SecurityHeaders:
             await self._app(scope, receive, send)
             return
 
+        ours = _RAW_EMBEDDED if scope["path"].startswith("/embed/") else _RAW  # what others may frame
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *((n, v) for n, v in _RAW if n not in present)]
+                message["headers"] = [*message["headers"], *((n, v) for n, v in ours if n not in present)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

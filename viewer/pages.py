@@ -322,6 +322,11 @@ def render_found(document: Document, view: View, matches: Sequence[Match], next_
     )
 
 
+def title_of(document: Document) -> str:
+    """The heading of a trace, as one line."""
+    return one_line(summary.heading(document.head()), _MAX_TITLE)
+
+
 def render_embed(document: Document, *, page_url: str) -> str:
     """Render a trace in short, for a frame in a page of somebody else's."""
     trace, outline = document.head(), document.outline

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viewer.alignment import WINDOW, align
+from viewer.compare.alignment import WINDOW, align
 
 WORDS = st.lists(st.sampled_from("abcd"), max_size=14)
 

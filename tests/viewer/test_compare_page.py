@@ -28,9 +28,11 @@ from tests.viewer.samples import HOSTILE, TRICKY, agent_trace, failed_trace, hos
 from tests.viewer.test_static import _contrast
 from tests.viewer.test_templates import Reader
 from tracen_otel.model import StepKind, Trace, Usage
-from viewer import comparing, comparing_pieces, comparing_texts
-from viewer.comparing import render_compare
-from viewer.comparing_rows import MAX_LINES
+from viewer.compare import page as comparing
+from viewer.compare import pieces as comparing_pieces
+from viewer.compare import texts as comparing_texts
+from viewer.compare.page import render_compare
+from viewer.compare.rows import MAX_LINES
 from viewer.headers import SecurityHeaders
 from viewer.legible import Piece
 from viewer.pages import ENVIRONMENT, MAX_STEPS, STATIC, TEMPLATES
@@ -249,7 +251,7 @@ def test_pieces_are_filled_with_as_many_values_as_they_have_gaps() -> None:
     """A piece called with too many values would drop one without a word."""
     gaps = {name: p._markup.count("{}") for name, p in vars(comparing_pieces).items() if isinstance(p, Piece)}
     checked = 0
-    for path in Path(comparing_pieces.__file__).parent.glob("comparing_*.py"):
+    for path in Path(comparing_pieces.__file__).parent.glob("*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("pieces."):
                 checked += 1

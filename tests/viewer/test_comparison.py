@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.viewer.compare_samples import research_trace
 from tests.viewer.samples import MS, agent_trace, chain_trace, failed_trace, said, step
 from tracen_otel.model import Message, Part, Status, Step, StepKind, Trace, Usage
-from viewer.alignment import WINDOW
-from viewer.comparison import Aspect, Comparison, Side, compare, delta, stable_name
+from viewer.compare.alignment import WINDOW
+from viewer.compare.comparison import Aspect, Comparison, Side, compare, delta, stable_name
 from viewer.waterfall import arrange
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viewer.difference import MAX_BY_WORDS, MAX_COMPARED, MAX_LINES, Change, Difference, difference
+from viewer.compare.difference import MAX_BY_WORDS, MAX_COMPARED, MAX_LINES, Change, Difference, difference
 
 PIECES = ["the ", "price ", "rose", ". ", "\n", "1.5", " ", "漢", "字", "\r\n", "e\u0301", '{"', "x" * 30]
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=20).map("".join)

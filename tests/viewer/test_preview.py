@@ -14,9 +14,9 @@ from PIL import Image
 
 from tests.viewer.samples import HOSTILE, TRICKY
 from tracen_otel.model import StepKind
-from viewer import lettering, typefaces
-from viewer.lettering import Style, fit, is_rtl, is_telling, measure, spell, wrap
-from viewer.preview import HEIGHT, MARGIN, WIDTH, PreviewBar, PreviewCard, draw
+from viewer.preview import lettering, typefaces
+from viewer.preview.drawing import HEIGHT, MARGIN, WIDTH, PreviewBar, PreviewCard, draw
+from viewer.preview.lettering import Style, fit, is_rtl, is_telling, measure, spell, wrap
 
 PAPER = (251, 250, 248)
 BAD, GOOD_TINT, LLM, TOOL = (179, 38, 30), (230, 244, 234), (79, 88, 214), (180, 83, 9)

@@ -79,7 +79,18 @@ def _without_none(hint: Any) -> Any:
 
 def read(names: list[str], page: type | None) -> set[tuple[str, str]]:
     reader = Reader()
-    scope: Scope = dict.fromkeys([*ENVIRONMENT.globals, "parts", "source_link", "explained_tokens", "state_pill", "fact_list", "time_axis"], Any)
+    scope: Scope = dict.fromkeys(
+        [
+            *ENVIRONMENT.globals,
+            "parts",
+            "source_link",
+            "explained_tokens",
+            "state_pill",
+            "fact_list",
+            "time_axis",
+        ],
+        Any,
+    )
     scope |= {"page": page} if page else {}
     for name in names:
         reader.visit(ENVIRONMENT.parse((TEMPLATES / name).read_text()), scope)

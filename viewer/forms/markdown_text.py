@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from viewer.legible import _TRICKY, _spell, one_line  # what hides is the same wherever text is shown
+from viewer.legible import one_line, spelled
 from viewer.wording import plural
 
 _SPECIAL = re.compile(
@@ -46,7 +46,7 @@ def fenced(text: str, limit: int) -> str:
 
 
 def _fence(text: str) -> str:
-    text = _TRICKY.sub(_spell, text.replace("\r\n", "\n"))
+    text = spelled(text.replace("\r\n", "\n"))
     longest = max((len(run) for run in _BACKTICKS.findall(text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text}\n{fence}"

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import cast
 
 from tracen_otel.model import Message, Status, Step, StepKind, Trace
-from viewer.alignment import Pairs, align
+from viewer.compare.alignment import Pairs, align
 from viewer.waterfall import Row, arrange, leaves
 
 _VOLATILE = re.compile(
@@ -123,7 +123,7 @@ def _totals(trace: Trace, rows: Sequence[Row]) -> Totals:
         trace.usage.input_tokens,
         trace.usage.output_tokens,
         len(rows),
-        sum(1 for _ in leaves(rows, [row for row in rows if row.step.kind is StepKind.LLM])),
+        sum(1 for _ in leaves([row for row in rows if row.step.kind is StepKind.LLM])),
         sum(row.step.status is Status.ERROR for row in rows),
     )
 

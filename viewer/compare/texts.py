@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tracen_otel.model import Message, Part
 from tracen_otel.payload import json_value
-from viewer import comparing_pieces as pieces
 from viewer import wording
-from viewer.difference import Change, Difference, Run, difference
+from viewer.compare import pieces
+from viewer.compare.difference import Change, Difference, Run, difference
 from viewer.legible import Draft, joined
 from viewer.pieces import quoted
 from viewer.quotes import Quoter, layout

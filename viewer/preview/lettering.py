@@ -15,7 +15,7 @@ from typing import Literal
 
 from PIL import Image, ImageDraw
 
-from viewer.typefaces import INTER, REGULAR, Face, can_shape, face_of
+from viewer.preview.typefaces import INTER, REGULAR, Face, can_shape, face_of
 
 ZWNJ, ZWJ, AS_EMOJI = "\u200c", "\u200d", "\ufe0f"
 _JOINERS = (ZWNJ, ZWJ, AS_EMOJI)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from tracen_otel.model import Status, Trace
 from tracen_otel.timestamps import format_timestamp
 from viewer import wording
-from viewer.alignment import WINDOW
-from viewer.comparing_rows import Table, table
-from viewer.comparing_texts import Passage, passage
-from viewer.comparing_words import THE_SAME, count_change, duration_change, listing, share
-from viewer.comparison import Comparison, Line, compare, delta
+from viewer.compare.alignment import WINDOW
+from viewer.compare.comparison import Comparison, Line, compare, delta
+from viewer.compare.rows import Table, table
+from viewer.compare.texts import Passage, passage
+from viewer.compare.words import THE_SAME, count_change, duration_change, listing, share
 from viewer.legible import Draft, one_line
 from viewer.pages import ENVIRONMENT, STATIC
 from viewer.quotes import Quoter

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from viewer.alignment import WINDOW, align
+from viewer.compare.alignment import WINDOW, align
 
 MAX_BY_WORDS = 20_000
 """Characters of a text that are compared word by word; beyond, whole lines are marked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracen_otel.model import Step, StepKind
-from viewer.comparison import Aspect, Line
+from viewer.compare.comparison import Aspect, Line
 from viewer.legible import one_line
 from viewer.wording import UNKNOWN, count, duration, plural
 

@@ -13,8 +13,19 @@ from itertools import pairwise
 
 from PIL import Image, ImageDraw
 
-from viewer.lettering import Style, Text, fit, is_rtl, is_telling, is_whole, measure, paint, spell, wrap
-from viewer.typefaces import BOLD, REGULAR
+from viewer.preview.lettering import (
+    Style,
+    Text,
+    fit,
+    is_rtl,
+    is_telling,
+    is_whole,
+    measure,
+    paint,
+    spell,
+    wrap,
+)
+from viewer.preview.typefaces import BOLD, REGULAR
 
 WIDTH, HEIGHT = 1200, 630
 MARGIN = 64

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tracen_otel.model import Status, Step
-from viewer import comparing_pieces as pieces
 from viewer import wording
-from viewer.comparing_texts import exchange, passage
-from viewer.comparing_words import (
+from viewer.compare import pieces
+from viewer.compare.comparison import Aspect, Line, Side
+from viewer.compare.texts import exchange, passage
+from viewer.compare.words import (
     both,
     both_counts,
     duration_change,
@@ -19,7 +20,6 @@ from viewer.comparing_words import (
     row_model,
     row_name,
 )
-from viewer.comparison import Aspect, Line, Side
 from viewer.legible import Draft, joined, one_line
 from viewer.pages import MAX_STEPS
 from viewer.quotes import Quoter

@@ -1,0 +1,1 @@
+"""The picture that stands for a page where its link is shared."""

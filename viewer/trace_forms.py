@@ -1,0 +1,251 @@
+"""The same URL in other forms: JSON, Markdown, OTLP, Perfetto; the preview image; what other pages embed; two compared."""
+
+from __future__ import annotations
+
+import html
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from viewer import pages
+from viewer.bodies import media_type_of
+from viewer.cards import card_of
+from viewer.compare.page import render_compare
+from viewer.document import HEAD, Document, steps_part
+from viewer.forms import markdown, otlp_json, perfetto
+from viewer.listing import InvalidQuery
+from viewer.preview.drawing import PreviewCard, draw
+from viewer.problems import problem
+from viewer.reading import Reader, etag_of, revalidated, unchanged
+from viewer.store.base import Page, StoreUnavailable, Telling
+from viewer.tellings import MAX_READ_BYTES
+from viewer.workers import SMALL_BYTES, run_sized
+
+_STREAMED_PARTS = 16
+"""Parts that are read together for a large JSON."""
+_COMPRESSION = 6
+"""How many times larger a document is than its saved parts, about: what work on all of it has to do with."""
+_KEPT_PREVIEWS = 128
+_EMBED_SIZE = (720, 420)
+_MIN_EMBED = (240, 160)
+_MARKDOWN = "text/markdown; charset=utf-8"
+_SANDBOX = {"content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox"}
+
+Form = Callable[[Request], Awaitable[Response]]
+
+
+class TraceForms:
+    """The routes of all forms of a trace but its page for people."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._previews: OrderedDict[str, bytes] = OrderedDict()
+        self.routes = [
+            Route("/traces/{page_id}.otlp.json", self.otlp_json),
+            Route("/traces/{page_id}.perfetto.json", self.perfetto),
+            Route("/traces/{page_id}.json", self.json),
+            Route("/traces/{page_id}.md", self.markdown),
+            Route("/traces/{page_id}/og.png", self.preview),
+            Route("/embed/{page_id}", self.embed),
+            Route("/oembed", self.oembed),
+            Route("/compare/{a}/{b}", self.compare),
+        ]
+        self._form_by_media_type: dict[str, Form] = {
+            "application/json": self.json,
+            "text/markdown": self.markdown,
+        }
+
+    def preferred(self, request: Request) -> Form | None:
+        """The form that is named first, where HTML is not named at all; a browser always names it."""
+        named = [media_type_of(part) for part in request.headers.get("accept", "").split(",")]
+        if "text/html" in named:
+            return None
+        return next((form for name in named if (form := self._form_by_media_type.get(name))), None)
+
+    # -- the trace as data -----------------------------------------------------------------------------
+
+    async def json(self, request: Request) -> Response:
+        """The extended payload."""
+        page = await self._reader.page_of(request)
+        document = await self._reader.documents.read(page)
+        etag = etag_of(document, "json")
+        if known := unchanged(request, etag):
+            return known
+        return StreamingResponse(
+            self._json_pieces(page, document),
+            media_type="application/json",
+            headers=_headers(request, page, etag, "json"),
+        )
+
+    async def _json_pieces(self, page: Page, document: Document) -> AsyncIterator[bytes]:
+        yield document.body(HEAD)[:-1] + b',"steps":['
+        for start in range(0, document.step_parts, _STREAMED_PARTS):
+            names = [steps_part(part) for part in range(document.step_parts)[start : start + _STREAMED_PARTS]]
+            if any(not document.has(name) for name in names):
+                document = await self._same(page, document, names)
+            for part, name in enumerate(names, start):
+                yield (b"," if part else b"") + document.body(name)[1:-1]
+        yield b"]}"
+
+    async def _same(self, page: Page, document: Document, names: list[str]) -> Document:
+        """More of the same edition. Where it has been replaced meanwhile the answer is broken off."""
+        more = await self._reader.documents.read(page, lambda _: names)
+        if more.edition != document.edition:
+            raise StoreUnavailable("the trace has grown while it was sent")
+        return more
+
+    async def markdown(self, request: Request) -> Response:
+        """The page as text, no longer than `?max_chars=`."""
+        try:
+            max_chars = markdown.parse_max_chars(request.query_params.get("max_chars"))
+        except InvalidQuery as error:
+            return problem(400, "Wrong parameter", str(error))
+        page = await self._reader.page_of(request)
+        document = await self._reader.whole(page)
+        etag = etag_of(document, "markdown", str(max_chars))
+        if known := unchanged(request, etag):
+            return known
+        size = _COMPRESSION * document.size
+        text = await run_sized(size, _markdown, document, self._reader.url(page), max_chars)
+        return Response(text, media_type=_MARKDOWN, headers=_headers(request, page, etag, "md"))
+
+    async def perfetto(self, request: Request) -> Response:
+        """Trace events for ui.perfetto.dev and chrome://tracing."""
+        page = await self._reader.page_of(request)
+        document = await self._reader.whole(page)
+        etag = etag_of(document, "perfetto")
+        if known := unchanged(request, etag):
+            return known
+        body = await run_sized(_COMPRESSION * document.size, _perfetto, document)
+        headers = _headers(request, page, etag, "perfetto.json")
+        return Response(body, media_type="application/json", headers=headers)
+
+    async def otlp_json(self, request: Request) -> Response:
+        """The spans as they came, as an OTLP/JSON request."""
+        page = await self._reader.page_of(request)
+        document = await self._reader.whole(page)
+        etag = etag_of(document, "otlp")
+        if known := unchanged(request, etag):
+            return known
+        telling = await self._reader.store.telling(page, MAX_READ_BYTES)
+        size = sum(len(body) for _, body in telling.bodies) + _COMPRESSION * document.size
+        body = await run_sized(size, _otlp_json, telling, page.otel_trace_id.hex(), document)
+        headers = _headers(request, page, etag, "otlp.json")
+        return Response(body, media_type="application/json", headers=headers)
+
+    # -- where links are shared ------------------------------------------------------------------------
+
+    async def preview(self, request: Request) -> Response:
+        """The picture that stands for the page, drawn once for each edition."""
+        page = await self._reader.page_of(request)
+        document = await self._reader.documents.read(page)
+        etag = etag_of(document, "preview")
+        if known := unchanged(request, etag):
+            return known
+        image = self._previews.get(document.edition)
+        if image is None:
+            image = await run_sized(SMALL_BYTES + 1, _drawn, card_of(document))
+            self._previews[document.edition] = image
+            if len(self._previews) > _KEPT_PREVIEWS:
+                self._previews.popitem(last=False)
+        headers = {**revalidated(etag), "cross-origin-resource-policy": "cross-origin"}
+        return Response(image, media_type="image/png", headers=headers)
+
+    async def embed(self, request: Request) -> Response:
+        """The trace in short, which other pages may frame."""
+        page = await self._reader.page_of(request)
+        document = await self._reader.documents.read(page)
+        etag = etag_of(document, "embed")
+        if known := unchanged(request, etag):
+            return known
+        text = pages.render_embed(document, page_url=self._reader.url(page))
+        return HTMLResponse(text, headers=revalidated(etag))
+
+    async def oembed(self, request: Request) -> Response:
+        """https://oembed.com 2.3.4.3, rich: an iframe for the URL of a page of this server, and no other."""
+        query = request.query_params
+        if query.get("format", "json") != "json":
+            return problem(501, "Not implemented", "format: json is what is answered here")
+        page = await self._reader.page(self._page_id(query.get("url", "")))
+        document = await self._reader.documents.read(page)
+        width, height = (_clamped(query.get(name), n) for n, name in enumerate(("maxwidth", "maxheight")))
+        title = pages.title_of(document)
+        src = f"{self._reader.base_url}/embed/{page.id}"
+        frame = (
+            f'<iframe src="{html.escape(src)}" width="{width}" height="{height}" title="{html.escape(title)}" '
+            'sandbox="allow-popups allow-popups-to-escape-sandbox allow-same-origin" loading="lazy"></iframe>'
+        )
+        told = {
+            "version": "1.0",
+            "type": "rich",
+            "provider_name": "Tracen",
+            "provider_url": self._reader.base_url,
+            "title": title,
+            "html": frame,
+            "width": width,
+            "height": height,
+            "thumbnail_url": f"{self._reader.url(page)}/og.png",
+            "thumbnail_width": 1200,
+            "thumbnail_height": 630,
+        }
+        return JSONResponse(told, headers={"access-control-allow-origin": "*"})
+
+    def _page_id(self, url: str) -> str:
+        """The page id in a URL of this server. Raises HTTPException."""
+        start = f"{self._reader.base_url}/traces/"
+        if not url.startswith(start):
+            raise HTTPException(404)
+        return urlsplit(url.removeprefix(start)).path
+
+    # -- two traces ------------------------------------------------------------------------------------
+
+    async def compare(self, request: Request) -> Response:
+        """What changed from one trace to another."""
+        a, b = [await self._reader.page(request.path_params[name]) for name in ("a", "b")]
+        one, other = await self._reader.whole(a), await self._reader.whole(b)
+        etag = etag_of(one, other.edition)
+        if known := unchanged(request, etag):
+            return known
+        size = _COMPRESSION * (one.size + other.size)
+        text = await run_sized(size, _compared, one, other, f"/traces/{a.id}", f"/traces/{b.id}")
+        return HTMLResponse(text, headers=revalidated(etag))
+
+
+def _markdown(document: Document, page_url: str, max_chars: int) -> str:
+    return markdown.render(document.trace(), page_url=page_url, max_chars=max_chars)
+
+
+def _perfetto(document: Document) -> bytes:
+    return perfetto.render(document.trace())
+
+
+def _otlp_json(telling: Telling, otel_trace_id: str, document: Document) -> bytes:
+    return otlp_json.render(telling.bodies, otel_trace_id, document.trace())
+
+
+def _drawn(card: PreviewCard) -> bytes:
+    return draw(card)
+
+
+def _compared(a: Document, b: Document, a_url: str, b_url: str) -> str:
+    return render_compare(a.trace(), b.trace(), a_url=a_url, b_url=b_url)
+
+
+def _headers(request: Request, page: Page, etag: str, suffix: str) -> dict[str, str]:
+    """Of data: a browser that is led to it runs nothing, and with `?download` keeps it as a file."""
+    headers = {**revalidated(etag), **_SANDBOX}
+    if "download" in request.query_params:
+        headers["content-disposition"] = f'attachment; filename="trace-{page.id}.{suffix}"'
+    return headers
+
+
+def _clamped(text: str | None, side: int) -> int:
+    """A side of the frame, as large as the asking page has room for, within reason."""
+    if text is None or not (text.isascii() and text.isdigit()):
+        return _EMBED_SIZE[side]
+    return min(max(int(text[:6]), _MIN_EMBED[side]), _EMBED_SIZE[side])
