@@ -68,10 +68,6 @@ class Line:
         return self.a is not None and self.b is not None and not self.differences
 
     @property
-    def is_changed(self) -> bool:
-        return self.a is not None and self.b is not None and bool(self.differences)
-
-    @property
     def either(self) -> Side:
         """The step in B, or in A where B has none."""
         return cast("Side", self.b or self.a)

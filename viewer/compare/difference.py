@@ -56,10 +56,6 @@ class Difference:
     """Characters at the end of either text that were not looked at; the longer of the two rests."""
 
     @property
-    def is_none(self) -> bool:
-        return not self.left_out and all(run.change is Change.SAME for run in self.runs)
-
-    @property
     def likeness(self) -> float:
         """The part of both texts that is the same: 0 for nothing, 1 for all."""
         same = 2 * sum(len(run.text) for run in self.runs if run.change is Change.SAME)

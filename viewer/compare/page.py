@@ -130,9 +130,10 @@ def _no_response(trace: Trace) -> str:
 
 def _totals(a: Trace, b: Trace, comparison: Comparison) -> Iterator[Total]:
     one, other = comparison.a, comparison.b
-    yield _words("Outcome", _outcome(a), _outcome(b))
+    yield _words("Outcome", (_outcome(a), _outcome(b)), is_same=a.status is b.status)
     if a.model or b.model:
-        yield _words("Model", *(one_line(trace.model, _MAX_TITLE) or wording.UNKNOWN for trace in (a, b)))
+        one_model, other_model = (one_line(trace.model, _MAX_TITLE) or wording.UNKNOWN for trace in (a, b))
+        yield _words("Model", (one_model, other_model), is_same=a.model == b.model)
     yield _total(
         "Duration",
         (wording.duration(one.duration_ns), wording.duration(other.duration_ns)),
@@ -146,8 +147,8 @@ def _totals(a: Trace, b: Trace, comparison: Comparison) -> Iterator[Total]:
     yield _count("Failed steps", one.failures, other.failures, "step")
 
 
-def _words(label: str, a: str, b: str) -> Total:
-    return _total(label, (a, b), THE_SAME if a == b else "changed", "")
+def _words(label: str, values: tuple[str, str], *, is_same: bool) -> Total:
+    return _total(label, values, THE_SAME if is_same else "changed", "")
 
 
 def _count(label: str, a: int | None, b: int | None, noun: str) -> Total:

@@ -61,8 +61,6 @@ def passage(label: str, a: str, b: str, quoter: Quoter, *, absent: tuple[str, st
 def _verdict(a: str, b: str, found: Difference) -> str:
     if not a or not b:
         return _ONE_SIDED[bool(b)]
-    if found.is_none:
-        return "No difference found"
     return f"{_percent(found.likeness)} alike"
 
 
