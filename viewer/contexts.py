@@ -218,6 +218,71 @@ class EmbedPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A text of both traces, ready to print."""
+
+    label: str
+    verdict: str
+    text: Draft
+    is_same: bool
+    is_marked: bool
+    """It is one text with marks, which want a legend."""
+    note: str = ""
+
+    @property
+    def verdict_in_line(self) -> str:
+        """The verdict after the label: `only in B`, `changed, 85 % alike`."""
+        return (
+            "only in " + self.verdict[-1]
+            if self.verdict.startswith("Only in")
+            else f"changed, {self.verdict}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """One of the two traces: its mark, and what tells it apart."""
+
+    letter: str
+    heading: str
+    url: str
+    is_failed: bool
+    status: str
+    started: str
+    datetime: str
+    """ISO-8601; "" where it is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A line of the table of totals. `share` is the difference as a part of A."""
+
+    label: str
+    a: str
+    b: str
+    difference: str
+    share: str
+    is_same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ComparePage:
+    """What compare.html shows."""
+
+    title: str
+    runs: tuple[ComparedRun, ComparedRun]
+    verdict: str
+    notes: tuple[str, ...]
+    totals: tuple[Total, ...]
+    passages: tuple[Passage, ...]
+    census: str
+    """How many steps are alike, changed, or in one of the traces only."""
+    has_tokens: bool
+    steps: Draft
+    """Groups of the table's lines."""
+
+
+@dataclass(frozen=True, slots=True)
 class MessagePage:
     """What message.html shows."""
 

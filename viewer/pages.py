@@ -18,6 +18,7 @@ from tracen_otel.assemble import ROOT_MISSING
 from tracen_otel.model import Status, Trace
 from viewer import pieces, summary, wording
 from viewer.contexts import (
+    ComparePage,
     EmbedPage,
     Found,
     HomePage,
@@ -50,6 +51,7 @@ TEMPLATE_BY_CONTEXT = {
     StepPage: "step.html",
     RowsPage: "rows.html",
     EmbedPage: "embed.html",
+    ComparePage: "compare.html",
     MessagePage: "message.html",
     HomePage: "home.html",
 }
@@ -87,7 +89,8 @@ ENVIRONMENT = _environment()
 _TEMPLATES = {context: ENVIRONMENT.get_template(name) for context, name in TEMPLATE_BY_CONTEXT.items()}
 
 
-def _render(page: Any) -> str:
+def render(page: Any) -> str:
+    """Fill the template of a context."""
     return _TEMPLATES[type(page)].render(page=page)
 
 
@@ -132,7 +135,7 @@ def render_trace(
         return Said(quoted(quoter.text(text)), number, view.href(number)) if text else None
 
     page_url = base_url + view.path
-    return _render(
+    return render(
         TracePage(
             title=f"{one_line(heading, _MAX_TITLE)} · Tracen",
             description=summary.description(trace),
@@ -268,7 +271,7 @@ def render_step(document: Document, view: View, number: int) -> str:
     def url(*, is_markdown: bool) -> str:
         return replace(view, is_markdown=is_markdown).step_url(number)
 
-    return _render(
+    return render(
         StepPage(
             title=f"{name} · {one_line(summary.heading(trace), _MAX_TITLE)} · Tracen",
             back=Link(view.url(step=number) + f"#step-{number}", summary.heading(trace)),
@@ -293,7 +296,7 @@ def render_rows(document: Document, view: View, numbers: range) -> str:
     outline = document.outline
     axis = _axis(outline, view)
     timeline = Timeline(document, view, axis, Quoter(), range(0))
-    return _render(
+    return render(
         RowsPage(
             title="Steps",
             shows_tokens=outline.shows_tokens,
@@ -333,7 +336,7 @@ def render_embed(document: Document, *, page_url: str) -> str:
     is_failed = trace.status is Status.ERROR
     heading = summary.heading(trace)
     view = View("")
-    return _render(
+    return render(
         EmbedPage(
             title=f"{one_line(heading, _MAX_TITLE)} · Tracen",
             page_url=page_url,
@@ -351,12 +354,12 @@ def render_embed(document: Document, *, page_url: str) -> str:
 
 def render_message(status: int, title: str, detail: str) -> str:
     """Render a page that says why there is no other: 404, 410, 500, 503."""
-    return _render(MessagePage(title=one_line(title, _MAX_TITLE), status=status, detail=detail))
+    return render(MessagePage(title=one_line(title, _MAX_TITLE), status=status, detail=detail))
 
 
 def render_home(*, base_url: str) -> str:
     """Render `/`: what Tracen is, and how to send the first trace to this server."""
-    return _render(
+    return render(
         HomePage(
             title="Tracen: share what your agent did",
             description="Run an LLM agent, get a URL. Whoever opens it sees what happened.",

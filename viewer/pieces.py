@@ -35,7 +35,7 @@ ROW_TOKENS = Piece(
     '<span class="visually-hidden">tokens: {}</span></span>\n'
 )
 BARS = Piece('<svg aria-hidden="true" width="100%" height="14">{}</svg>')
-GAP = Piece('<rect class="gap" x="{}" y="5" width="{}" height="2"/>')
+GAP = Piece('<rect class="bar-gap" x="{}" y="5" width="{}" height="2"/>')
 BAR = Piece('<rect class="bar" x="{}" y="2" width="{}" height="8" rx="2"/>')
 POINT = Piece('<circle class="point" cx="{}" cy="6" r="3.5"/>')
 CRITICAL = Piece('<rect class="critical" x="{}" y="12" width="{}" height="2"/>')
@@ -107,7 +107,7 @@ def quoted(quote: Quote) -> Draft:
 # -- conversations ------------------------------------------------------------------------------------
 
 SIDES = Piece('<div class="sides">{}{}</div>\n')
-PAIR = Piece('<div class="pair">{}{}</div>\n')
+PAIR = Piece('<div class="call-and-result">{}{}</div>\n')
 EXCHANGE = Piece('<section class="exchange"><h3>{}</h3>\n{}</section>\n')
 TURNS = Piece('<ol class="turns">{}</ol>\n')
 EARLIER_TURNS = Piece('<details class="fold"><summary>{}</summary>\n<ol class="turns">{}</ol>\n</details>\n')

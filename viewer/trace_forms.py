@@ -1,4 +1,4 @@
-"""The same URL in other forms: JSON, Markdown, OTLP, Perfetto; the preview image; what other pages embed; two compared."""
+"""The same trace in other forms: as data, as a preview image, as what other pages embed, and beside another one."""
 
 from __future__ import annotations
 

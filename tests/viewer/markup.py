@@ -26,7 +26,7 @@ OWN_TAGS = frozenset(
         r"\w+",
         """html head meta title link body a header nav main footer section h1 h2 h3 p div pre dl dt dd ol
         ul li details summary label input span small bdi time code svg symbol path rect circle ellipse
-        use text table caption thead tbody tfoot tr th td article form input button script mark
+        use text table caption thead tbody tfoot tr th td article form input button script mark del ins tbody
         """,
     )
 )

@@ -114,7 +114,7 @@ def test_step_shows_its_conversation_with_tools_and_reasoning() -> None:
 def test_result_of_a_tool_stands_beside_its_call() -> None:
     """Arguments and answer side by side, once; a result without its call stands where it came."""
     page = page_of(agent_trace())
-    (pair,) = page.all("div", class_="pair")
+    (pair,) = page.all("div", class_="call-and-result")
     assert "Calls search call_1" in pair.text
     assert "Result call_1" in pair.text
     assert page.text.count('"MAAT", "price"') == 1
@@ -298,7 +298,9 @@ def test_silent_trace_says_how_to_record_content() -> None:
     text = page_of(silent_trace()).text
     assert "No prompt and no response were recorded" in text
     assert "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true" in text
-    assert "TRACELOOP_TRACE_CONTENT=true" in text
+    assert "TRACELOOP_TRACE_CONTENT" not in text  # none of its steps speaks OpenLLMetry's words
+    unknown = replace(silent_trace(), steps=(step("chat", 0, 1, kind=StepKind.LLM),))
+    assert "TRACELOOP_TRACE_CONTENT=true" in page_of(unknown).text
     assert "were recorded" not in page_of(agent_trace()).text
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from tracen_otel.model import Status, Trace
 from tracen_otel.timestamps import format_timestamp
@@ -12,67 +10,20 @@ from viewer import wording
 from viewer.compare.alignment import WINDOW
 from viewer.compare.comparison import Comparison, Line, compare, delta
 from viewer.compare.rows import Table, table
-from viewer.compare.texts import Passage, passage
+from viewer.compare.texts import passage
 from viewer.compare.words import THE_SAME, count_change, duration_change, listing, share
-from viewer.legible import Draft, one_line
-from viewer.pages import ENVIRONMENT, STATIC
+from viewer.contexts import ComparedRun, ComparePage, Passage, Total
+from viewer.legible import one_line
+from viewer.pages import render
 from viewer.quotes import Quoter
 from viewer.summary import heading
 
 _MAX_TITLE = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One of the two traces: its mark, and what tells it apart."""
-
-    letter: str
-    heading: str
-    url: str
-    is_failed: bool
-    status: str
-    started: str
-    datetime: str
-    """ISO-8601; "" where it is not told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """A line of the table of totals. `share` is the difference as a part of A."""
-
-    label: str
-    a: str
-    b: str
-    difference: str
-    share: str
-    is_same: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ComparePage:
-    """What compare.html shows."""
-
-    title: str
-    compare_css_url: str
-    runs: tuple[Run, Run]
-    verdict: str
-    notes: tuple[str, ...]
-    totals: tuple[Total, ...]
-    passages: tuple[Passage, ...]
-    census: str
-    """How many steps are alike, changed, or in one of the traces only."""
-    has_tokens: bool
-    steps: Draft
-    """Groups of the table's lines."""
-
-
-_CSS_URL = f"/static/compare.css?v={hashlib.sha256((STATIC / 'compare.css').read_bytes()).hexdigest()[:12]}"
-_TEMPLATE = ENVIRONMENT.get_template("compare.html")
-
-
 def render_compare(a: Trace, b: Trace, *, a_url: str, b_url: str) -> str:
     """Render what changed from trace A to trace B; the addresses are those of their own pages."""
-    return _TEMPLATE.render(page=compare_page(a, b, a_url=a_url, b_url=b_url))
+    return render(compare_page(a, b, a_url=a_url, b_url=b_url))
 
 
 def compare_page(a: Trace, b: Trace, *, a_url: str, b_url: str) -> ComparePage:
@@ -82,7 +33,6 @@ def compare_page(a: Trace, b: Trace, *, a_url: str, b_url: str) -> ComparePage:
     one, other = heading(a), heading(b)
     return ComparePage(
         title=f"Compare: {one_line(one, _MAX_TITLE)} and {one_line(other, _MAX_TITLE)} · Tracen",
-        compare_css_url=_CSS_URL,
         runs=(_run("A", a, a_url), _run("B", b, b_url)),
         verdict=_verdict(a, b, comparison, is_same_page=a_url == b_url),
         notes=tuple(_notes(comparison, lines)),
@@ -94,9 +44,9 @@ def compare_page(a: Trace, b: Trace, *, a_url: str, b_url: str) -> ComparePage:
     )
 
 
-def _run(letter: str, trace: Trace, url: str) -> Run:
+def _run(letter: str, trace: Trace, url: str) -> ComparedRun:
     is_failed = trace.status is Status.ERROR
-    return Run(
+    return ComparedRun(
         letter=letter,
         heading=heading(trace),
         url=url,

@@ -33,9 +33,9 @@ LINE = Piece(
     '<td role="cell" class="took">{}{}</td>\n{}</tr>\n'
 )
 NUMBER = Piece(
-    '<td role="cell" class="number"><a href="{}#step-{}"><span class="visually-hidden">{}, step </span>{}</a></td>\n'
+    '<td role="cell" class="number"><a href="{}?step={}#step-{}">'
+    '<span class="visually-hidden">{}, step </span>{}</a></td>\n'
 )
-UNLINKED_NUMBER = Piece('<td role="cell" class="number">{}</td>\n')
 NO_NUMBER = Piece(
     '<td role="cell" class="number"><span class="visually-hidden">not in {}</span>'
     '<span class="faint" aria-hidden="true">–</span></td>\n'

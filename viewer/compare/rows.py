@@ -21,7 +21,6 @@ from viewer.compare.words import (
     row_name,
 )
 from viewer.legible import Draft, joined, one_line
-from viewer.pages import MAX_STEPS
 from viewer.quotes import Quoter
 
 MAX_LINES = 2_000
@@ -174,9 +173,7 @@ def _numbers(sides: Sequence[Side | None]) -> str:
 def _number(side: Side | None, name: str, url: str) -> Draft:
     if side is None:
         return pieces.NO_NUMBER(name)
-    if side.number > MAX_STEPS:  # the trace's page ends before
-        return pieces.UNLINKED_NUMBER(wording.count(side.number))
-    return pieces.NUMBER(url, side.number, name, wording.count(side.number))
+    return pieces.NUMBER(url, side.number, side.number, name, wording.count(side.number))
 
 
 def _words(line: Line) -> Iterator[Draft]:

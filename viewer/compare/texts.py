@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from tracen_otel.model import Message, Part
 from tracen_otel.payload import json_value
 from viewer import wording
 from viewer.compare import pieces
 from viewer.compare.difference import Change, Difference, Run, difference
+from viewer.contexts import Passage
 from viewer.legible import Draft, joined
 from viewer.pieces import quoted
 from viewer.quotes import Quoter, layout
@@ -19,24 +19,6 @@ _MIN_LIKENESS = 0.35
 _ONE_SIDED = ("Only in A", "Only in B")
 _CONTEXT_LINES = 3
 _MIN_FOLDED_LINES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A text of both traces, ready to print."""
-
-    label: str
-    verdict: str
-    text: Draft
-    is_same: bool
-    is_marked: bool
-    """It is one text with marks, which want a legend."""
-    note: str = ""
-
-    @property
-    def verdict_in_line(self) -> str:
-        """The verdict after the label: `only in B`, `changed, 85 % alike`."""
-        return "only in " + self.verdict[-1] if self.verdict in _ONE_SIDED else f"changed, {self.verdict}"
 
 
 def passage(label: str, a: str, b: str, quoter: Quoter, *, absent: tuple[str, str]) -> Passage | None:

@@ -13,16 +13,19 @@ from tracen_otel.model import Status, Step, Trace
 from viewer import summary, wording
 from viewer.forms.markdown_steps import details, has_details
 from viewer.forms.markdown_text import Sheet, inline
+from viewer.labels import provider_label, row_name, token_counts, told_usage
 from viewer.listing import InvalidQuery
-from viewer.provenance import numbers_by_id
+from viewer.outline import outline_of
 from viewer.quotes import Quoter
-from viewer.steps import provider_label, row_name, token_counts, told_usage
+from viewer.view import View
 from viewer.waterfall import Row, arrange
 
 DEFAULT_MAX_CHARS = 20_000
 """Some 5,000 tokens: enough to judge by, little enough to paste."""
 MIN_MAX_CHARS, MAX_MAX_CHARS = 500, 10_000_000
 
+_VIEW = View("")
+"""Of the facts only the words are told, and no links."""
 _MAX_NAME = 120
 _MAX_ERROR_LINE = 160
 _MAX_NOTES = 5
@@ -91,6 +94,7 @@ class _Page:
     def __init__(self, trace: Trace, rows: Sequence[Row], page_url: str, max_chars: int) -> None:
         self._trace = trace
         self._rows = rows
+        self._outline = outline_of(trace, rows)
         self._max_chars = max_chars
         self._where = f"<{page_url}>" if len(page_url) <= max_chars // 5 else "the page"
         self._left_out = _LeftOut()
@@ -123,14 +127,14 @@ class _Page:
             self._left_out.parts.append(_NOTES)
 
     def _facts(self) -> Iterator[str]:
-        for fact in summary.facts(self._trace, self._rows):
+        for fact in summary.facts(self._trace, self._outline, _VIEW):
             if fact.is_told:
                 extra = f" ({inline(fact.extra, max(self._name, 60))})" if fact.extra else ""
                 yield f"- {fact.label}: {inline(fact.value, self._name)}{extra}"
 
     def add_failure(self) -> None:
         """What went wrong, and in which step."""
-        failure = summary.failure(self._trace, self._rows, Quoter())
+        failure = summary.failure(self._trace, self._outline, _VIEW, Quoter())
         if failure is None:
             return
         origin = failure.origin
@@ -152,7 +156,6 @@ class _Page:
 
     def add_words(self) -> None:
         """What was asked and answered, and under which instructions; each in its share of what is left."""
-        number_by_id = numbers_by_id(self._rows)
         words = (
             ("Prompt", _PROMPT, self._trace.prompt, 3),
             ("Response", _RESPONSE, self._trace.response, 4),
@@ -164,7 +167,7 @@ class _Page:
                 continue
             share = self._sheet.left * weight // weight_left
             weight_left -= weight
-            number = number_by_id.get(self._trace.sources.get(title.lower(), ""))
+            number = self._outline.numbers.get(title.lower())
             label = f"## {title}" + (f" (step {number})" if number else "")
             if not self._sheet.add_quote(label, text, share):
                 self._left_out.parts.append(name)

@@ -16,8 +16,8 @@ from typing import Any
 from tracen_otel.model import Step, Trace
 from tracen_otel.timestamps import format_timestamp
 from viewer import wording
+from viewer.labels import provider_label
 from viewer.legible import one_line
-from viewer.steps import provider_label
 from viewer.summary import heading
 from viewer.waterfall import Row, arrange
 

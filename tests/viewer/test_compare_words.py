@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tracen_otel.model import StepKind
-from viewer.comparing_words import (
+from viewer.compare.words import (
     both,
     both_counts,
     count_change,
