@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +20,8 @@ from tests.shots.camera import HEIGHT_BY_WIDTH, SCHEMES, Look, Shot, shoot
 from tests.shots.cases import CASE_BY_NAME, CASES, Case
 from tests.shots.sheets import contact_sheet, index
 from tests.shots.sources import SERVE_FLAGS
+
+LANGUAGES = ("ar", "he", "ja", "ko", "zh-cn")
 
 
 def arguments() -> argparse.Namespace:
@@ -60,6 +64,14 @@ def take_all(
     return shots
 
 
+def languages_without_font() -> list[str]:
+    """Those of the cases' languages that this machine would draw as boxes, which is no fault of the page."""
+    if not shutil.which("fc-list"):
+        return []
+    listed = {code: subprocess.check_output(["fc-list", f":lang={code}", "family"]) for code in LANGUAGES}
+    return [code for code, fonts in listed.items() if not fonts]
+
+
 def main() -> int:
     options = arguments()
     folder: Path = options.folder
@@ -68,6 +80,8 @@ def main() -> int:
     looks = [Look(width, scheme) for width in options.width for scheme in options.scheme]
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
+    if missing := languages_without_font():
+        console.print(f"no font for {', '.join(missing)}: expect boxes (Debian: fonts-noto-cjk)")
     with tempfile.TemporaryDirectory() as name, Progress(*columns, console=console) as bar:
         with running_tracen(Path(name) / "shots.db", *SERVE_FLAGS) as tracen, running_browser() as browser:
             task = bar.add_task("publishing", total=len(cases))

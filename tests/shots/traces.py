@@ -66,7 +66,10 @@ def survived() -> Trace:
         ),
         _chat("l3", 4_930, 1_170, '"TM-4471"', answer),
     )
-    return _run(question, answer, 6_120, title="invoke_agent concierge", steps=steps)
+    totals = Usage(
+        sum(s.usage.input_tokens or 0 for s in steps), sum(s.usage.output_tokens or 0 for s in steps)
+    )
+    return _run(question, answer, 6_120, title="invoke_agent concierge", usage=totals, steps=steps)
 
 
 def _chat(id: str, at_ms: int, ms: int, asked: str, told: str) -> Step:
