@@ -109,7 +109,7 @@ def long_answer() -> Trace:
         input_messages=(said("user", texts.LONG_QUESTION),),
         output_messages=(said("assistant", answer),),
     )
-    return _run(texts.LONG_QUESTION, answer, 61_400, title="write_runbook", steps=(call,))
+    return _run(texts.LONG_QUESTION, answer, 61_400, title="write_runbook", usage=call.usage, steps=(call,))
 
 
 def long_conversation(messages: int = 80) -> Trace:
@@ -120,6 +120,7 @@ def long_conversation(messages: int = 80) -> Trace:
         turns.append(said(role, text))
         if number % 16 == 5:
             turns[-1:] = _looked_up(number)
+    question = texts.SUPPORT_TURNS[-2][1]
     answer = "It is at the bakery, and they keep it until Saturday noon. I have told them your name."
     call = step(
         "chat gpt-4.1-mini",
@@ -130,10 +131,11 @@ def long_conversation(messages: int = 80) -> Trace:
         model="gpt-4.1-mini",
         usage=Usage(3_120, 24),
         tokens_counted=True,
-        input_messages=tuple(turns[:messages]),
+        input_messages=(*turns[: messages - 1], said("user", question)),
         output_messages=(said("assistant", answer),),
     )
-    return _run(texts.SUPPORT_TURNS[-2][1], answer, 2_310, title="support_chat", steps=(call,))
+    told = _run(question, answer, 2_310, title="support_chat", usage=call.usage, steps=(call,))
+    return replace(told, model="gpt-4.1-mini", provider=Provider.OPENAI, provider_name="openai")
 
 
 def _looked_up(number: int) -> list[Message]:
@@ -149,7 +151,7 @@ def deep(levels: int = 40) -> Trace:
     """Agents that hand a task on to agents, 40 levels down."""
     steps = tuple(
         step(
-            f"hand over to reviewer {n + 1}" if n + 1 < levels else "chat gpt-4.1",
+            f"hand over to reviewer {n + 1}" if n + 1 < levels else "chat claude-sonnet-4-5",
             20 * n,
             4_000 - 40 * n,
             id=str(n),
@@ -167,7 +169,15 @@ def wide(tools: int = 300) -> Trace:
     """One model call, then 300 tools at the same time; some fail."""
     steps = [
         step("invoke_agent weather desk", 0, 9_400, id="a", kind=StepKind.AGENT),
-        step("chat gpt-4.1", 20, 1_900, id="l", parent="a", kind=StepKind.LLM, usage=Usage(1_204, 386)),
+        step(
+            "chat claude-sonnet-4-5",
+            20,
+            1_900,
+            id="l",
+            parent="a",
+            kind=StepKind.LLM,
+            usage=Usage(1_204, 386),
+        ),
     ]
     for n in range(tools):
         city = texts.CITIES[n % len(texts.CITIES)]
