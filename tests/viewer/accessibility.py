@@ -46,12 +46,6 @@ def violations(page: Page) -> list[str]:
     return [_told(violation) for violation in page.evaluate(_RUN, [list(TAGS), MAX_ROWS])]
 
 
-def axe_version(page: Page) -> str:
-    """The version of the rules; for a page that was looked at."""
-    version: str = page.evaluate("axe.version")
-    return version
-
-
 @cache
 def _axe() -> str:
     """The script as PyPI's axe-playwright-python carries it; its API, which tells no types, is not needed."""
