@@ -214,7 +214,9 @@ def main() -> None:
         task = bar.add_task("publishing", total=None)
         for told, measure in measurements(tracen, client, browser, options):
             bar.update(task, description=f"measuring {told}".replace("[", "\\["))
-            figures += measured(told, measure)
+            for figure in measured(told, measure):
+                bar.console.print(f"{figure.name}: {figure.value}", markup=False, highlight=False)
+                figures.append(figure)
         chromium = browser.version
     out = Console(width=None if sys.stdout.isatty() else 140)
     cores = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
