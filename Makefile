@@ -7,7 +7,7 @@ SECONDS ?= 60
 ROUNDS ?= 2000
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup run test lint format docs bench bench-scale bench-peers collector fuzz torture lock browser clean
+.PHONY: help setup run test lint format docs shots bench bench-page bench-scale bench-peers collector fuzz torture lock browser clean
 
 help:
 	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
@@ -17,6 +17,8 @@ help:
 	@echo "make format  let ruff rewrite the code"
 	@echo "make docs    renew the README's tables from the code"
 	@echo "make bench   measure: start-up, memory, ingest, conversion"
+	@echo "make bench-page  measure pages: server time, and Chromium with 100,000 steps (minutes)"
+	@echo "make shots   pictures of every kind of page, into shots/"
 	@echo "make bench-scale  ingest with ten million spans in the store (minutes, gigabytes)"
 	@echo "make bench-peers  the same load on Phoenix and MLflow (a gigabyte to install)"
 	@echo "make fuzz    fuzz decoding, meaning and page, guided by coverage (SECONDS=60)"
@@ -60,6 +62,12 @@ bench-scale: setup
 bench-peers: setup
 	@sh .ci/peers.sh $(PYTHON) .venv-peers
 	@$(BIN)/python -m tests.bench.peers .venv-peers/bin
+
+bench-page: setup browser
+	@$(BIN)/python -m tests.bench.page
+
+shots: setup browser
+	@$(BIN)/python -m tests.shots
 
 bench: setup
 	@$(BIN)/python -m tests.bench

@@ -14,12 +14,12 @@ NOTHING = Draft("")
 # -- steps --------------------------------------------------------------------------------------------
 
 LINE = Piece(
-    '<li class="line" id="row-{}" data-key="{}" data-level="{}"{}><details class="step kind-{}{}"{}>\n'
-    "{}{}</details></li>\n"
+    '<li class="line indent-{}" id="row-{}" data-key="{}" data-level="{}"{}><details class="step kind-{}{}"{}>\n'
+    "{}{}</details>{}</li>\n"
 )
 SIZE = Piece(' data-size="{}"')
 ROW = Piece(
-    '<summary class="row indent-{}">\n'
+    '<summary class="row">\n'
     '<span class="row-name"><svg class="icon" aria-hidden="true"><use href="#kind-{}"/></svg>'
     '<span class="row-words"><span class="visually-hidden">Step </span><span class="row-number">{}</span> '
     '<bdi class="row-title">{}</bdi>{}</span></span>\n'
@@ -40,7 +40,7 @@ BAR = Piece('<rect class="bar" x="{}" y="2" width="{}" height="8" rx="2"/>')
 POINT = Piece('<circle class="point" cx="{}" cy="6" r="3.5"/>')
 CRITICAL = Piece('<rect class="critical" x="{}" y="12" width="{}" height="2"/>')
 FOLDED = Piece(
-    '<li class="line is-fold"><details class="folded"><summary class="row-fold indent-{}">'
+    '<li class="line is-fold indent-{}" id="fold-{}" data-level="{}"><details class="folded"><summary class="row-fold">'
     'Show {} <span class="faint">{}</span></summary>\n{}</details></li>\n'
 )
 BLOCK = Piece('<ol class="block" data-rows="{}" data-lines="{}">\n{}</ol>\n')

@@ -81,21 +81,30 @@ class Timeline:
         )
 
     def line(self, entry: Entry, more: Draft = pieces.NOTHING) -> Draft:
-        """A row with what it unfolds to; `more` stands between them."""
+        """A row with what it unfolds to; `more` stands below."""
         failed = " is-failed" if entry.is_failed else ""
         is_open = pieces.OPEN if entry.number == self.view.step else pieces.NOTHING
         size = pieces.SIZE(entry.size) if entry.size else pieces.NOTHING
-        body = joined((more, self._body(entry.number)))
+        body = self._body(entry.number)
         key, kind = entry.key, entry.kind
         row = _row(entry, self.axis)
-        return pieces.LINE(entry.number, key, entry.level + 1, size, kind, failed, is_open, row, body)
+        return pieces.LINE(
+            _indent(entry), entry.number, key, entry.level + 1, size, kind, failed, is_open, row, body, more
+        )
 
     def _fold(self, entry: Entry) -> Draft:
         entries = list(self.document.entries(range(entry.number, entry.number + entry.fold)))
         kinds = Counter(LABEL_BY_KIND[StepKind(e.kind)] or "Other" for e in entries)
         told = ", ".join(kind for kind, _ in kinds.most_common(_FOLDED_KINDS))
         lines = pieces.BLOCK("", entry.fold, joined(map(self.line, entries)))
-        return pieces.FOLDED(_indent(entry), wording.plural(entry.fold, "more step"), told, lines)
+        return pieces.FOLDED(
+            _indent(entry),
+            entry.number,
+            entry.level + 1,
+            wording.plural(entry.fold, "more step"),
+            told,
+            lines,
+        )
 
     def _long_fold(self, entry: Entry) -> Draft:
         timeline = Timeline(
@@ -104,7 +113,14 @@ class Timeline:
         numbers = range(entry.number, entry.number + entry.fold)
         blocks = [numbers[at : at + BLOCK_LINES] for at in range(0, len(numbers), BLOCK_LINES)]
         waiting = joined(timeline.waiting(block, len(block)) for block in blocks)
-        return pieces.FOLDED(_indent(entry), wording.plural(entry.fold, "more step"), "", waiting)
+        return pieces.FOLDED(
+            _indent(entry),
+            entry.number,
+            entry.level + 1,
+            wording.plural(entry.fold, "more step"),
+            "",
+            waiting,
+        )
 
     def _body(self, number: int) -> Draft:
         if number in self.inlined:
@@ -124,7 +140,6 @@ def _indent(entry: Entry) -> int:
 def _row(entry: Entry, axis: Axis) -> Draft:
     usage = Usage(entry.input_tokens, entry.output_tokens)
     return pieces.ROW(
-        _indent(entry),
         entry.kind,
         entry.number,
         entry.name,

@@ -3,69 +3,81 @@
 
 const trace = document.querySelector(".trace");
 const steps = () => trace.querySelector(".timeline .steps");
-const rows = () => [...steps().querySelectorAll(".line[id]")].filter((row) => row.offsetHeight);
+const rows = () => [...steps().querySelectorAll(".line")].filter((row) => row.offsetHeight);
 const levelOf = (row) => Number(row.dataset.level);
+const numberOf = (row) => Number(row.id.split("-")[1]);
+const isFold = (row) => row.classList.contains("is-fold");
+const detailsOf = (row) => row.querySelector(":scope > details");
+
+/* -- a tree ------------------------------------------------------------------------------------ */
 
 /** Numbers of the steps under which all is folded away, with how many those are. */
 const folded = new Map();
-
-const numberOf = (row) => Number(row.id.slice(4));
 
 function isCovered(number) {
   for (const [at, size] of folded) if (at < number && number <= at + size) return true;
   return false;
 }
 
-/* -- a tree ------------------------------------------------------------------------------------ */
-
 function dress(block) {
-  block.role = "none";
+  block.role = block.closest(".folded") ? "group" : "none";
   for (const row of block.children) {
-    if (!row.id) {
-      row.role = "none";
-      continue;
-    }
     row.role = "treeitem";
     row.tabIndex = -1;
     row.ariaLevel = row.dataset.level;
-    const summary = row.querySelector("summary");
+    const summary = detailsOf(row).querySelector("summary");
     summary.tabIndex = -1;
-    summary.id = `name-${row.id.slice(4)}`;
+    summary.id = `name-${row.id}`;
     row.setAttribute("aria-labelledby", summary.id);
+    if (isFold(row)) row.ariaExpanded = `${detailsOf(row).open}`;
     if (row.dataset.size) addTwist(row);
     row.hidden = isCovered(numberOf(row));
   }
 }
 
+function dressWaiting(block) {
+  block.role = "treeitem";
+  block.tabIndex = -1;
+  block.ariaLevel = "1";
+  block.querySelector("a").tabIndex = -1;
+}
+
 function addTwist(row) {
   const size = Number(row.dataset.size);
   const isOpen = !folded.has(numberOf(row));
-  const twist = document.createElement("button");
-  twist.className = "twist";
-  twist.type = "button";
-  twist.tabIndex = -1;
+  const twist = Object.assign(document.createElement("button"), { className: "twist", type: "button", tabIndex: -1 });
   twist.textContent = isOpen ? "−" : "+";
-  if (isOpen) row.querySelector(".row-inside")?.remove();
-  else row.querySelector(".row-words").append(Object.assign(document.createElement("span"), { className: "row-inside", textContent: `+ ${size} inside` }));
   twist.ariaLabel = `${isOpen ? "Fold" : "Show"} the ${size === 1 ? "step" : `${size} steps`} inside`;
-  row.querySelector(".row-name").prepend(twist);
+  row.querySelector(":scope > .twist")?.remove();
+  row.prepend(twist);
+  row.querySelector(".row-inside")?.remove();
+  if (!isOpen) {
+    const words = { className: "row-inside", textContent: `+ ${size} inside` };
+    row.querySelector(".row-words").append(Object.assign(document.createElement("span"), words));
+  }
   row.ariaExpanded = `${isOpen}`;
 }
 
+/** Fold away, or show, what hangs under a row; whether that changed anything. */
 function fold(row, isFolded) {
+  if (isFold(row)) {
+    const details = detailsOf(row);
+    if (details.open !== isFolded) return false;
+    details.open = !isFolded;
+    return true;
+  }
   const number = numberOf(row);
   if (!row.dataset.size || folded.has(number) === isFolded) return false;
   if (isFolded) folded.set(number, Number(row.dataset.size));
   else folded.delete(number);
-  row.querySelector(".twist").remove();
   addTwist(row);
-  for (const other of steps().querySelectorAll(".line[id]")) other.hidden = isCovered(numberOf(other));
-  coverBlocks();
+  cover();
   return true;
 }
 
-/** Blocks that wait are as high as the rows in them that are not folded away. */
-function coverBlocks() {
+/** Hide what is folded away, blocks that have not come among it. */
+function cover() {
+  for (const row of steps().querySelectorAll(".line")) row.hidden = isCovered(numberOf(row));
   for (const block of steps().querySelectorAll(".block[data-rows^='/']")) {
     const asked = new URLSearchParams(block.dataset.rows.split("?")[1]);
     block.hidden = isCovered(Number(asked.get("from"))) && isCovered(Number(asked.get("to")));
@@ -76,70 +88,66 @@ function coverBlocks() {
 function uncover(row) {
   const number = numberOf(row);
   for (const [at, size] of [...folded]) {
-    if (at < number && number <= at + size) {
-      const above = document.getElementById(`row-${at}`);
-      if (above) fold(above, false);
-      else folded.delete(at);
-    }
+    if (!(at < number && number <= at + size)) continue;
+    folded.delete(at);
+    const above = document.getElementById(`row-${at}`);
+    if (above) addTwist(above);
   }
-  for (const other of steps().querySelectorAll(".line[id]")) other.hidden = isCovered(numberOf(other));
-  coverBlocks();
+  cover();
 }
 
 let current = null;
 
 /** Make one row the one that Tab leads to. */
 function settle(row, { focus = true } = {}) {
+  if (!row) return;
   if (current) current.tabIndex = -1;
   current = row;
   row.tabIndex = 0;
   if (!focus) return;
   row.focus({ preventScroll: true });
-  row.querySelector(".row").scrollIntoView({ block: "nearest" });
+  row.querySelector("summary").scrollIntoView({ block: "nearest" });
 }
 
 function plant() {
   const tree = steps();
-  if (!tree || !tree.querySelector(".line[id]")) return;
+  const first = tree?.querySelector(".line");
+  if (!first) return;
   tree.role = "tree";
-  current = current?.isConnected ? current : tree.querySelector(".line[id]");
+  current = current?.isConnected ? current : first;
   current.tabIndex = 0;
 }
 
 /* -- keys -------------------------------------------------------------------------------------- */
 
-const at = () => document.activeElement?.closest?.(".line[id]") ?? current;
+const focused = () => document.activeElement?.closest?.(".line");
+const at = () => focused() ?? current;
 
 function step(by) {
   const all = rows();
-  const index = all.indexOf(at());
-  const next = all[Math.min(Math.max(index + by, 0), all.length - 1)];
-  if (document.activeElement?.closest?.(".line[id]")) settle(next ?? all[0]);
-  else settle(inSight(all) ?? all[0]);
+  if (!focused()) return settle(all.find((row) => row.getBoundingClientRect().bottom > 100) ?? all[0]);
+  return settle(all[Math.min(Math.max(all.indexOf(at()) + by, 0), all.length - 1)]);
 }
-
-const inSight = (all) => all.find((row) => row.getBoundingClientRect().bottom > 120);
 
 function left(row) {
   if (fold(row, true)) return;
   const all = rows();
-  const above = all.slice(0, all.indexOf(row)).reverse().find((other) => levelOf(other) < levelOf(row));
-  if (above) settle(above);
+  const before = all.slice(0, all.indexOf(row)).reverse();
+  settle(before.find((other) => levelOf(other) < levelOf(row)));
 }
 
 function right(row) {
-  if (!fold(row, false) && row.dataset.size) step(1);
+  if (!fold(row, false) && (row.dataset.size || isFold(row))) step(1);
 }
 
 function toggle(row) {
-  const details = row.querySelector(".step");
-  details.open = !details.open;
+  detailsOf(row).open = !detailsOf(row).open;
 }
 
 function nextFailure() {
   const failures = (trace.querySelector(".timeline").dataset.failures || "").split(" ").map(Number).filter(Boolean);
   if (!failures.length) return;
-  const number = document.activeElement?.closest?.(".line[id]") ? numberOf(at()) : 0;
+  const number = focused() ? numberOf(focused()) : 0;
   const next = failures.find((failure) => failure > number) ?? failures[0];
   trace.dispatchEvent(new CustomEvent("tracen:reveal", { detail: { number: next, focus: true } }));
 }
@@ -149,7 +157,7 @@ const ANYWHERE = {
   k: () => step(-1),
   e: nextFailure,
   "/": () => trace.querySelector(".search input")?.focus(),
-  "?": () => help(),
+  "?": help,
 };
 const IN_TREE = {
   ArrowDown: () => step(1),
@@ -185,47 +193,42 @@ const KEYS = [
   ["/", "search"],
   ["?", "this help"],
 ];
+const made = (tag, properties, ...children) => {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+};
 
 function help() {
   const shown = document.querySelector("dialog.help");
   if (shown) return shown.close();
-  const dialog = document.createElement("dialog");
-  dialog.className = "help";
+  const lines = KEYS.map(([keys, words]) => {
+    const names = keys.split("  ").flatMap((key) => [made("kbd", {}, key), " "]);
+    return made("div", {}, made("dt", {}, ...names), made("dd", {}, words));
+  });
+  const form = made("form", { method: "dialog" }, made("button", {}, "Close"));
+  const dialog = made("dialog", { className: "help" }, made("h2", { id: "help" }, "Keys"), made("dl", {}, ...lines), form);
   dialog.setAttribute("aria-labelledby", "help");
-  const title = document.createElement("h2");
-  title.id = "help";
-  title.textContent = "Keys";
-  const list = document.createElement("dl");
-  for (const [keys, words] of KEYS) {
-    const line = document.createElement("div");
-    const name = document.createElement("dt");
-    for (const key of keys.split("  ")) name.append(Object.assign(document.createElement("kbd"), { textContent: key }), " ");
-    line.append(name, Object.assign(document.createElement("dd"), { textContent: words }));
-    list.append(line);
-  }
-  const form = document.createElement("form");
-  form.method = "dialog";
-  form.append(Object.assign(document.createElement("button"), { textContent: "Close" }));
-  dialog.append(title, list, form);
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.body.append(dialog);
-  dialog.showModal();
+  return dialog.showModal();
 }
 
 if (trace?.querySelector(".timeline")) {
   trace.addEventListener("tracen:rows", (event) => dress(event.detail));
+  trace.addEventListener("tracen:waiting", (event) => dressWaiting(event.detail));
   trace.addEventListener("tracen:shown", plant);
   trace.addEventListener("tracen:uncover", (event) => uncover(event.detail));
   trace.addEventListener("focusin", (event) => {
-    const row = event.target.closest(".line[id]");
+    const row = event.target.closest(".line");
     if (row && row !== current) settle(row, { focus: false });
   });
   trace.addEventListener("click", (event) => {
-    if (!event.target.matches(".twist")) return;
-    event.preventDefault();
-    const row = event.target.closest(".line");
-    fold(row, !folded.has(numberOf(row)));
+    if (event.target.matches(".twist")) fold(event.target.closest(".line"), !folded.has(numberOf(event.target.closest(".line"))));
   });
+  trace.addEventListener("toggle", (event) => {
+    if (event.target.matches(".folded")) event.target.closest(".line").ariaExpanded = `${event.target.open}`;
+  }, true);
   document.addEventListener("keydown", press);
 }

@@ -100,8 +100,10 @@ function forgetFar() {
 }
 
 function prepareBlock(block) {
-  if (isWaiting(block)) block.style.height = `${block.dataset.lines * lineHeight}px`;
-  else trace.dispatchEvent(new CustomEvent("tracen:rows", { detail: block }));
+  if (isWaiting(block)) {
+    block.style.height = `${block.dataset.lines * lineHeight}px`;
+    trace.dispatchEvent(new CustomEvent("tracen:waiting", { detail: block }));
+  } else trace.dispatchEvent(new CustomEvent("tracen:rows", { detail: block }));
   if (block.dataset.rows) scene.observe(block);
 }
 
@@ -171,7 +173,7 @@ const stepOf = (hash) => Number(/^#(?:step|row)-(\d+)/.exec(hash)?.[1] ?? 0);
 function anchor() {
   for (const block of timeline().querySelectorAll("ol.block")) {
     if (block.getBoundingClientRect().bottom < 0) continue;
-    for (const row of block.querySelectorAll(".line[id]")) {
+    for (const row of block.querySelectorAll(".line")) {
       const { top, bottom, height } = row.getBoundingClientRect();
       if (height && bottom > 0) return top < innerHeight ? { row, top } : null;
     }
@@ -196,7 +198,7 @@ async function visit(url, { replace = false } = {}) {
     if (own !== visiting) return;
     const place = anchor();
     const next = document.adoptNode(answer.querySelector(".timeline"));
-    if (place) await loadAround(next, Number(place.row.id.slice(4)));
+    if (place) await loadAround(next, Number(place.row.id.split("-")[1]));
     if (own !== visiting) return;
     swap(answer, next, place);
     document.title = answer.title;
@@ -233,7 +235,7 @@ function swap(answer, next, place) {
   }
   const input = document.activeElement?.matches(".search input") ? document.activeElement : null;
   if (input) next.querySelector(".search input")?.replaceWith(input);
-  const focused = document.activeElement?.closest?.(".line[id]");
+  const focused = document.activeElement?.closest?.(".line");
   for (const region of trace.querySelectorAll("[data-region]:not(.timeline)")) {
     const came = answer.querySelector(`[data-region="${region.dataset.region}"]`);
     if (came && came.outerHTML !== region.outerHTML) region.replaceWith(document.adoptNode(came));
