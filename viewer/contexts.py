@@ -126,6 +126,8 @@ class TimelinePart:
     """Some step waited for another, so there is a path to show."""
     ticks: tuple[Tick, ...]
     minimap: Draft
+    rows_query: str
+    """What is added to a request for rows, so that they look as these do."""
     span_us: int
     """The whole of the time axis, in microseconds."""
     zoom: str

@@ -27,7 +27,7 @@ class Finder:
 
     async def found(self, page: Page, document: Document, view: View) -> Found:
         """Search from the step `view.first` on, until there are as many matches as a page shows."""
-        query = parse_query(view.query)
+        query = parse_query(view.words)
         part_of = document.part_of_step if query.reads_steps else _rows_part
         part_count = (
             document.step_parts if query.reads_steps else -(-document.outline.step_count // ROWS_PER_PART)

@@ -13,7 +13,7 @@ MIN_FOLD = 2
 
 MAX_INLINE_FOLD = 50
 """Rows of a fold that come with the rows around it; those of a longer one come when it is opened."""
-BLOCK_LINES = 100
+BLOCK_LINES = 50
 """Lines of the timeline that are sent together."""
 
 Fold = tuple[int, int]

@@ -20,7 +20,14 @@ from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
 from viewer.legible import spelled
-from viewer.markdown_work import MAX_DEPTH, TooMuchWork, check_blocks, check_inlines, check_nesting
+from viewer.markdown_work import (
+    MAX_DEPTH,
+    TooMuchWork,
+    check_blocks,
+    check_inlines,
+    check_length,
+    check_nesting,
+)
 
 _TAGS = {
     *("p", "br", "hr", "blockquote", "pre", "code", "h4", "h5", "h6"),
@@ -47,8 +54,9 @@ def rendered(text: str) -> Markup | None:
 
     An image becomes its description and its address. Titles of links and languages of code are left out.
     """
-    legible = spelled(text.replace("\r\n", "\n"))
     try:
+        check_length(text)
+        legible = spelled(text.replace("\r\n", "\n"))
         check_blocks(legible)
         markup = _PARSER.render(legible)
     except TooMuchWork:
@@ -159,7 +167,7 @@ def _unnamed(target: str, words: str) -> str:
     if match is None:
         return target
     place = match["host"] or match["address"]
-    named = rf"(?:https?://|mailto:)?{re.escape(place)}(?:[:/?#]\S*)?"
+    named = rf"(?:https?://|mailto:)?{re.escape(place)}(?:[:/?#][^\s@]*)?"
     return "" if re.fullmatch(named, words.strip(), re.IGNORECASE | re.ASCII) else place
 
 

@@ -21,10 +21,16 @@ _LINE_US = 18
 _ITEM_US = 25
 _LEVEL_US = 4
 """A quote looks at each of its lines, and at each that may continue it, once for each level."""
+_REOPENED_US = 1.5
+"""A line that only seems to continue a quote ends it; the next one looks at all the lines anew."""
 _CELL_US = 18
 """A table has in each row as many cells as its head, whether they are written or not."""
 _TEXT_US = 8
 _SPECIAL_US = 2.5
+_SEEN_AGAIN_US = 0.15
+"""What follows an open bracket is gone over for each bracket that is open, as deep as links nest."""
+_STEPPED_OVER_US = 0.05
+"""And stepped over for each other one."""
 _PAIRED_US = 8
 _ANGLE_US = 15
 _IMAGE_US = 50
@@ -43,10 +49,15 @@ class TooMuchWork(Exception):
     """A text would take longer than a page has time for, or is nested deeper than the parser reads."""
 
 
-def check_blocks(text: str) -> None:
-    """Refuse a text of which the lines alone are too much."""
+def check_length(text: str) -> None:
+    """Refuse a text that is too long even to be counted."""
     if len(text) > MAX_CHARACTERS:
         raise TooMuchWork("characters")
+
+
+def check_blocks(text: str) -> None:
+    """Refuse a text of which the lines alone are too much."""
+    check_length(text)
     if (
         text.count("\n") * _LINE_US > MAX_WORK_US
         or sum(map(_work_on_lines, _BLANK_LINE.split(text))) > MAX_WORK_US
@@ -59,10 +70,12 @@ def _work_on_lines(run: str) -> float:
     lines = run.split("\n")
     prefixes = [match[0] for line in lines if (match := _MARKERS.match(line))]
     depth = min(max(map(_levels, prefixes), default=0), MAX_DEPTH)
+    quoted = sum(">" in prefix for prefix in prefixes)
     cells = max(line.count("|") + 1 for line in lines) * len(lines)
     return (
         len(lines) * (_LINE_US + _LEVEL_US * depth)
         + len(prefixes) * _ITEM_US
+        + min(quoted, len(lines) - quoted) * len(lines) * _REOPENED_US
         + (cells * _CELL_US if cells > len(lines) else 0)
     )
 
@@ -85,13 +98,14 @@ def _texts(tokens: Sequence[Token]) -> Iterator[str]:
 
 
 def _work_on_text(text: str) -> float:
+    specials, brackets = len(_SPECIAL.findall(text)), text.count("[")
     return (
         _TEXT_US
-        + _SPECIAL_US * len(_SPECIAL.findall(text))
+        + specials * (_SPECIAL_US + _SEEN_AGAIN_US * min(brackets, MAX_DEPTH) + _STEPPED_OVER_US * brackets)
         + _PAIRED_US * len(_PAIRED.findall(text))
         + _ANGLE_US * text.count("<")
         + _IMAGE_US * text.count("![")
-        + _BRACKET_US * text.count("[")
+        + _BRACKET_US * brackets
         + _TARGET_US * text.count("](")
     )
 

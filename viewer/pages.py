@@ -195,11 +195,12 @@ def _timeline(document: Document, view: View, quoter: Quoter, found: Found | Non
         shows_critical=outline.step_count > 1 and outline.axis_span_ns > 0,
         ticks=axis.ticks(),
         minimap=minimap_of(outline),
+        rows_query=view.rows_query(),
         span_us=outline.axis_span_ns // 1000,
         zoom=f"{wording.duration(axis.offset_ns)} to {wording.duration(end_ns)}" if is_zoomed else "",
         zoom_out_href=view.url(zoom_us=None) + "#timeline",
         folding=_folding(outline, view),
-        query=view.query,
+        query=view.words,
         found=found,
         steps=_blocks(document, view, axis, quoter) if found is None else NOTHING,
     )
@@ -320,7 +321,7 @@ def render_found(document: Document, view: View, matches: Sequence[Match], next_
     more_words = " so far" if next_number or view.first > 1 else ""
     return Found(
         headline=f"{wording.plural(len(matches), 'step')} found{more_words}" if matches else "No step found",
-        steps=pieces.BLOCK("", len(lines), joined(lines)) if lines else NOTHING,
+        steps=pieces.WHOLE_BLOCK(len(lines), joined(lines)) if lines else NOTHING,
         next_href=view.url(first=next_number) + "#timeline" if next_number else "",
     )
 

@@ -43,9 +43,10 @@ FOLDED = Piece(
     '<li class="line is-fold indent-{}" id="fold-{}" data-level="{}"><details class="folded"><summary class="row-fold">'
     'Show {} <span class="faint">{}</span></summary>\n{}</details></li>\n'
 )
-BLOCK = Piece('<ol class="block" data-rows="{}" data-lines="{}">\n{}</ol>\n')
+BLOCK = Piece('<ol class="block" data-from="{}" data-to="{}" data-lines="{}">\n{}</ol>\n')
+WHOLE_BLOCK = Piece('<ol class="block" data-lines="{}">\n{}</ol>\n')
 WAITING_BLOCK = Piece(
-    '<p class="block is-waiting" data-rows="{}" data-lines="{}"><a href="{}">Steps {} to {}</a></p>\n'
+    '<p class="block is-waiting" data-from="{}" data-to="{}" data-lines="{}"><a href="{}">Steps {} to {}</a></p>\n'
 )
 BODY = Piece('<div class="step-body" id="step-{}">\n{}<p class="step-links">{}</p>\n</div>\n')
 WAITING_BODY = Piece(

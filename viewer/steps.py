@@ -70,15 +70,13 @@ class Timeline:
                 lines.append(self.line(entry))
             at += max(folded, 1)
             count += 1
-        return pieces.BLOCK(self.view.rows_url(numbers), count, joined(lines))
+        return pieces.BLOCK(numbers.start, numbers.stop - 1, count, joined(lines))
 
     def waiting(self, numbers: range, lines: int = BLOCK_LINES) -> Draft:
         """A block that comes when it is scrolled to, or asked for."""
-        href = self.view.url(first=numbers.start, step=0) + "#timeline"
-        rows = self.view.rows_url(numbers)
-        return pieces.WAITING_BLOCK(
-            rows, lines, href, wording.count(numbers.start), wording.count(numbers.stop - 1)
-        )
+        first, last = numbers.start, numbers.stop - 1
+        href = self.view.query(first=first, step=0) + "#timeline"
+        return pieces.WAITING_BLOCK(first, last, lines, href, wording.count(first), wording.count(last))
 
     def line(self, entry: Entry, more: Draft = pieces.NOTHING) -> Draft:
         """A row with what it unfolds to; `more` stands below."""
@@ -96,7 +94,7 @@ class Timeline:
         entries = list(self.document.entries(range(entry.number, entry.number + entry.fold)))
         kinds = Counter(LABEL_BY_KIND[StepKind(e.kind)] or "Other" for e in entries)
         told = ", ".join(kind for kind, _ in kinds.most_common(_FOLDED_KINDS))
-        lines = pieces.BLOCK("", entry.fold, joined(map(self.line, entries)))
+        lines = pieces.WHOLE_BLOCK(entry.fold, joined(map(self.line, entries)))
         return pieces.FOLDED(
             _indent(entry),
             entry.number,

@@ -60,7 +60,7 @@ class TracePages:
         etag = etag_of(document, str(request.query_params), str(liveness))
         if known := unchanged(request, etag):
             return known
-        found = await self._finder.found(page, document, view) if view.query else None
+        found = await self._finder.found(page, document, view) if view.words else None
         html = await run_sized(
             document.size,
             pages.render_trace,

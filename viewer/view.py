@@ -30,7 +30,7 @@ class View:
     """Start and end of the stretch of time that is shown, in microseconds after the beginning."""
     is_markdown: bool = False
     """Texts are rendered; else they stand as they were sent."""
-    query: str = ""
+    words: str = ""
     """What is searched for."""
     sent: range = range(0)
     """The steps whose rows are on the page."""
@@ -41,9 +41,13 @@ class View:
 
     def url(self, **changes: object) -> str:
         """The address of this view, or of one that differs."""
+        return self.path + self.query(**changes)
+
+    def query(self, **changes: object) -> str:
+        """The part of the address that tells the view, "?" included; "" for the plain one."""
         view = replace(self, **changes)  # type: ignore[arg-type]
         told = {
-            "q": view.query,
+            "q": view.words,
             "step": str(view.step) if view.step else "",
             "from": str(view.first) if view.first > 1 else "",
             "all": "1" if view.shows_all else "",
@@ -51,24 +55,17 @@ class View:
             "zoom": f"{view.zoom_us[0]}-{view.zoom_us[1]}" if view.zoom_us else "",
         }
         query = urlencode({name: value for name, value in told.items() if value})
-        return f"{view.path}?{query}" if query else view.path
+        return f"?{query}" if query else ""
 
-    def rows_url(self, numbers: range) -> str:
-        """Where the rows of some steps are got."""
-        told = {"from": str(numbers.start), "to": str(numbers.stop - 1)}
-        if self.shows_all:
-            told["all"] = "1"
-        if self.is_markdown:
-            told["text"] = "markdown"
-        if self.zoom_us:
-            told["zoom"] = f"{self.zoom_us[0]}-{self.zoom_us[1]}"
-        return f"{self.path}/rows?{urlencode(told)}"
+    def rows_query(self) -> str:
+        """How rows are asked for that look like these."""
+        return self.query(step=0, first=1, words="").removeprefix("?")
 
     def href(self, number: int) -> str:
         """Where a link to a step leads: within the page where it is there."""
         if number in self.sent:
             return f"#step-{number}"
-        return self.url(step=number, first=1, query="") + f"#step-{number}"
+        return self.url(step=number, first=1, words="") + f"#step-{number}"
 
     def step_url(self, number: int) -> str:
         """The page of a single step."""
@@ -98,7 +95,7 @@ def view_of(page_id: str, parameters: Mapping[str, str]) -> View:
         shows_all=parameters.get("all") == "1",
         is_markdown=parameters.get("text") == "markdown",
         zoom_us=_zoom(parameters.get("zoom", "")),
-        query=" ".join(parameters.get("q", "")[:MAX_QUERY].split()),
+        words=" ".join(parameters.get("q", "")[:MAX_QUERY].split()),
     )
 
 

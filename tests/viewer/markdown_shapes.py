@@ -30,6 +30,7 @@ UNITS = {
     "quotes in a line": "> ",
     "quotes without spaces": ">",
     "quotes line by line": "> a\n",
+    "quotes that end at once": "> *\n    a\n",
     "items": "- a\n",
     "empty items": "-\n",
     "numbered items": "1. a\n",

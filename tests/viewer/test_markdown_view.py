@@ -186,6 +186,10 @@ def test_markdown_means_what_it_says(text: str, markup: str) -> None:
         ("<https://a.example/x>", "https://a.example/x"),
         ("[https://bank.example](https://evil.example)", "https://bank.example (evil.example)"),
         ("[bank.example/evil.example](https://evil.example)", "bank.example/evil.example (evil.example)"),
+        (
+            "[https://evil.example:80@bank.example](https://evil.example)",
+            "https://evil.example:80@bank.example (evil.example)",
+        ),
         ("[evil.example is bank](https://evil.example)", "evil.example is bank (evil.example)"),
         ("[evil.example.bank.example](https://evil.example)", "evil.example.bank.example (evil.example)"),
         ("[еvil.example](https://evil.example)", "еvil.example (evil.example)"),
@@ -243,10 +247,9 @@ def calls_of(text: str) -> tuple[Markup | None, int]:
 
 
 @pytest.mark.parametrize("name", shapes(0))
-@pytest.mark.parametrize("length", [4_000, 20_000])
-def test_work_has_a_bound(name: str, length: int) -> None:
-    """Two million calls are about 100 ms; without the guard some of these shapes need a thousand times that."""
-    assert calls_of(shapes(length)[name])[1] < 2_500_000
+def test_work_has_a_bound(name: str) -> None:
+    """A million calls are some 100 ms; without the guard some of these shapes need a thousand times that."""
+    assert calls_of(shapes(10_000)[name])[1] < 2_000_000
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,8 @@ function fold(row, isFolded) {
 /** Hide what is folded away, blocks that have not come among it. */
 function cover() {
   for (const row of steps().querySelectorAll(".line")) row.hidden = isCovered(numberOf(row));
-  for (const block of steps().querySelectorAll(".block[data-rows^='/']")) {
-    const asked = new URLSearchParams(block.dataset.rows.split("?")[1]);
-    block.hidden = isCovered(Number(asked.get("from"))) && isCovered(Number(asked.get("to")));
+  for (const block of steps().querySelectorAll(".block[data-from]")) {
+    block.hidden = isCovered(Number(block.dataset.from)) && isCovered(Number(block.dataset.to));
   }
 }
 

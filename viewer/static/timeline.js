@@ -5,8 +5,10 @@
    Other scripts ask with events: `tracen:visit` {url, replace}, `tracen:reveal` {number, focus}. */
 
 const trace = document.querySelector(".trace");
-const KEPT_BLOCKS = 30;
+const KEPT_BLOCKS = 24;
 const NEAR_PX = 1200;
+const SETTLED_MS = 90; // a block that is only scrolled past is not fetched
+const AT_ONCE = 2;
 
 /** @returns {Promise<Document>} the document at a URL of this server */
 function got(url) {
@@ -24,79 +26,93 @@ function got(url) {
 const timeline = () => trace.querySelector(".timeline");
 const isWaiting = (block) => block.classList.contains("is-waiting");
 
-/** The numbers of the first and the last step of a block. */
-function rangeOf(block) {
-  const asked = new URLSearchParams(block.dataset.rows.split("?")[1]);
-  return [Number(asked.get("from")), Number(asked.get("to"))];
+const rangeOf = (block) => [Number(block.dataset.from), Number(block.dataset.to)];
+
+/** Where the rows of a block are got; those of a fold that is open are all shown. */
+function rowsUrl(block) {
+  const asked = new URLSearchParams(block.closest(".timeline").dataset.query);
+  asked.set("from", block.dataset.from);
+  asked.set("to", block.dataset.to);
+  if (block.closest(".folded")) asked.set("all", "1");
+  return `${trace.dataset.path}/rows?${asked}`;
 }
+
+const rowsAt = async (url) => document.adoptNode((await got(url)).querySelector("ol.block"));
 
 /* -- blocks ------------------------------------------------------------------------------------ */
 
 let lineHeight = 0;
-const near = new Set();
+const nearSince = new Map();
 const loading = new Map();
-const scene = new IntersectionObserver(seen, { rootMargin: `${NEAR_PX}px 0px` });
+const scene = new IntersectionObserver(see, { rootMargin: `${NEAR_PX}px 0px` });
 
-function seen(entries) {
+function see(entries) {
   for (const { target, isIntersecting } of entries) {
-    if (isIntersecting) near.add(target);
-    else near.delete(target);
+    if (isIntersecting) nearSince.set(target, performance.now());
+    else nearSince.delete(target);
   }
-  requestAnimationFrame(loadNear);
+  if (nearSince.size) setTimeout(loadNear, SETTLED_MS + 5);
 }
 
+/** Fetch what has been near for a moment, the nearest first. */
 function loadNear() {
-  for (const block of near) if (isWaiting(block)) load(block).catch(() => {});
-  forgetFar();
+  const due = [...nearSince]
+    .filter(([block, since]) => isWaiting(block) && !loading.has(block) && performance.now() - since >= SETTLED_MS)
+    .map(([block]) => [block, distance(block)])
+    .sort(([, a], [, b]) => a - b);
+  for (const [block] of due.slice(0, AT_ONCE - loading.size)) {
+    load(block)
+      .then(() => requestAnimationFrame(loadNear))
+      .catch(() => nearSince.delete(block));
+  }
+  if (!due.length) forgetFar();
+}
+
+/** How far a block is from the middle of the window, in pixels. */
+function distance(block) {
+  const { top, bottom } = block.getBoundingClientRect();
+  const middle = innerHeight / 2;
+  return top > middle ? top - middle : bottom < middle ? middle - bottom : 0;
 }
 
 /** Fetch the rows of a waiting block and put them in its place. */
 function load(block) {
-  const url = block.dataset.rows;
-  if (!loading.has(url)) {
-    block.ariaBusy = "true";
-    const done = got(url)
-      .then((answer) => {
-        const rows = document.adoptNode(answer.querySelector("ol.block"));
-        replaceBlock(block, rows);
-        return rows;
-      })
-      .finally(() => {
-        block.ariaBusy = null;
-        loading.delete(url);
-      });
-    loading.set(url, done);
+  if (!loading.has(block)) {
+    const done = rowsAt(rowsUrl(block))
+      .then((rows) => replaceBlock(block, rows))
+      .finally(() => loading.delete(block));
+    loading.set(block, done);
   }
-  return loading.get(url);
+  return loading.get(block);
 }
 
 function replaceBlock(old, block) {
   scene.unobserve(old);
-  near.delete(old);
+  nearSince.delete(old);
   old.replaceWith(block);
   prepareBlock(block);
 }
 
 /** Give memory back: blocks far away wait again, but for those in which something is unfolded. */
 function forgetFar() {
-  const loaded = [...timeline().querySelectorAll("ol.block[data-rows^='/']")];
-  for (const block of loaded) {
-    if (loaded.length - KEPT_BLOCKS <= 0) return;
-    const away = Math.max(block.getBoundingClientRect().top - innerHeight, -block.getBoundingClientRect().bottom);
-    if (away < 4 * NEAR_PX || block.querySelector("details[open]") || block.contains(document.activeElement)) continue;
-    loaded.length -= 1;
-    const [from, to] = rangeOf(block);
-    const waiting = document.createElement("p");
-    waiting.className = "block is-waiting";
-    Object.assign(waiting.dataset, { rows: block.dataset.rows, lines: block.dataset.lines });
-    const link = document.createElement("a");
-    link.href = `${trace.dataset.path}?from=${from}`;
-    link.textContent = `Steps ${from} to ${to}`;
-    waiting.append(link);
-    const height = block.offsetHeight;
-    replaceBlock(block, waiting);
-    waiting.style.height = `${height}px`;
-  }
+  const loaded = [...timeline().querySelectorAll("ol.block[data-from]")]
+    .filter((block) => !block.querySelector("details[open]") && !block.contains(document.activeElement))
+    .map((block) => [block, distance(block)])
+    .filter(([, away]) => away > 3 * NEAR_PX)
+    .sort(([, a], [, b]) => b - a);
+  for (const [block] of loaded.slice(0, Math.max(0, loaded.length - KEPT_BLOCKS))) forget(block);
+}
+
+function forget(block) {
+  const [from, to] = rangeOf(block);
+  const waiting = Object.assign(document.createElement("p"), { className: "block is-waiting" });
+  Object.assign(waiting.dataset, block.dataset);
+  const asked = new URLSearchParams(timeline().dataset.query);
+  asked.set("from", from);
+  waiting.append(Object.assign(document.createElement("a"), { href: `?${asked}#timeline`, textContent: `Steps ${from} to ${to}` }));
+  const height = block.offsetHeight;
+  replaceBlock(block, waiting);
+  waiting.style.height = `${height}px`;
 }
 
 function prepareBlock(block) {
@@ -104,7 +120,7 @@ function prepareBlock(block) {
     block.style.height = `${block.dataset.lines * lineHeight}px`;
     trace.dispatchEvent(new CustomEvent("tracen:waiting", { detail: block }));
   } else trace.dispatchEvent(new CustomEvent("tracen:rows", { detail: block }));
-  if (block.dataset.rows) scene.observe(block);
+  if (block.dataset.from) scene.observe(block);
 }
 
 /** Make the blocks of a timeline, or of a part of it, ready. */
@@ -219,12 +235,7 @@ async function loadAround(region, number) {
     const [from, to] = rangeOf(block);
     return from - 60 <= number && number <= to;
   });
-  await Promise.all(
-    wanted.map(async (block) => {
-      const answer = await got(block.dataset.rows);
-      block.replaceWith(document.adoptNode(answer.querySelector("ol.block")));
-    }),
-  );
+  await Promise.all(wanted.map(async (block) => block.replaceWith(await rowsAt(rowsUrl(block)))));
 }
 
 function swap(answer, next, place) {
@@ -241,7 +252,7 @@ function swap(answer, next, place) {
     if (came && came.outerHTML !== region.outerHTML) region.replaceWith(document.adoptNode(came));
   }
   if (answer.querySelector(".trace").dataset.version) trace.dataset.version = answer.querySelector(".trace").dataset.version;
-  near.clear();
+  nearSince.clear();
   scene.disconnect();
   old.replaceWith(next);
   input?.focus();
