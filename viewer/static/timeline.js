@@ -9,6 +9,7 @@ const KEPT_BLOCKS = 24;
 const NEAR_PX = 1200;
 const SETTLED_MS = 90; // a block that is only scrolled past is not fetched
 const AT_ONCE = 2;
+const BUNDLED = 40;
 
 /** @returns {Promise<Document>} the document at a URL of this server */
 function got(url) {
@@ -77,6 +78,10 @@ function distance(block) {
 
 /** Fetch the rows of a waiting block and put them in its place. */
 function load(block) {
+  if (blocksOf.has(block)) {
+    unbundle(block);
+    return Promise.resolve();
+  }
   if (!loading.has(block)) {
     const done = rowsAt(rowsUrl(block))
       .then((rows) => replaceBlock(block, rows))
@@ -128,7 +133,43 @@ function prepare(region) {
   const first = region.querySelector("ol.block");
   if (!first) return;
   lineHeight = first.offsetHeight / Number(first.dataset.lines) || lineHeight || 41;
+  bundle(region.querySelectorAll(".steps > .block"));
   for (const block of region.querySelectorAll(".block")) prepareBlock(block);
+}
+
+/* Two thousand elements cost every frame, though they are empty: far from the reader, many blocks are one. */
+
+const blocksOf = new WeakMap();
+
+function bundle(blocks) {
+  let run = [];
+  const close = () => {
+    if (run.length > 2) join(run);
+    run = [];
+  };
+  for (const block of blocks) {
+    if (isWaiting(block)) run.push(block);
+    if (!isWaiting(block) || run.length === BUNDLED) close();
+  }
+  close();
+}
+
+function join(blocks) {
+  const bundled = blocks[0].cloneNode(true);
+  bundled.dataset.to = blocks.at(-1).dataset.to;
+  bundled.dataset.lines = blocks.reduce((lines, block) => lines + Number(block.dataset.lines), 0);
+  blocksOf.set(bundled, blocks);
+  blocks[0].before(bundled);
+  for (const block of blocks) block.remove();
+}
+
+function unbundle(bundled) {
+  const blocks = blocksOf.get(bundled);
+  scene.unobserve(bundled);
+  nearSince.delete(bundled);
+  for (const block of blocks) block.style.height = `${block.dataset.lines * lineHeight}px`;
+  bundled.replaceWith(...blocks);
+  blocks.forEach(prepareBlock);
 }
 
 /* -- bodies ------------------------------------------------------------------------------------ */
@@ -159,6 +200,10 @@ async function reveal(number, { open = true, focus = false, fragment = "" } = {}
       return from <= number && number <= to;
     });
     if (!block) return false;
+    if (blocksOf.has(block)) {
+      unbundle(block);
+      return reveal(number, { open, focus, fragment });
+    }
     for (let at = block.parentElement; at !== trace; at = at.parentElement) if (at.matches("details")) at.open = true;
     await load(block);
     row = document.getElementById(`row-${number}`);
