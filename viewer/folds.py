@@ -13,8 +13,10 @@ MIN_FOLD = 2
 
 MAX_INLINE_FOLD = 50
 """Rows of a fold that come with the rows around it; those of a longer one come when it is opened."""
-BLOCK_LINES = 50
-"""Lines of the timeline that are sent together."""
+BLOCK_LINES = 25
+"""Lines of the timeline that are fetched together: what a browser lays out within one frame."""
+STRETCH_BLOCKS = 4
+"""Blocks that come with a page, and that a link leads to where there is no script."""
 
 Fold = tuple[int, int]
 """The number of the first row, and how many rows."""

@@ -31,6 +31,7 @@ from viewer.contexts import (
     TracePage,
 )
 from viewer.document import Document, rows_parts, steps_part
+from viewer.folds import BLOCK_LINES
 from viewer.labels import row_name
 from viewer.legible import Draft, clip, joined, legible, one_line
 from viewer.minimap import UNITS
@@ -38,7 +39,7 @@ from viewer.outline import Outline
 from viewer.pieces import NOTHING, quoted
 from viewer.quotes import Quoter
 from viewer.search import Match
-from viewer.steps import Timeline, blocks_of, shown_ranges
+from viewer.steps import Timeline, shown_ranges, stretches_of
 from viewer.switches import switches_of
 from viewer.view import AT_REST, Liveness, View
 from viewer.waterfall import Axis
@@ -102,17 +103,17 @@ def wanted(document: Document, view: View) -> Iterator[str]:
     outline = document.outline
     if not outline.step_count:
         return
-    for numbers in shown_ranges(outline, view, _block(outline, view)):
+    for numbers in shown_ranges(outline, view, _sent(outline, view)):
         yield from rows_parts(numbers)
     if 0 < view.step <= outline.step_count:
         yield steps_part(document.part_of_step(view.step))
 
 
-def _block(outline: Outline, view: View) -> range:
-    """The steps of the block that comes with the page: with the step that is asked for, else the first one."""
+def _stretch(outline: Outline, view: View) -> list[range]:
+    """The blocks that come with the page: with the step that is asked for among them, else the first ones."""
     number = view.step or view.first
-    blocks = blocks_of(outline, view)
-    return next((block for block in blocks if number in block), blocks[0])
+    stretches = stretches_of(outline, view)
+    return next((s for s in stretches if s[0].start <= number < s[-1].stop), stretches[0])
 
 
 def render_trace(
@@ -166,7 +167,11 @@ def render_trace(
 
 
 def _sent(outline: Outline, view: View) -> range:
-    return _block(outline, view) if outline.step_count else range(0)
+    """The steps of the blocks that come with the page."""
+    if not outline.step_count:
+        return range(0)
+    stretch = _stretch(outline, view)
+    return range(stretch[0].start, stretch[-1].stop)
 
 
 def _text_form(url: Callable[..., str], view: View) -> Link:
@@ -217,10 +222,13 @@ def _folding(outline: Outline, view: View) -> Link | None:
 
 def _blocks(document: Document, view: View, axis: Axis, quoter: Quoter) -> Draft:
     timeline = Timeline(document, view, axis, quoter, _inlined(document, view))
-    return joined(
-        timeline.block(block) if block == view.sent else timeline.waiting(block)
-        for block in blocks_of(document.outline, view)
-    )
+    made: list[Draft] = []
+    for stretch in stretches_of(document.outline, view):
+        if stretch[0].start == view.sent.start:
+            made += map(timeline.block, stretch)
+        else:
+            made.append(timeline.waiting(stretch, len(stretch) * BLOCK_LINES))
+    return joined(made)
 
 
 def _inlined(document: Document, view: View) -> range:

@@ -46,7 +46,8 @@ FOLDED = Piece(
 BLOCK = Piece('<ol class="block" data-from="{}" data-to="{}" data-lines="{}">\n{}</ol>\n')
 WHOLE_BLOCK = Piece('<ol class="block" data-lines="{}">\n{}</ol>\n')
 WAITING_BLOCK = Piece(
-    '<p class="block is-waiting" data-from="{}" data-to="{}" data-lines="{}"><a href="{}">Steps {} to {}</a></p>\n'
+    '<p class="block is-waiting" data-from="{}" data-to="{}" data-lines="{}" data-starts="{}">'
+    '<a href="{}">Steps {} to {}</a></p>\n'
 )
 BODY = Piece('<div class="step-body" id="step-{}">\n{}<p class="step-links">{}</p>\n</div>\n')
 WAITING_BODY = Piece(

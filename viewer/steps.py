@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ from viewer import pieces, wording
 from viewer.attributes import attributes_of, events_of, sources_of
 from viewer.conversation import exchanges
 from viewer.document import Document
-from viewer.folds import BLOCK_LINES
+from viewer.folds import BLOCK_LINES, STRETCH_BLOCKS
 from viewer.labels import LABEL_BY_KIND, provider_label, row_name, token_counts, token_details, told_usage
 from viewer.legible import Draft, clip, joined
 from viewer.outline import Entry, Outline
@@ -30,6 +30,16 @@ def blocks_of(outline: Outline, view: View) -> list[range]:
     end = outline.step_count + 1
     starts = range(1, end, BLOCK_LINES) if view.shows_all else outline.blocks
     return [range(start, stop) for start, stop in pairwise([*starts, end])]
+
+
+def stretches_of(outline: Outline, view: View) -> list[list[range]]:
+    """The blocks of the timeline, as many together as one page sends."""
+    return stretched(blocks_of(outline, view))
+
+
+def stretched(blocks: Sequence[range]) -> list[list[range]]:
+    """Blocks in groups."""
+    return [list(blocks[at : at + STRETCH_BLOCKS]) for at in range(0, len(blocks), STRETCH_BLOCKS)]
 
 
 def shown_ranges(outline: Outline, view: View, numbers: range) -> Iterator[range]:
@@ -72,11 +82,14 @@ class Timeline:
             count += 1
         return pieces.BLOCK(numbers.start, numbers.stop - 1, count, joined(lines))
 
-    def waiting(self, numbers: range, lines: int = BLOCK_LINES) -> Draft:
-        """A block that comes when it is scrolled to, or asked for."""
-        first, last = numbers.start, numbers.stop - 1
+    def waiting(self, stretch: Sequence[range], lines: int) -> Draft:
+        """Blocks that come when they are scrolled to, or asked for."""
+        first, last = stretch[0].start, stretch[-1].stop - 1
+        starts = " ".join(str(block.start) for block in stretch)
         href = self.view.query(first=first, step=0) + "#timeline"
-        return pieces.WAITING_BLOCK(first, last, lines, href, wording.count(first), wording.count(last))
+        return pieces.WAITING_BLOCK(
+            first, last, lines, starts, href, wording.count(first), wording.count(last)
+        )
 
     def line(self, entry: Entry, more: Draft = pieces.NOTHING) -> Draft:
         """A row with what it unfolds to; `more` stands below."""
@@ -110,7 +123,7 @@ class Timeline:
         )
         numbers = range(entry.number, entry.number + entry.fold)
         blocks = [numbers[at : at + BLOCK_LINES] for at in range(0, len(numbers), BLOCK_LINES)]
-        waiting = joined(timeline.waiting(block, len(block)) for block in blocks)
+        waiting = joined(timeline.waiting(stretch, sum(map(len, stretch))) for stretch in stretched(blocks))
         return pieces.FOLDED(
             _indent(entry),
             entry.number,

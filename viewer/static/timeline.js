@@ -5,11 +5,11 @@
    Other scripts ask with events: `tracen:visit` {url, replace}, `tracen:reveal` {number, focus}. */
 
 const trace = document.querySelector(".trace");
-const KEPT_BLOCKS = 24;
+const KEPT_BLOCKS = 40;
 const NEAR_PX = 1200;
 const SETTLED_MS = 90; // a block that is only scrolled past is not fetched
 const AT_ONCE = 2;
-const BUNDLED = 40;
+const BUNDLED = 10;
 
 /** @returns {Promise<Document>} the document at a URL of this server */
 function got(url) {
@@ -78,7 +78,7 @@ function distance(block) {
 
 /** Fetch the rows of a waiting block and put them in its place. */
 function load(block) {
-  if (blocksOf.has(block)) {
+  if (isBundle(block)) {
     unbundle(block);
     return Promise.resolve();
   }
@@ -109,15 +109,19 @@ function forgetFar() {
 }
 
 function forget(block) {
-  const [from, to] = rangeOf(block);
-  const waiting = Object.assign(document.createElement("p"), { className: "block is-waiting" });
-  Object.assign(waiting.dataset, block.dataset);
-  const asked = new URLSearchParams(timeline().dataset.query);
-  asked.set("from", from);
-  waiting.append(Object.assign(document.createElement("a"), { href: `?${asked}#timeline`, textContent: `Steps ${from} to ${to}` }));
   const height = block.offsetHeight;
+  const waiting = waitingBlock(block.dataset);
   replaceBlock(block, waiting);
   waiting.style.height = `${height}px`;
+}
+
+function waitingBlock({ from, to, lines }) {
+  const block = Object.assign(document.createElement("p"), { className: "block is-waiting" });
+  Object.assign(block.dataset, { from, to, lines });
+  const asked = new URLSearchParams(timeline().dataset.query);
+  asked.set("from", from);
+  block.append(Object.assign(document.createElement("a"), { href: `?${asked}#timeline`, textContent: `Steps ${from} to ${to}` }));
+  return block;
 }
 
 function prepareBlock(block) {
@@ -137,14 +141,12 @@ function prepare(region) {
   for (const block of region.querySelectorAll(".block")) prepareBlock(block);
 }
 
-/* Two thousand elements cost every frame, though they are empty: far from the reader, many blocks are one. */
-
-const blocksOf = new WeakMap();
+/* Thousands of elements cost every frame, though they are empty: far from the reader, many blocks are one. */
 
 function bundle(blocks) {
   let run = [];
   const close = () => {
-    if (run.length > 2) join(run);
+    if (run.length > 1) join(run);
     run = [];
   };
   for (const block of blocks) {
@@ -154,20 +156,28 @@ function bundle(blocks) {
   close();
 }
 
-function join(blocks) {
-  const bundled = blocks[0].cloneNode(true);
-  bundled.dataset.to = blocks.at(-1).dataset.to;
-  bundled.dataset.lines = blocks.reduce((lines, block) => lines + Number(block.dataset.lines), 0);
-  blocksOf.set(bundled, blocks);
-  blocks[0].before(bundled);
-  for (const block of blocks) block.remove();
+function join([first, ...others]) {
+  const { dataset } = first;
+  for (const other of others) {
+    dataset.starts += ` ${other.dataset.starts}`;
+    dataset.lines = Number(dataset.lines) + Number(other.dataset.lines);
+    dataset.to = other.dataset.to;
+    other.remove();
+  }
 }
 
+const isBundle = (block) => isWaiting(block) && block.dataset.starts?.includes(" ");
+
+/** Put each of its blocks in the place of a bundle. */
 function unbundle(bundled) {
-  const blocks = blocksOf.get(bundled);
+  const { starts, lines, to } = bundled.dataset;
+  const firsts = starts.split(" ").map(Number);
+  const each = Math.ceil(lines / firsts.length);
+  const blocks = firsts.map((from, at) =>
+    waitingBlock({ from, to: (firsts[at + 1] ?? Number(to) + 1) - 1, lines: Math.min(each, lines - at * each) }),
+  );
   scene.unobserve(bundled);
   nearSince.delete(bundled);
-  for (const block of blocks) block.style.height = `${block.dataset.lines * lineHeight}px`;
   bundled.replaceWith(...blocks);
   blocks.forEach(prepareBlock);
 }
@@ -200,7 +210,7 @@ async function reveal(number, { open = true, focus = false, fragment = "" } = {}
       return from <= number && number <= to;
     });
     if (!block) return false;
-    if (blocksOf.has(block)) {
+    if (isBundle(block)) {
       unbundle(block);
       return reveal(number, { open, focus, fragment });
     }
@@ -276,6 +286,10 @@ async function visit(url, { replace = false } = {}) {
 
 /** Fetch the blocks of a timeline that is not shown yet, as far as they will be in sight. */
 async function loadAround(region, number) {
+  for (const block of region.querySelectorAll(".block.is-waiting")) {
+    const [from, to] = rangeOf(block);
+    if (from - 60 <= number && number <= to && isBundle(block)) unbundle(block);
+  }
   const wanted = [...region.querySelectorAll(".block.is-waiting")].filter((block) => {
     const [from, to] = rangeOf(block);
     return from - 60 <= number && number <= to;
