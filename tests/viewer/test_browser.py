@@ -28,6 +28,7 @@ from tracen_otel.model import Trace
 
 pytestmark = pytest.mark.browser
 
+SCRIPTS = ("timeline", "keys", "page")
 PHONE = 390
 WIDE = 1440
 
@@ -184,7 +185,9 @@ def test_hostile_text_does_nothing(browser: Browser, tracen: TracenProcess, text
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
     page.wait_for_load_state("networkidle")
     assert witness.saw_nothing(), witness
-    assert page.locator("script, img, iframe, style, object, [onclick], [onerror], [style]").count() == 0
+    assert page.locator("img, iframe, style, object, [onclick], [onerror]").count() == 0
+    sources = page.locator("script").evaluate_all("all => all.map(one => one.src || one.textContent)")
+    assert [urlsplit(source).path for source in sources] == [f"/static/{name}.js" for name in SCRIPTS]
     context.close()
 
 
@@ -255,12 +258,14 @@ def test_dark_and_light_follow_the_reader(browser: Browser, tracen: TracenProces
 
 
 def test_page_has_landmarks_and_headings(browser: Browser, tracen: TracenProcess) -> None:
-    """A screen reader finds the main part, the sections by name, and the rows as a nested list."""
+    """A screen reader finds the main part, the sections by name, and the rows as a tree."""
     page = opened(browser, publish(tracen, failed_trace()))
     for landmark in ("banner", "main", "contentinfo"):
         assert page.get_by_role(landmark).count() == 1
     for name in ("The run failed", "Conversation", "Timeline"):
         assert page.get_by_role("region", name=name).count() == 1
         assert page.get_by_role("heading", name=name, level=2).count() == 1
-    assert page.locator("ol.steps > li > ol > li").count() == 4
+    assert page.get_by_role("tree", name="Steps").count() == 1
+    assert page.get_by_role("treeitem").count() == 6
+    assert page.get_by_role("treeitem", name="chat gpt-4.1").first.get_attribute("aria-level") == "2"
     page.context.close()

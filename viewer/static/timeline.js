@@ -325,21 +325,27 @@ function swap(answer, next, place) {
 
 /* -- what readers do --------------------------------------------------------------------------- */
 
+/** What an address asks of the page, apart from the place in it. */
+function viewOf(url) {
+  const { searchParams } = new URL(url);
+  for (const name of ["step", "from"]) searchParams.delete(name);
+  return `${searchParams}`;
+}
+
 function follow(event) {
   const link = event.target.closest?.("a");
   if (!link || event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   const url = new URL(link.href, location.href);
   if (url.origin !== location.origin || url.pathname !== location.pathname) return;
   const number = stepOf(url.hash);
-  const isSameView = url.search === location.search || url.searchParams.has("step");
-  if (number && isSameView && !link.hasAttribute("data-visit")) {
+  if (number && viewOf(url) === viewOf(location.href) && !link.hasAttribute("data-visit")) {
     event.preventDefault();
     if (`${url}` !== location.href) history.pushState(null, "", url);
     reveal(number, { fragment: url.hash.slice(1) }).then((found) => found || visit(url, { replace: true }));
   } else if (link.closest(".block.is-waiting")) {
     event.preventDefault();
     load(link.closest(".block"));
-  } else if (link.hasAttribute("data-visit")) {
+  } else if (number || link.hasAttribute("data-visit")) {
     event.preventDefault();
     visit(url);
   }
