@@ -154,7 +154,7 @@ class TracePage:
     oembed_url: str
     heading: str
     state: str
-    """good, bad or live."""
+    """good, bad, live or open."""
     status: str
     is_receiving: bool
     version: int

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tracen_otel.assemble import ROOT_MISSING
-from tracen_otel.model import Status, Trace
+from tracen_otel.model import Trace
 from viewer import pieces, summary, wording
 from viewer.contexts import (
     ComparePage,
@@ -129,7 +129,7 @@ def render_trace(
     view = replace(view, sent=_sent(outline, view))
     quoter = Quoter(is_markdown=view.is_markdown)
     heading = summary.heading(trace)
-    is_failed = trace.status is Status.ERROR
+    state, status = summary.outcome(trace, is_receiving=liveness.is_receiving)
 
     def said(field: str, text: str | None) -> Said | None:
         number = outline.numbers.get(field, 0)
@@ -145,8 +145,8 @@ def render_trace(
             preview_url=f"{page_url}/og.png",
             oembed_url=f"{base_url}/oembed?{urlencode({'url': page_url})}",
             heading=heading,
-            state="bad" if is_failed else "live" if liveness.is_receiving else "good",
-            status="Failed" if is_failed else "Running" if liveness.is_receiving else "Succeeded",
+            state=state,
+            status=status,
             is_receiving=liveness.is_receiving,
             version=liveness.version,
             events_url=f"{view.path}/events" if liveness.is_watched else "",
@@ -342,7 +342,7 @@ def title_of(document: Document) -> str:
 def render_embed(document: Document, *, page_url: str) -> str:
     """Render a trace in short, for a frame in a page of somebody else's."""
     trace, outline = document.head(), document.outline
-    is_failed = trace.status is Status.ERROR
+    state, status = summary.outcome(trace)
     heading = summary.heading(trace)
     view = View("")
     return render(
@@ -350,10 +350,12 @@ def render_embed(document: Document, *, page_url: str) -> str:
             title=f"{one_line(heading, _MAX_TITLE)} · Tracen",
             page_url=page_url,
             heading=one_line(heading, _MAX_TITLE),
-            state="bad" if is_failed else "good",
-            status="Failed" if is_failed else "Succeeded",
+            state=state,
+            status=status,
             facts=tuple(replace(fact, token_sum=None) for fact in summary.facts(trace, outline, view)[:4]),
-            error=one_line(trace.error_message or outline.origin_message, _EMBED_TEXT) if is_failed else "",
+            error=one_line(trace.error_message or outline.origin_message, _EMBED_TEXT)
+            if state == "bad"
+            else "",
             prompt=clip(trace.prompt[:_EMBED_TEXT]),
             response=clip(trace.response[:_EMBED_TEXT]),
             minimap=minimap_of(outline),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tracen_otel.assemble import ROOT_MISSING
 from tracen_otel.model import Status, Trace
 from tracen_otel.timestamps import format_timestamp
 from viewer import pieces, wording
@@ -22,19 +23,25 @@ _MAX_FAILURES = 5
 
 
 def heading(trace: Trace) -> str:
-    """Name the run: its title, else how its prompt begins."""
-    return (
-        clip(trace.title)
-        or one_line(trace.prompt.strip().partition("\n")[0], _HEADING)
-        or clip(trace.model)
-        or "Untitled trace"
-    )
+    """Name the run: its title, else how its prompt begins. The title is the root's name, if that has come."""
+    title, question = clip(trace.title), one_line(trace.prompt.strip().partition("\n")[0], _HEADING)
+    names = (question, title) if ROOT_MISSING in trace.notes else (title, question)
+    return next(filter(None, (*names, clip(trace.model))), "Untitled trace")
+
+
+def outcome(trace: Trace, *, is_receiving: bool = False) -> tuple[str, str]:
+    """How the run ended, as a state (good, bad, live, open) and in a word."""
+    if trace.status is Status.ERROR:
+        return "bad", "Failed"
+    if is_receiving:
+        return "live", "Running"
+    return ("open", "Unfinished") if ROOT_MISSING in trace.notes else ("good", "Succeeded")
 
 
 def description(trace: Trace) -> str:
     """One sentence for link previews."""
     told = [
-        "Failed" if trace.status is Status.ERROR else "Succeeded",
+        outcome(trace)[1],
         f"in {wording.duration(trace.latency_ns)}" if trace.latency_ns is not None else "",
         f"with {trace.model}" if trace.model else "",
     ]

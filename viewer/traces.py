@@ -140,4 +140,6 @@ class TracePages:
                     yield ": still here\n\n"
                 else:
                     yield f"event: change\ndata: {progress.version}\n\n"
-        yield "event: gone\ndata:\n\n"
+        now = await self._reader.store.page(page.id)
+        if now is None or now.deleted:  # else the server ends, and the browser asks again
+            yield "event: gone\ndata: deleted\n\n"

@@ -75,9 +75,11 @@ function look() {
 function listen() {
   const source = new EventSource(trace.dataset.events);
   source.addEventListener("change", (event) => event.data !== trace.dataset.version && look());
-  source.addEventListener("gone", () => {
-    source.close();
-    location.reload();
+  source.addEventListener("gone", () => location.reload());
+  source.addEventListener("error", async () => {
+    if (source.readyState !== EventSource.CLOSED) return; // the browser asks again
+    const answer = await fetch(trace.dataset.path, { method: "HEAD" });
+    if (answer.status === 410) location.reload();
   });
   document.addEventListener("visibilitychange", () => isDue && look());
   addEventListener("pagehide", () => source.close());
