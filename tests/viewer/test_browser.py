@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, expect
 
 from tests.browsers import running_browser
 from tests.processes import TracenProcess
@@ -174,21 +175,91 @@ def test_page_never_scrolls_sideways(browser: Browser, tracen: TracenProcess, na
 
 
 @pytest.mark.parametrize("text", [HOSTILE, TRICKY], ids=["markup", "controls"])
-def test_hostile_text_does_nothing(browser: Browser, tracen: TracenProcess, text: str) -> None:
+@pytest.mark.parametrize(
+    "place",
+    ["/traces/{0}", "/traces/{0}?text=markdown", "/traces/{0}?q=alert", "/traces/{0}/steps/1",
+     "/embed/{0}", "/compare/{0}/{0}"],
+)  # fmt: skip
+def test_hostile_text_does_nothing(browser: Browser, tracen: TracenProcess, text: str, place: str) -> None:
     """No dialog, no request to anywhere else, no violation of the policy, no element of its making."""
-    url = publish(tracen, hostile_trace(text))
+    url = tracen.http + place.format(publish(tracen, hostile_trace(text)).rpartition("/")[2])
     context = browser.new_context()
     page = context.new_page()
     witness = Witness(tracen.http)
     witness.watch(page)
     page.goto(url)
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
     assert witness.saw_nothing(), witness
     assert page.locator("img, iframe, style, object, [onclick], [onerror]").count() == 0
     sources = page.locator("script").evaluate_all("all => all.map(one => one.src || one.textContent)")
-    assert [urlsplit(source).path for source in sources] == [f"/static/{name}.js" for name in SCRIPTS]
+    assert {urlsplit(source).path for source in sources} <= {f"/static/{name}.js" for name in SCRIPTS}
+    links = page.locator("a").evaluate_all("all => all.map(one => one.href)")
+    assert all(urlsplit(link).scheme in ("http", "https") for link in links)
     context.close()
+
+
+def test_markdown_is_rendered_on_request(browser: Browser, tracen: TracenProcess) -> None:
+    """Headings, lists and code as such; an image stays text, and the plain text is one click away."""
+    text = (
+        "# Plan\n\n- **one**\n- `two`\n\n![map](https://evil.example/map.png)\n\n[go](https://example.com/x)"
+    )
+    page = opened(browser, publish(tracen, Trace("q", text)))
+    assert page.locator(".said pre").last.text_content() == text
+    page.get_by_role("link", name="Show texts as Markdown").click()
+    expect(page.locator(".prose li strong")).to_have_text("one")
+    assert page.locator("img").count() == 0
+    assert "nofollow" in str(page.get_by_role("link", name="go").get_attribute("rel"))
+    page.get_by_role("link", name="Show texts as they were sent").click()
+    expect(page.locator(".said pre").last).to_have_text(text)
+    page.context.close()
+
+
+@pytest.mark.parametrize("text", ["[" * 1_000_000, "line " * 600_000], ids=["brackets", "one-line"])
+def test_absurd_text_makes_an_ordinary_page(browser: Browser, tracen: TracenProcess, text: str) -> None:
+    """Its beginning is shown, also where Markdown is asked for, and the rest is offered."""
+    url = publish(tracen, Trace(text, "short"))
+    for query in ("", "?text=markdown"):
+        page = opened(browser, url + query)
+        assert page.get_by_text("short").is_visible()
+        assert page.get_by_role("checkbox", name=re.compile("Show the first 200,000 of")).count() == 1
+        page.context.close()
+
+
+def test_texts_can_be_copied(browser: Browser, tracen: TracenProcess) -> None:
+    """As they were sent, all of them, and the trace as Markdown."""
+    text = "line\n" * 500
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(publish(tracen, Trace(text, "short")))
+    page.locator(".turn.is-user .quote").hover()
+    page.get_by_role("button", name="Copy this text").first.click()
+    expect(page.get_by_role("status").last).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == text
+    page.get_by_text("Share", exact=True).click()
+    page.get_by_role("link", name="Markdown", exact=True).click()
+    page.wait_for_function("navigator.clipboard.readText().then(text => text.startsWith('# line'))")
+    context.close()
+
+
+def test_motion_is_left_out_where_the_reader_wants_none(browser: Browser, tracen: TracenProcess) -> None:
+    """No animation runs under `prefers-reduced-motion`."""
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(publish(tracen, agent_trace()))
+    assert page.evaluate("document.getAnimations().length") == 0
+    context.close()
+
+
+def test_page_prints_what_was_said_and_done(browser: Browser, tracen: TracenProcess) -> None:
+    """Without buttons and menus, with all of a long text."""
+    page = opened(browser, publish(tracen, Trace("line\n" * 100, "short", steps=agent_trace().steps)))
+    page.emulate_media(media="print")
+    assert not page.get_by_role("searchbox").is_visible()
+    assert not page.get_by_text("Share", exact=True).is_visible()
+    assert page.locator(".rest").first.is_visible()
+    assert page.locator(".row-title").first.is_visible()
+    page.context.close()
 
 
 def test_hostile_text_reads_as_it_was_sent(browser: Browser, tracen: TracenProcess) -> None:
