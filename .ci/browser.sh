@@ -12,7 +12,7 @@ has_browser() {
 }
 
 packages=
-has_browser || packages="chromium fonts-noto-core fonts-noto-color-emoji"
+has_browser || packages="chromium fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji"
 if command -v ldconfig >/dev/null && ! ldconfig -p | grep -q 'libatomic\.so\.1'; then
     packages="$packages libatomic1"
 fi

@@ -27,8 +27,8 @@ FORMAT = 1
 """Raised with every change of what is saved, or of its meaning."""
 HEAD, OUTLINE, STARTS = "head", "outline", "starts"
 ROWS_PER_PART = 200
-STEPS_PER_PART = 64
-PART_BYTES = 128 * 1024
+STEPS_PER_PART = 32
+PART_BYTES = 64 * 1024
 FIRST = (HEAD, OUTLINE, STARTS, "rows-0", "steps-0")
 """Parts that every page reads."""
 MAX_PART_BYTES = 1 << 31

@@ -110,14 +110,14 @@ class Piece:
         gaps: list[str | int] = []
         texts: list[str] = []
         for value in values:
-            if isinstance(value, Draft):
-                gaps.append(value.markup)
-                texts += value.texts
-            elif isinstance(value, str):
+            if isinstance(value, str):
                 gaps.append("{}")
                 texts.append(value)
-            else:
+            elif isinstance(value, int):
                 gaps.append(value)
+            else:
+                gaps.append(value.markup)
+                texts += value.texts
         return Draft(self._markup.format(*gaps), texts)
 
     def each(self, texts: Sequence[str]) -> Draft:

@@ -34,6 +34,10 @@ ROW_TOKENS = Piece(
     '<span class="row-tokens"><span aria-hidden="true">{} → {}</span>'
     '<span class="visually-hidden">tokens: {}</span></span>\n'
 )
+PLAIN_BAR = Piece(
+    '<svg aria-hidden="true" width="100%" height="14"><rect class="bar" x="{}" y="2" width="{}" height="8" rx="2"/>'
+    '<rect class="critical" x="{}" y="12" width="{}" height="2"/></svg>'
+)
 BARS = Piece('<svg aria-hidden="true" width="100%" height="14">{}</svg>')
 GAP = Piece('<rect class="bar-gap" x="{}" y="5" width="{}" height="2"/>')
 BAR = Piece('<rect class="bar" x="{}" y="2" width="{}" height="8" rx="2"/>')

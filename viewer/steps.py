@@ -177,6 +177,12 @@ def _remarks(entry: Entry) -> Iterator[Draft]:
 
 
 def _bars(entry: Entry, axis: Axis) -> Draft:
+    if (
+        entry.latency_ns is not None and not entry.gap_ns and len(entry.critical) == 2
+    ):  # most rows, in one piece
+        bar, stretch = axis.bar(entry.offset_ns, entry.latency_ns), axis.stretch(*entry.critical)
+        if bar and stretch:
+            return pieces.PLAIN_BAR(bar.x, bar.width, stretch.x, stretch.width)
     return pieces.BARS(joined(_marks(entry, axis)))
 
 
