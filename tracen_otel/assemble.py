@@ -20,7 +20,8 @@ _TOLD_AGAIN = "another step tells the same model call; its tokens count once"
 _VERSIONS = "arrived in {} differing versions; the one that ended last is shown"
 
 ROOT_MISSING = "The root span has not arrived; the earliest step stands in for it."
-"""A note of a trace. While a run goes on it is ordinary: spans are sent when they end."""
+PARENTS_MISSING = "Steps at the top level because their parents have not arrived"
+"""Notes of a trace. While a run goes on they are ordinary: spans are sent when they end."""
 
 
 def assemble(spans: Iterable[Span], logs: Iterable[LogRecord] = ()) -> Trace:
@@ -171,6 +172,6 @@ def _notes(tree: Tree, root: Span) -> Iterator[str]:
         yield ROOT_MISSING
     others = tree.orphans.keys() - {root.span_id}
     if others:
-        yield f"Steps at the top level because their parents have not arrived: {len(others)}."
+        yield f"{PARENTS_MISSING}: {len(others)}."
     if tree.cut:
         yield f"Parent links ran in circles; links cut: {len(tree.cut)}."

@@ -84,13 +84,19 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """What is set, literally, and what to know about it."""
+
+    text: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Switch:
     """How to have an instrumentation record content."""
 
     name: str
-    setting: str
-    where: str
-    note: str
+    settings: tuple[Setting, ...]
 
 
 @dataclass(frozen=True, slots=True)

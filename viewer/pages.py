@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tracen_otel.assemble import ROOT_MISSING
+from tracen_otel.assemble import PARENTS_MISSING, ROOT_MISSING
 from tracen_otel.model import Trace
 from viewer import pieces, summary, wording
 from viewer.contexts import (
@@ -257,7 +257,8 @@ def _percent(units: int | str) -> str:
 
 
 def _notes(trace: Trace, outline: Outline, is_receiving: bool) -> Iterable[str]:
-    yield from (note for note in trace.notes[:MAX_NOTES] if not (is_receiving and note == ROOT_MISSING))
+    awaited = (ROOT_MISSING, PARENTS_MISSING) if is_receiving else ()
+    yield from (note for note in trace.notes[:MAX_NOTES] if not note.startswith(awaited))
     if len(trace.notes) > MAX_NOTES:
         yield f"There are {len(trace.notes) - MAX_NOTES} more notes; the JSON has them all."
     if outline.skewed_count:

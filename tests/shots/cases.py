@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Page
 
 from tests.shots import spans, texts, traces
-from tests.shots.sources import At, Captured, Deleted, Posted, Sent, Source
+from tests.shots.sources import At, Beside, Captured, Deleted, Posted, Sent, Source
 from tests.viewer.samples import HOSTILE, TRICKY, agent_trace, failed_trace, hostile_trace, silent_trace
 
 ROWS = ".timeline summary.row"
@@ -45,6 +45,7 @@ class Case:
     is_heavy: bool = False
 
 
+FAILED = Posted(failed_trace)
 CASES = (
     Case("short", "POST with the documented fields alone", Posted(lambda: traces.SHORT), action=unfold(1)),
     Case("agent", "An agent with model calls and tools", Posted(agent_trace), action=unfold(2)),
@@ -93,6 +94,12 @@ CASES = (
         Captured("langfuse-5-langchain-tool-error"),
     ),
     Case("running", "The root has not arrived", Sent(spans.running_research), action=unfold(1)),
+    Case("found", "A search in it", Sent(spans.night_of_invoices), "?q=kind:llm%20mismatch"),
+    Case("zoomed", "A part of its time", Sent(spans.night_of_invoices), "?zoom=2000000-9000000"),
+    Case("markdown", "Texts as Markdown", Posted(traces.long_answer), "?text=markdown"),
+    Case("step", "A step on a page of its own", Posted(agent_trace), "/steps/2"),
+    Case("compared", "Two runs side by side", Beside("/compare/{0}/{1}", (Posted(agent_trace), FAILED))),
+    Case("card", "What other pages embed", Beside("/embed/{0}", (FAILED,))),
     Case("home", "The first page", At("/")),
     Case("not-found", "404", At("/traces/5JwZsoneThatNeverWas")),
     Case("deleted", "410", Deleted(Posted(agent_trace))),
