@@ -8,9 +8,9 @@ from tracen_otel.model import Status, Trace
 from viewer import summary, wording
 from viewer.document import ROWS_PER_PART, Document
 from viewer.labels import token_counts
-from viewer.minimap import FAILED, UNITS
-from viewer.outline import Entry, Outline
 from viewer.preview.drawing import PreviewBar, PreviewCard
+from viewer.timeline.minimap import FAILED, UNITS
+from viewer.timeline.outline import Entry, Outline
 
 
 def card_of(document: Document) -> PreviewCard:

@@ -20,8 +20,8 @@ import zstandard
 
 from tracen_otel import payload
 from tracen_otel.model import Step, Trace
-from viewer.outline import Entry, Outline, entries_of, outline_of
-from viewer.waterfall import arrange
+from viewer.timeline.outline import Entry, Outline, entries_of, outline_of
+from viewer.timeline.waterfall import arrange
 
 FORMAT = 1
 """Raised with every change of what is saved, or of its meaning."""

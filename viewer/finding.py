@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from viewer import pages
+from viewer import trace_page
 from viewer.contexts import Found
 from viewer.document import ROWS_PER_PART, Document, rows_part, steps_part
 from viewer.search import Match, Query, find, parse_query
@@ -44,7 +44,7 @@ class Finder:
             if len(matches) > MAX_MATCHES:
                 break
         shown, more = matches[:MAX_MATCHES], matches[MAX_MATCHES:]
-        return pages.render_found(document, view, shown, more[0].number if more else 0)
+        return trace_page.render_found(document, view, shown, more[0].number if more else 0)
 
     async def _read(self, page: Page, document: Document, query: Query, parts: range) -> Document:
         """The document with the parts that are searched, and the rows of their steps.

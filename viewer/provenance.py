@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tracen_otel.model import Step, StepKind, Trace, Usage
 from viewer.labels import row_name, told_usage
-from viewer.waterfall import Row
+from viewer.timeline.waterfall import Row
 
 MAX_LINES = 100
 """Steps that are listed; all others can be seen in the timeline."""

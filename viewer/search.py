@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracen_otel.model import StepKind
-from viewer.outline import Entry
+from viewer.timeline.outline import Entry
 
 _CONTEXT = 60
 """Characters of a text that are shown on each side of what was found."""

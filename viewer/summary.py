@@ -11,10 +11,10 @@ from viewer import pieces, wording
 from viewer.contexts import Fact, Failure, StepLink, TokenSum
 from viewer.labels import provider_label, token_counts, token_details
 from viewer.legible import Draft, clip, joined, one_line
-from viewer.outline import Outline
 from viewer.pieces import quoted
 from viewer.provenance import TokenLine
 from viewer.quotes import Quoter
+from viewer.timeline.outline import Outline
 from viewer.view import View
 
 _HEADING = 100

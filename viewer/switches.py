@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracen_otel.dialects import DIALECTS, CaptureSwitch, Where, capture_switches
 from viewer.contexts import Setting, Switch
-from viewer.outline import Outline
+from viewer.timeline.outline import Outline
 
 _COMMON = ("OpenTelemetry GenAI", "OpenLLMetry", "OpenInference")
 """Named where nothing tells whose spans they are."""

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from viewer import pages
+from viewer import trace_page
 from viewer.bodies import media_type_of
 from viewer.cards import card_of
 from viewer.compare.page import render_compare
@@ -163,7 +163,7 @@ class TraceForms:
         etag = etag_of(document, "embed")
         if known := unchanged(request, etag):
             return known
-        text = pages.render_embed(document, page_url=self._reader.url(page))
+        text = trace_page.render_embed(document, page_url=self._reader.url(page))
         return HTMLResponse(text, headers=revalidated(etag))
 
     async def oembed(self, request: Request) -> Response:
@@ -174,7 +174,7 @@ class TraceForms:
         page = await self._reader.page(self._page_id(query.get("url", "")))
         document = await self._reader.documents.read(page)
         width, height = (_clamped(query.get(name), n) for n, name in enumerate(("maxwidth", "maxheight")))
-        title = pages.title_of(document)
+        title = trace_page.title_of(document)
         src = f"{self._reader.base_url}/embed/{page.id}"
         frame = (
             f'<iframe src="{html.escape(src)}" width="{width}" height="{height}" title="{html.escape(title)}" '

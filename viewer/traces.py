@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from viewer import pages
+from viewer import trace_page
 from viewer.document import Document, rows_parts, steps_part
 from viewer.finding import Finder
 from viewer.reading import Reader, etag_of, revalidated, unchanged
-from viewer.steps import shown_ranges
 from viewer.store.base import NS_PER_S, Page, Progress
 from viewer.tellings import Choose
+from viewer.timeline.blocks import shown_ranges
 from viewer.trace_forms import TraceForms
 from viewer.view import Liveness, View, parse_number, view_of
 from viewer.watching import Watcher
@@ -55,7 +55,7 @@ class TracePages:
         page = await self._reader.page_of(request)
         view = view_of(page.id, request.query_params)
         progress = await self._reader.store.progress(page)  # before the document, which may be newer
-        document = await self._documents.read(page, lambda document: pages.wanted(document, view))
+        document = await self._documents.read(page, lambda document: trace_page.wanted(document, view))
         liveness = self._liveness(progress, document)
         etag = etag_of(document, str(request.query_params), str(liveness))
         if known := unchanged(request, etag):
@@ -63,7 +63,7 @@ class TracePages:
         found = await self._finder.found(page, document, view) if view.words else None
         html = await run_sized(
             document.size,
-            pages.render_trace,
+            trace_page.render_trace,
             document,
             view,
             base_url=self._reader.base_url,
@@ -96,7 +96,11 @@ class TracePages:
                 yield from rows_parts(shown)
 
         return await self._answer(
-            request, page, view, wanted, lambda document: pages.render_rows(document, view, numbers(document))
+            request,
+            page,
+            view,
+            wanted,
+            lambda document: trace_page.render_rows(document, view, numbers(document)),
         )
 
     async def step(self, request: Request) -> Response:
@@ -112,7 +116,7 @@ class TracePages:
             yield steps_part(document.part_of_step(number))
 
         return await self._answer(
-            request, page, view, wanted, lambda document: pages.render_step(document, view, number)
+            request, page, view, wanted, lambda document: trace_page.render_step(document, view, number)
         )
 
     async def _answer(

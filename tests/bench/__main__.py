@@ -29,9 +29,9 @@ from tests.processes import TracenProcess, running_tracen, start_tracen
 from tracen_otel import payload
 from tracen_otel.assemble import assemble_all
 from tracen_otel.otlp import Encoding, decode_spans
-from viewer import pages
 from viewer.document import Document, encode
 from viewer.store.batches import each_id
+from viewer.trace_page import render_trace
 from viewer.view import View
 
 CONNECTIONS = 8
@@ -114,7 +114,7 @@ def page(steps: int) -> Row:
     started = time.process_time()
     for _ in range(5):
         document = Document("edition", parts)
-        html = pages.render_trace(document, View("x"), base_url="http://127.0.0.1")
+        html = render_trace(document, View("x"), base_url="http://127.0.0.1")
     used_ms = (time.process_time() - started) * 1000 / 5
     return (f"page: {steps} LLM steps", f"{used_ms:.1f} CPU ms, {len(html) / 1000:.0f} kB", "")
 

@@ -18,7 +18,7 @@ from tracen_otel.merge import merge
 from tracen_otel.model import Span, Trace
 from tracen_otel.otlp import Encoding, UndecodableBody, decode_logs, decode_spans
 from viewer.document import Document, encode
-from viewer.pages import render_trace
+from viewer.trace_page import render_trace
 from viewer.view import View
 
 SEPARATOR = b"\n--logs--\n"

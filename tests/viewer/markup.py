@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 from tracen_otel.model import Trace
 from viewer.document import Document, encode
-from viewer.pages import render_trace
+from viewer.trace_page import render_trace
 from viewer.view import View
 
 FIRST_VIEW = View("1")

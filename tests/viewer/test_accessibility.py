@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browsers import running_browser
 from tests.processes import TracenProcess, running_tracen
-from tests.shots.camera import SCHEMES, Look, Scheme, opened, settle
+from tests.shots.camera import Look, opened, settle
 from tests.shots.cases import CASES, Case, unfold_first_rows
 from tests.shots.sources import SERVE_FLAGS, Sent
 from tests.shots.spans import night_of_invoices
@@ -44,14 +44,11 @@ def _published(tracen: TracenProcess, case: Case) -> str:
     return tracen.http + case.source.publish(tracen) + case.suffix
 
 
-@pytest.mark.parametrize("width", [PHONE, DESK])
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("look", [Look(PHONE, "dark"), Look(DESK, "light")], ids=["phone-dark", "desk-light"])
 @pytest.mark.parametrize("case", LIGHT_CASES, ids=lambda case: case.name)
-def test_page_breaks_no_rule(
-    browser: Browser, url_by_case: dict[str, str], case: Case, scheme: Scheme, width: int
-) -> None:
+def test_page_breaks_no_rule(browser: Browser, url_by_case: dict[str, str], case: Case, look: Look) -> None:
     """As it opens, and with steps and every other fold unfolded."""
-    with opened(browser, url_by_case[case.name], Look(width, scheme), bypass_csp=True) as page:
+    with opened(browser, url_by_case[case.name], look, bypass_csp=True) as page:
         found = violations(page)
         _unfold(page)
         found += [told for told in violations(page) if told not in found]

@@ -14,7 +14,7 @@ from tests.viewer.samples import MS, agent_trace, chain_trace, failed_trace, sai
 from tracen_otel.model import Message, Part, Status, Step, StepKind, Trace, Usage
 from viewer.compare.alignment import WINDOW
 from viewer.compare.comparison import Aspect, Comparison, Side, compare, delta, stable_name
-from viewer.waterfall import arrange
+from viewer.timeline.waterfall import arrange
 
 
 def paired(a: str, b: str) -> list[tuple[str | None, str | None]]:

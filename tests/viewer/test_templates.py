@@ -122,7 +122,7 @@ def test_templates_never_switch_escaping_off() -> None:
 def test_markup_in_python_is_written_out() -> None:
     """A piece or draft is made of literals alone, so that no text can become one."""
     made = 0
-    for path in Path(pages.__file__).parent.glob("*.py"):
+    for path in Path(pages.__file__).parent.rglob("*.py"):
         calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
         for call in calls if path.name not in ("legible.py", "markdown_view.py") else ():
             if isinstance(call.func, ast.Name) and call.func.id in ("Draft", "Piece", "Markup"):

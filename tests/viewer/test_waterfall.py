@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.viewer.samples import MS, START_NS, agent_trace, step
 from tracen_otel.model import Step, StepKind, Trace
-from viewer.waterfall import MAX_LEVEL, Axis, Bar, Row, arrange, axis_of, leaves
+from viewer.timeline.waterfall import MAX_LEVEL, Axis, Bar, Row, arrange, axis_of, leaves
 
 
 def shape(rows: list[Row]) -> list[tuple[str, int]]:

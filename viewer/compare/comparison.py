@@ -14,7 +14,7 @@ from typing import cast
 
 from tracen_otel.model import Message, Status, Step, StepKind, Trace
 from viewer.compare.alignment import Pairs, align
-from viewer.waterfall import Row, arrange, leaves
+from viewer.timeline.waterfall import Row, arrange, leaves
 
 _VOLATILE = re.compile(
     r"(?<![A-Za-z0-9])(?:"

@@ -15,10 +15,10 @@ from viewer.forms.markdown_steps import details, has_details
 from viewer.forms.markdown_text import Sheet, inline
 from viewer.labels import provider_label, row_name, token_counts, told_usage
 from viewer.listing import InvalidQuery
-from viewer.outline import outline_of
 from viewer.quotes import Quoter
+from viewer.timeline.outline import outline_of
+from viewer.timeline.waterfall import Row, arrange
 from viewer.view import View
-from viewer.waterfall import Row, arrange
 
 DEFAULT_MAX_CHARS = 20_000
 """Some 5,000 tokens: enough to judge by, little enough to paste."""

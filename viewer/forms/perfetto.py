@@ -19,7 +19,7 @@ from viewer import wording
 from viewer.labels import provider_label
 from viewer.legible import one_line
 from viewer.summary import heading
-from viewer.waterfall import Row, arrange
+from viewer.timeline.waterfall import Row, arrange
 
 _PROCESS = 1
 _NAME = 120

@@ -1,56 +1,26 @@
-"""The timeline: steps as rows, in blocks, and what a row unfolds to."""
+"""The timeline: steps as rows, in blocks."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from tracen_otel.model import Status, Step, StepKind, Usage
+from tracen_otel.model import StepKind, Usage
 from viewer import pieces, wording
-from viewer.attributes import attributes_of, events_of, sources_of
-from viewer.conversation import exchanges
 from viewer.document import Document
-from viewer.folds import BLOCK_LINES, STRETCH_BLOCKS
-from viewer.labels import LABEL_BY_KIND, provider_label, row_name, token_counts, token_details, told_usage
-from viewer.legible import Draft, clip, joined
-from viewer.outline import Entry, Outline
-from viewer.parameters import parameters_of
+from viewer.labels import LABEL_BY_KIND, token_counts
+from viewer.legible import Draft, joined
 from viewer.quotes import Quoter
+from viewer.step_body import body_of
+from viewer.timeline.blocks import stretched
+from viewer.timeline.folds import BLOCK_LINES
+from viewer.timeline.outline import Entry
+from viewer.timeline.waterfall import Axis
 from viewer.view import View
-from viewer.waterfall import Axis
 
 _MAX_INDENT = 12
 _FOLDED_KINDS = 3
-
-
-def blocks_of(outline: Outline, view: View) -> list[range]:
-    """The numbers of the steps of each block of the timeline."""
-    end = outline.step_count + 1
-    starts = range(1, end, BLOCK_LINES) if view.shows_all else outline.blocks
-    return [range(start, stop) for start, stop in pairwise([*starts, end])]
-
-
-def stretches_of(outline: Outline, view: View) -> list[list[range]]:
-    """The blocks of the timeline, as many together as one page sends."""
-    return stretched(blocks_of(outline, view))
-
-
-def stretched(blocks: Sequence[range]) -> list[list[range]]:
-    """Blocks in groups."""
-    return [list(blocks[at : at + STRETCH_BLOCKS]) for at in range(0, len(blocks), STRETCH_BLOCKS)]
-
-
-def shown_ranges(outline: Outline, view: View, numbers: range) -> Iterator[range]:
-    """The numbers of the steps whose rows are sent with a block: not those inside long folds."""
-    at = numbers.start
-    if not view.shows_all:
-        for start, count in outline.long_folds:
-            if numbers.start <= start < numbers.stop:
-                yield range(at, start + 1)
-                at = start + count
-    yield range(at, numbers.stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,71 +178,3 @@ def _row_tokens(usage: Usage) -> Draft:
 
 def _side(number: int | None) -> str:
     return "?" if number is None else wording.count(number)
-
-
-# -- what a row unfolds to -----------------------------------------------------------------------------
-
-
-def body_of(step: Step, number: int, axis: Axis, quoter: Quoter, view: View) -> Draft:
-    """All that a step has to say."""
-    return pieces.BODY(
-        number, joined(_body(step, number, axis, quoter)), joined(_links(step, number, axis, view))
-    )
-
-
-def _body(step: Step, number: int, axis: Axis, quoter: Quoter) -> Iterator[Draft]:
-    """What a row unfolds to, in order."""
-    if step.error_message:
-        yield pieces.ERROR(pieces.quoted(quoter.text(step.error_message)))
-    yield from (pieces.WARNING(clip(warning)) for warning in step.warnings)
-    yield exchanges(step, quoter)
-    yield pieces.SHEET(pieces.FACT.each(tuple(_facts(step, axis))))
-    if step.events:
-        is_open = pieces.OPEN if step.status is Status.ERROR else pieces.NOTHING
-        yield _fold(
-            number, "events", is_open, "Events", wording.count(len(step.events)), events_of(step, quoter)
-        )
-    if step.attributes:
-        unread = len(step.attributes.keys() & step.unread)
-        count = wording.count(len(step.attributes)) + (f", {unread:,} not used above" if unread else "")
-        yield _fold(number, "attributes", pieces.NOTHING, "Attributes", count, attributes_of(step, quoter))
-    if step.sources:
-        told = joined((pieces.ABOUT_SOURCES, sources_of(step)))
-        yield _fold(number, "sources", pieces.NOTHING, "Where this came from", "", told)
-
-
-def _fold(number: int, name: str, is_open: Draft, label: str, count: str, content: Draft) -> Draft:
-    """A part of a step that has an address of its own."""
-    return pieces.STEP_FOLD(is_open, number, name, label, count, content)
-
-
-def _links(step: Step, number: int, axis: Axis, view: View) -> Iterator[Draft]:
-    yield pieces.STEP_LINK(f"#step-{number}", f"Link to step {number}")
-    yield pieces.STEP_LINK(view.step_url(number), "On a page of its own")
-    if step.start_ns and step.latency_ns and axis.span_ns:
-        start_us = max(0, step.start_ns - axis.start_ns) // 1000
-        zoom_us = (start_us, start_us + max(1, step.latency_ns // 1000))
-        yield pieces.STEP_LINK(view.url(zoom_us=zoom_us, step=number) + f"#row-{number}", "Zoom to its time")
-
-
-def _facts(step: Step, axis: Axis) -> Iterable[str]:
-    """Label, value and what qualifies the value, for each fact that the row has no room for."""
-    if row_name(step) != step.name:
-        yield from ("Name", clip(step.name), "")
-    yield from ("Duration", wording.duration(step.latency_ns), "")
-    if step.start_ns:
-        offset_ns = step.start_ns - axis.start_ns
-        after = f"{wording.duration(offset_ns)} after the start" if offset_ns > 0 else "at the start"
-        yield from ("Started", wording.moment(step.start_ns), after)
-    if step.model:
-        yield from ("Model", clip(step.model), "")
-    if provider := provider_label(step.provider, step.provider_name):
-        yield from ("Provider", provider, "")
-    if step.usage:
-        yield from ("Tokens", token_counts(told_usage(step)), token_details(step.usage))
-    for name, value in parameters_of(step.attributes):
-        yield from (name, value, "")
-    if step.id:
-        yield from ("Step id", clip(step.id), "")
-    if step.parent_id:
-        yield from ("Part of", clip(step.parent_id), "")

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from tracen_otel.model import Status, StepKind
-from viewer.waterfall import Axis, Row
+from viewer import pieces
+from viewer.legible import Draft, joined
+from viewer.timeline.waterfall import Axis, Row
 
 MIN_ROWS = 40
 """A shorter timeline is its own overview."""
@@ -64,3 +66,19 @@ def _spans(rows: Sequence[Row], axis: Axis) -> Iterator[tuple[int, int]]:
     for row in rows:
         start = (row.step.start_ns - axis.start_ns) * UNITS // axis.span_ns
         yield start, start + (row.step.latency_ns or 0) * UNITS // axis.span_ns
+
+
+def drawn(lanes: Sequence[Lane]) -> Draft:
+    """The whole timeline in small; nothing where it is short."""
+    if not lanes:
+        return pieces.NOTHING
+    rects = (
+        pieces.LANE(str(kind), _percent(start), y, _percent(width), 1)
+        for y, (start, width, kind) in enumerate(lanes)
+        if width
+    )
+    return pieces.MINIMAP(len(lanes), len(lanes), joined(rects))
+
+
+def _percent(units: int | str) -> str:
+    return f"{int(units) * 100 / UNITS:g}"

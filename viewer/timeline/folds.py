@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracen_otel.model import Status, Step, StepKind
-from viewer.waterfall import Row
+from viewer.timeline.waterfall import Row
 
 _PLUMBING = frozenset({StepKind.HTTP, StepKind.DB, StepKind.OTHER})
 MIN_FOLD = 2

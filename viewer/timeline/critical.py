@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from viewer.waterfall import Row
+from viewer.timeline.waterfall import Row
 
 MAX_STRETCHES = 16
 """Of one row, the longest; more can not be told apart on a bar."""

@@ -14,13 +14,13 @@ from zlib import crc32
 from tracen_otel.assemble import ROOT_MISSING
 from tracen_otel.model import Status, Step, StepKind, Trace
 from viewer import provenance
-from viewer.critical import Stretch, critical_path
-from viewer.folds import MAX_INLINE_FOLD, blocks_of, folds_of
 from viewer.labels import error_line, model_line, row_name, told_usage
 from viewer.legible import clip
-from viewer.minimap import lanes_of
 from viewer.provenance import TokenLine
-from viewer.waterfall import Axis, Row, axis_of, gaps_of, leaves, sizes_of
+from viewer.timeline.critical import Stretch, critical_path
+from viewer.timeline.folds import MAX_INLINE_FOLD, blocks_of, folds_of
+from viewer.timeline.minimap import lanes_of
+from viewer.timeline.waterfall import Axis, Row, axis_of, gaps_of, leaves, sizes_of
 
 MAX_FAILURES = 1_000
 """Failed steps that the outline names: enough to walk through."""
