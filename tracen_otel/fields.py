@@ -192,6 +192,7 @@ STEP_FIELDS = (
     Field("latency_ms", _is_integer, "duration", required=True, documented=True),
     Field("id", _is_string, "OTel span id, or any id unique in the trace"),
     Field("parent_id", _is_string_or_null, "id of the step that this one is part of"),
+    Field("scope", _is_string, "name of the instrumentation scope that made it"),
     Field("kind", _one_of(StepKind), "what it is to a reader"),
     Field("status", _one_of(Status), "how it ended"),
     Field("error_message", _is_string_or_null, "what went wrong"),

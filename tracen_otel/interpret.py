@@ -84,6 +84,7 @@ def interpret(span: Span) -> Interpretation:
         name=_name(span, kind, told("tool_name"), told("label")),
         id=span.span_id,
         parent_id=span.parent_id,
+        scope=span.scope.name,
         kind=kind,
         start_ns=span.start_ns,
         latency_ns=latency_ns(span.start_ns, span.end_ns),

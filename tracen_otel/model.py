@@ -176,13 +176,15 @@ class Step:
     `input_messages` and `output_messages` the whole conversation where one was told.
     `latency_ns` is None where start and end make no sense. `provider_name` is the raw value. `parent_id` may
     name a step that has not arrived; such a step stands at the top level.
-    `sources` tells for each field where it was read; `unread` names the attribute keys that nobody read.
+    `scope` names the instrumentation that made the span. `sources` tells for each field where it was read; `unread`
+    names the attribute keys that nobody read.
     `tokens_counted` says that this step's tokens are part of the trace's: those of a roll-up are not.
     """
 
     name: str
     id: str = ""
     parent_id: str | None = None
+    scope: str = ""
     kind: StepKind = StepKind.OTHER
     start_ns: int = 0
     latency_ns: int | None = None

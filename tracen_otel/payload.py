@@ -173,6 +173,7 @@ def decode_step(value: Mapping[str, Any]) -> Step:
         name=value["name"],
         id=value.get("id", ""),
         parent_id=value.get("parent_id"),
+        scope=value.get("scope", ""),
         kind=StepKind(value.get("kind", StepKind.OTHER)),
         start_ns=known_time(int(value.get("start_time_unix_nano", 0))) or parse_timestamp(value["timestamp"]),
         latency_ns=_latency(value, "latency_ms"),
@@ -275,6 +276,7 @@ def encode_step(step: Step, *, extended: bool = True) -> dict[str, Any]:
         {
             "id": step.id,
             "parent_id": step.parent_id,
+            "scope": step.scope,
             "kind": step.kind.value,
             "status": step.status.value,
             "error_message": step.error_message,

@@ -75,6 +75,8 @@ def _facts(step: Step, axis: Axis) -> Iterable[str]:
         yield from ("Tokens", token_counts(told_usage(step)), token_details(step.usage))
     for name, value in parameters_of(step.attributes):
         yield from (name, value, "")
+    if step.scope:
+        yield from ("Instrumentation", clip(step.scope), "")
     if step.id:
         yield from ("Step id", clip(step.id), "")
     if step.parent_id:

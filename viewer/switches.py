@@ -17,7 +17,7 @@ _WHERE = {
 
 def switches_of(outline: Outline) -> tuple[Switch, ...]:
     """What to set, for the dialects of the trace's steps; the commonest where they have no switch."""
-    told = capture_switches(outline.dialects) or capture_switches(_COMMON)
+    told = capture_switches(outline.dialects, outline.scopes) or capture_switches(_COMMON)
     return tuple(Switch(name, tuple(map(_setting, switches))) for name, switches in told)
 
 

@@ -72,3 +72,17 @@ def test_labels_are_what_steps_name_as_their_sources() -> None:
 
     assert labels - names <= {""}
     assert {name for name, _ in capture_switches(labels)} == (labels & names) - WITHOUT.keys()
+
+
+def test_scopes_tell_who_made_a_silent_span() -> None:
+    """A vendor whose spans speak the common words alone is still told its own switch."""
+    found = capture_switches(["OpenTelemetry GenAI"], ["gcp.vertex.agent", "demo.app"])
+
+    assert [name for name, _ in found] == ["Google ADK"]
+
+
+def test_scopes_of_nobody_leave_it_to_the_labels() -> None:
+    """A program's own spans tell nothing of its instrumentation."""
+    found = capture_switches(["OpenInference"], ["my.app"])
+
+    assert [name for name, _ in found] == ["OpenInference"]

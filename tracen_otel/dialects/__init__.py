@@ -79,12 +79,14 @@ DIALECTS: tuple[Dialect, ...] = (
 )
 
 
-def capture_switches(labels: Iterable[str]) -> list[tuple[str, tuple[CaptureSwitch, ...]]]:
-    """Tell for the dialects of these names how content is switched on, a vendor's own before the common ones.
+def capture_switches(
+    labels: Iterable[str], scopes: Iterable[str] = ()
+) -> list[tuple[str, tuple[CaptureSwitch, ...]]]:
+    """Tell how content is switched on, a vendor's own switch before the common ones.
 
-    Names may repeat and may be unknown; a dialect that has no switch is left out.
+    For the dialects to which instrumentation scopes of these names belong; where they belong to none, for the
+    dialects of these labels. Names may repeat and may be unknown; a dialect that has no switch is left out.
     """
-    told = set(labels)
-    return [
-        (dialect.name, dialect.capture) for dialect in DIALECTS if dialect.name in told and dialect.capture
-    ]
+    told, named = set(labels), tuple(scopes)
+    made = [d for d in DIALECTS if d.capture and any(scope.startswith(d.scopes) for scope in named)]
+    return [(d.name, d.capture) for d in made or [d for d in DIALECTS if d.capture and d.name in told]]

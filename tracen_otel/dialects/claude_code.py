@@ -23,9 +23,12 @@ def _with_cache(span: Span, key: str) -> Any:
     return told if count is None else count + sum(cached)
 
 
+_SCOPES = ("com.anthropic.claude_code",)
+
 CLAUDE_CODE = Dialect(
     name="Claude Code",
-    applies=from_scope("com.anthropic.claude_code"),
+    applies=from_scope(*_SCOPES),
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch("OTEL_LOG_USER_PROMPTS=1"),
         CaptureSwitch("OTEL_LOG_TOOL_DETAILS=1"),

@@ -53,9 +53,12 @@ _kind_of_name = kinds(_KIND_BY_SPAN_NAME)
 _usage_in_python = usage_in("usage_metadata")
 _usage_in_javascript = usage_in("usageMetadata")
 
+_SCOPES = ("gcp.vertex.agent",)
+
 GOOGLE_ADK = Dialect(
     name="Google ADK",
-    applies=either(from_scope("gcp.vertex.agent"), marked_by(*_OWN_KEYS)),
+    applies=either(from_scope(*_SCOPES), marked_by(*_OWN_KEYS)),
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch("ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true", note=ON_UNLESS_OFF),
         CaptureSwitch(

@@ -46,8 +46,11 @@ def _sum_of(details: Mapping[str, Any], prefix: str) -> int:
     return sum(read_integer(count) or 0 for name, count in details.items() if name.startswith(prefix))
 
 
+_SCOPES = ("langfuse-sdk",)
+
 LANGFUSE = Dialect(
     name="Langfuse",
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch(
             "LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED=true",

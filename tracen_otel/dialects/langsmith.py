@@ -6,8 +6,11 @@ from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
 from tracen_otel.usage import read_usage
 
+_SCOPES = ("langsmith",)
+
 LANGSMITH = Dialect(
     name="LangSmith",
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch("LANGSMITH_HIDE_INPUTS=false", note=ON_UNLESS_OFF),
         CaptureSwitch("LANGSMITH_HIDE_OUTPUTS=false", note=ON_UNLESS_OFF),

@@ -48,8 +48,11 @@ def _usage(value: Any) -> Usage | None:
     return read_usage(decode_literal(value))
 
 
+_SCOPES = ("litellm",)
+
 LITELLM = Dialect(
     name="LiteLLM",
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch("litellm.turn_off_message_logging = False", Where.CODE, ON_UNLESS_OFF),
         CaptureSwitch(

@@ -34,9 +34,12 @@ def _vendor(value: Any) -> str | None:
     return domain[1] if domain else read_text(value)
 
 
+_SCOPES = ("livekit-agents",)
+
 LIVEKIT = Dialect(
     name="LiveKit Agents",
-    applies=from_scope("livekit-agents"),
+    applies=from_scope(*_SCOPES),
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch(
             "LIVEKIT_TELEMETRY_ALLOW_PII=1", note="On unless it is off, or the project's redaction is on."

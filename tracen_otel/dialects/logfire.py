@@ -63,9 +63,12 @@ def _answer(value: Any) -> Any:
     return read_messages(text, "assistant") or None if isinstance(text, str) else None
 
 
+_SCOPES = ("pydantic-ai", "logfire")
+
 LOGFIRE = Dialect(
     name="Pydantic AI and Logfire",
-    applies=either(from_scope("pydantic-ai", "logfire"), marked_by("logfire.span_type")),
+    applies=either(from_scope(*_SCOPES), marked_by("logfire.span_type")),
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch(
             "InstrumentationSettings(include_content=True)", Where.CODE, "Pydantic AI: on unless it is off."

@@ -45,8 +45,11 @@ def _of_operations(name: str, read: Read) -> tuple[Reading, ...]:
     return tuple(Reading(f"{operation}.{name}", read) for operation in _OPERATIONS)
 
 
+_SCOPES = ("@mastra/",)
+
 MASTRA = Dialect(
     name="Mastra",
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch("tracingOptions: { hideInput: false, hideOutput: false }", Where.CODE, ON_UNLESS_OFF),
     ),

@@ -5,9 +5,12 @@ from tracen_otel.dialects.readings import means
 from tracen_otel.dialects.table import Dialect, Reading, from_scope
 from tracen_otel.model import StepKind
 
+_SCOPES = ("agent_framework", "semantic_kernel")
+
 MICROSOFT = Dialect(
     name="Microsoft Agent Framework and Semantic Kernel",
-    applies=from_scope("agent_framework", "semantic_kernel"),
+    applies=from_scope(*_SCOPES),
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch("ENABLE_SENSITIVE_DATA=true", note="Agent Framework, in Python."),
         CaptureSwitch(

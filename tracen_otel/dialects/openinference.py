@@ -94,8 +94,11 @@ def _arguments(value: Any) -> Any:
     return None if is_schema else read_value(value)
 
 
+_SCOPES = ("openinference.instrumentation", "@arizeai/openinference")
+
 OPENINFERENCE = Dialect(
     name="OpenInference",
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch("OPENINFERENCE_HIDE_INPUTS=false", note=ON_UNLESS_OFF),
         CaptureSwitch("OPENINFERENCE_HIDE_OUTPUTS=false", note=ON_UNLESS_OFF),

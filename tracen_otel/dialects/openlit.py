@@ -4,8 +4,11 @@ from tracen_otel.attributes import read_value
 from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch, Where
 from tracen_otel.dialects.table import Dialect, Reading
 
+_SCOPES = ("openlit",)
+
 OPENLIT = Dialect(
     name="OpenLIT",
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch("openlit.init(capture_message_content=True)", Where.CODE, ON_UNLESS_OFF),
         CaptureSwitch(

@@ -38,8 +38,20 @@ def _items_in_text(value: Any) -> tuple[Message, ...] | None:
     return read_messages(items, "user") if looks_like_messages(items) else None
 
 
+_SCOPES = (
+    "traceloop",
+    "@traceloop/",
+    "opentelemetry.instrumentation.anthropic",
+    "opentelemetry.instrumentation.bedrock",
+    "opentelemetry.instrumentation.cohere",
+    "opentelemetry.instrumentation.langchain",
+    "opentelemetry.instrumentation.ollama",
+    "opentelemetry.instrumentation.openai.v1",
+)
+
 OPENLLMETRY = Dialect(
     name="OpenLLMetry",
+    scopes=_SCOPES,
     capture=(CaptureSwitch("TRACELOOP_TRACE_CONTENT=true", note=ON_UNLESS_OFF),),
     kind=(
         Reading("traceloop.span.kind", kinds(_KIND_BY_NAME)),

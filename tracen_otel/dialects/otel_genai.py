@@ -129,8 +129,17 @@ def _name(value: Any) -> str | None:
     return None if name == "none" else name
 
 
+_SCOPES = (
+    "opentelemetry.instrumentation.genai",
+    "opentelemetry.instrumentation.openai_v2",
+    "opentelemetry.util.genai",
+    "@opentelemetry/instrumentation-openai",
+    "opentelemetry.instrumentation.botocore",
+)
+
 OTEL_GENAI = Dialect(
     name="OpenTelemetry GenAI",
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch(
             "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",

@@ -6,8 +6,11 @@ from tracen_otel.dialects.readings import instructed, means, on_event
 from tracen_otel.dialects.table import Dialect, Reading
 from tracen_otel.model import StepKind
 
+_SCOPES = ("strands.",)
+
 STRANDS = Dialect(
     name="Strands Agents",
+    scopes=_SCOPES,
     capture=(
         CaptureSwitch(
             "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_unredacted_attributes=gen_ai.*",

@@ -50,12 +50,14 @@ class Dialect:
 
     `input` and `output` read messages, text or a JSON value; `tool_calls` the calls told beside the output's
     text; `usage` an object that holds several counts; `failed` a verdict that may come without a message.
-    `capture` tells how those who speak the dialect are made to record content.
+    `capture` tells how those who speak the dialect are made to record content; `scopes` how the names of their
+    instrumentation scopes begin, where that is known: content or not, it tells who made a span.
     """
 
     name: str
     applies: Callable[[Span], bool] = always
     capture: tuple[CaptureSwitch, ...] = ()
+    scopes: tuple[str, ...] = ()
     kind: Readings = ()
     label: Readings = ()
     tool_name: Readings = ()
@@ -76,7 +78,9 @@ class Dialect:
     failed: Readings = ()
 
 
-FIELDS = tuple(name for name in Dialect.__dataclass_fields__ if name not in ("name", "applies", "capture"))
+FIELDS = tuple(
+    name for name in Dialect.__dataclass_fields__ if name not in ("name", "applies", "capture", "scopes")
+)
 
 
 def fields_of(dialect: Dialect) -> Iterator[tuple[str, Readings]]:

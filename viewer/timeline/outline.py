@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from zlib import crc32
 
@@ -135,6 +135,8 @@ class Outline:
     """The minimap, see there."""
     dialects: Sequence[str]
     """Whose words the steps were told in, commonest first."""
+    scopes: Sequence[str]
+    """The instrumentation scopes that made them, commonest first."""
 
     @property
     def axis(self) -> Axis:
@@ -185,7 +187,8 @@ def outline_of(trace: Trace, rows: Sequence[Row]) -> Outline:
         skewed_count=len(skews),
         skew_ns=max(skews, default=0),
         lanes=lanes_of(rows, axis),
-        dialects=_dialects(rows),
+        dialects=_commonest(dialect for row in rows for dialect in _dialects_of(row.step)),
+        scopes=_commonest(row.step.scope for row in rows if row.step.scope),
     )
 
 
@@ -217,9 +220,8 @@ def _skew_ns(row: Row) -> int:
     return row.parent.step.start_ns - row.step.start_ns
 
 
-def _dialects(rows: Sequence[Row]) -> list[str]:
-    told = Counter(dialect for row in rows for dialect in _dialects_of(row.step))
-    return [clip(name) for name, _ in told.most_common(MAX_DIALECTS)]
+def _commonest(names: Iterable[str]) -> list[str]:
+    return [clip(name) for name, _ in Counter(names).most_common(MAX_DIALECTS)]
 
 
 def _dialects_of(step: Step) -> set[str]:
