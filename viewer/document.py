@@ -110,8 +110,12 @@ class Document:
 
     @property
     def size(self) -> int:
-        """Bytes of the parts that are here, compressed."""
-        return sum(map(len, self._parts.values()))
+        """Bytes of the parts that are here, before they were compressed: what reading them has to do with."""
+        return sum(map(self.size_of, self._parts))
+
+    def size_of(self, name: str) -> int:
+        """Bytes of a part before it was compressed; 0 for one that is not here."""
+        return zstandard.frame_content_size(self._parts[name]) if name in self._parts else 0
 
     def has(self, name: str) -> bool:
         """Whether a part was fetched."""

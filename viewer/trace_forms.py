@@ -28,8 +28,6 @@ from viewer.workers import SMALL_BYTES, run_sized
 
 _STREAMED_PARTS = 16
 """Parts that are read together for a large JSON."""
-_COMPRESSION = 6
-"""How many times larger a document is than its saved parts, about: what work on all of it has to do with."""
 _KEPT_PREVIEWS = 128
 _EMBED_SIZE = (720, 420)
 _MIN_EMBED = (240, 160)
@@ -110,8 +108,7 @@ class TraceForms:
         etag = etag_of(document, "markdown", str(max_chars))
         if known := unchanged(request, etag):
             return known
-        size = _COMPRESSION * document.size
-        text = await run_sized(size, _markdown, document, self._reader.url(page), max_chars)
+        text = await run_sized(document.size, _markdown, document, self._reader.url(page), max_chars)
         return Response(text, media_type=_MARKDOWN, headers=_headers(request, page, etag, "md"))
 
     async def perfetto(self, request: Request) -> Response:
@@ -121,7 +118,7 @@ class TraceForms:
         etag = etag_of(document, "perfetto")
         if known := unchanged(request, etag):
             return known
-        body = await run_sized(_COMPRESSION * document.size, _perfetto, document)
+        body = await run_sized(document.size, _perfetto, document)
         headers = _headers(request, page, etag, "perfetto.json")
         return Response(body, media_type="application/json", headers=headers)
 
@@ -133,7 +130,7 @@ class TraceForms:
         if known := unchanged(request, etag):
             return known
         telling = await self._reader.store.telling(page, MAX_READ_BYTES)
-        size = sum(len(body) for _, body in telling.bodies) + _COMPRESSION * document.size
+        size = sum(len(body) for _, body in telling.bodies) + document.size
         body = await run_sized(size, _otlp_json, telling, page.otel_trace_id.hex(), document)
         headers = _headers(request, page, etag, "otlp.json")
         return Response(body, media_type="application/json", headers=headers)
@@ -211,7 +208,7 @@ class TraceForms:
         etag = etag_of(one, other.edition)
         if known := unchanged(request, etag):
             return known
-        size = _COMPRESSION * (one.size + other.size)
+        size = one.size + other.size
         text = await run_sized(size, _compared, one, other, f"/traces/{a.id}", f"/traces/{b.id}")
         return HTMLResponse(text, headers=revalidated(etag))
 

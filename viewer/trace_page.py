@@ -27,6 +27,8 @@ from viewer.timeline.waterfall import Axis
 from viewer.view import AT_REST, Liveness, View
 
 MAX_NOTES = 20
+MAX_INLINED_BYTES = 512 * 1024
+"""Of the first steps, told with the page; larger ones are read when somebody unfolds them."""
 _EMBED_TEXT = 600
 """Characters of prompt and answer in an embedded page."""
 
@@ -149,12 +151,23 @@ def _blocks(document: Document, view: View, axis: Axis, quoter: Quoter) -> Draft
     return joined(made)
 
 
+def weight(document: Document, view: View) -> int:
+    """Bytes that rendering the page of a trace has to do with."""
+    part = _inlined_part(document, view)
+    unread = 0 if part == 0 else document.size_of(steps_part(0))
+    return document.size - unread
+
+
+def _inlined_part(document: Document, view: View) -> int | None:
+    """The part of steps whose bodies come along: that of the step asked for, else the first one unless it is huge."""
+    if 0 < view.step <= document.outline.step_count:
+        return document.part_of_step(view.step)
+    return 0 if 0 < document.size_of(steps_part(0)) <= MAX_INLINED_BYTES else None
+
+
 def _inlined(document: Document, view: View) -> range:
-    """The steps whose bodies come along: one part of them, the first one or that of the step asked for."""
-    if not document.outline.step_count:
-        return range(0)
-    is_asked = 0 < view.step <= document.outline.step_count
-    return document.steps_in(document.part_of_step(view.step) if is_asked else 0)
+    part = _inlined_part(document, view)
+    return range(0) if part is None else document.steps_in(part)
 
 
 def _notes(trace: Trace, outline: Outline, is_receiving: bool) -> Iterable[str]:

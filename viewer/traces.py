@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from viewer import trace_page
+from viewer import pages, trace_page
 from viewer.document import Document, rows_parts, steps_part
 from viewer.finding import Finder
 from viewer.reading import Reader, etag_of, revalidated, unchanged
@@ -18,7 +19,7 @@ from viewer.store.base import NS_PER_S, Page, Progress
 from viewer.tellings import Choose
 from viewer.timeline.blocks import shown_ranges
 from viewer.trace_forms import TraceForms
-from viewer.view import Liveness, View, parse_number, view_of
+from viewer.view import Liveness, parse_number, view_of
 from viewer.watching import Watcher
 from viewer.workers import run_sized
 
@@ -28,7 +29,14 @@ RECEIVING_NS = 10 * 60 * NS_PER_S
 """A trace whose root has not arrived is still being received so long after the last of it came."""
 WATCHED_NS = 30 * 60 * NS_PER_S
 """A page looks for more so long after the last of its trace came."""
+PATIENCE_S = 10.0
+"""A reader waits so long for the assembly of a trace, then is asked to come back; a browser does so by itself."""
 _HEARTBEAT_S = 15
+_BEING_MADE = (
+    "Almost there",
+    "This trace is very large, and its page is being made. It opens here by itself.",
+)
+_AGAIN = {"retry-after": "3", "refresh": "3", "cache-control": "no-store"}
 
 
 class TracePages:
@@ -39,6 +47,7 @@ class TracePages:
         self._documents = reader.documents
         self._forms = forms
         self._finder = Finder(reader.documents)
+        self._readings: set[asyncio.Future[Document]] = set()
         self.watcher = Watcher(reader.store)
         self.routes = [
             Route("/traces/{page_id}", self.page),
@@ -55,14 +64,16 @@ class TracePages:
         page = await self._reader.page_of(request)
         view = view_of(page.id, request.query_params)
         progress = await self._reader.store.progress(page)  # before the document, which may be newer
-        document = await self._documents.read(page, lambda document: trace_page.wanted(document, view))
+        document = await self._patiently(page, lambda document: trace_page.wanted(document, view))
+        if document is None:
+            return HTMLResponse(pages.render_message(503, *_BEING_MADE), 503, _AGAIN)
         liveness = self._liveness(progress, document)
         etag = etag_of(document, str(request.query_params), str(liveness))
         if known := unchanged(request, etag):
             return known
         found = await self._finder.found(page, document, view) if view.words else None
         html = await run_sized(
-            document.size,
+            trace_page.weight(document, view),
             trace_page.render_trace,
             document,
             view,
@@ -71,6 +82,19 @@ class TracePages:
             liveness=liveness,
         )
         return HTMLResponse(html, headers=revalidated(etag))
+
+    async def _patiently(self, page: Page, choose: Choose) -> Document | None:
+        """Read a document; None where its assembly takes longer than a reader waits. It goes on meanwhile."""
+        reading = asyncio.ensure_future(self._documents.read(page, choose))
+        self._readings.add(reading)
+        reading.add_done_callback(self._readings.discard)
+        done, _ = await asyncio.wait((reading,), timeout=PATIENCE_S)
+        if done:
+            return reading.result()
+        reading.add_done_callback(
+            lambda late: late.cancelled() or late.exception()
+        )  # the next reader is told
+        return None
 
     def _liveness(self, progress: Progress, document: Document) -> Liveness:
         age_ns = self._reader.clock_ns() - progress.received_ns
@@ -95,13 +119,8 @@ class TracePages:
                     raise HTTPException(404)
                 yield from rows_parts(shown)
 
-        return await self._answer(
-            request,
-            page,
-            view,
-            wanted,
-            lambda document: trace_page.render_rows(document, view, numbers(document)),
-        )
+        document = await self._documents.read(page, wanted)
+        return await self._answer(request, document, trace_page.render_rows, view, numbers(document))
 
     async def step(self, request: Request) -> Response:
         """A step on a page of its own."""
@@ -115,18 +134,17 @@ class TracePages:
             yield from rows_parts(range(number, number + 1))
             yield steps_part(document.part_of_step(number))
 
-        return await self._answer(
-            request, page, view, wanted, lambda document: trace_page.render_step(document, view, number)
-        )
+        document = await self._documents.read(page, wanted)
+        return await self._answer(request, document, trace_page.render_step, view, number)
 
     async def _answer(
-        self, request: Request, page: Page, view: View, wanted: Choose, render: Callable[[Document], str]
+        self, request: Request, document: Document, render: Callable[..., str], *args: object
     ) -> Response:
-        document = await self._documents.read(page, wanted)
         etag = etag_of(document, str(request.query_params))
         if known := unchanged(request, etag):
             return known
-        return HTMLResponse(render(document), headers=revalidated(etag))
+        html = await run_sized(document.size, render, document, *args)
+        return HTMLResponse(html, headers=revalidated(etag))
 
     async def events(self, request: Request) -> Response:
         """Server-sent events: `change` when more of the trace has arrived, `gone` when there will be none."""

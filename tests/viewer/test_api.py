@@ -17,6 +17,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS
+from viewer import traces
 from viewer.app import create_app
 from viewer.headers import SECURITY_HEADERS
 from viewer.keys import Authenticator, create_key
@@ -465,3 +466,17 @@ def test_wrong_method_is_405_with_allow(service: Service) -> None:
     answer = service.client.put("/api/traces", headers={"x-tracen-key": service.key})
     assert answer.status_code == 405
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+
+
+def test_reader_of_a_page_that_takes_long_is_led_back_to_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the browser itself, without a script; what was begun goes on."""
+    posted = service.post()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(traces, "PATIENCE_S", 0)
+        waiting = service.page(posted)
+    assert waiting.status_code == 503
+    assert waiting.headers["refresh"] == "3"
+    assert "Almost there" in waiting.text
+    assert service.page(posted).status_code == 200
