@@ -142,6 +142,35 @@ function goTo(share) {
   trace.dispatchEvent(new CustomEvent("tracen:reveal", { detail: { number, open: false } }));
 }
 
+/* -- where the reader is --------------------------------------------------------------------- */
+
+let isDrawn = true;
+
+/** Mark on the minimap which steps are in sight. */
+function mark() {
+  isDrawn = true;
+  const strip = trace.querySelector(".minimap");
+  if (!strip) return;
+  const lanes = strip.viewBox.baseVal.height;
+  const count = Number(trace.querySelector(".timeline").dataset.steps);
+  const top = strip.getBoundingClientRect().bottom + 40;
+  const [first, last] = [numberAt(top), numberAt(innerHeight - 8) ?? numberAt(innerHeight / 2)];
+  const shown = strip.querySelector(".lane-window") ?? strip.appendChild(document.createElementNS(strip.namespaceURI, "rect"));
+  const height = first && last ? Math.max(((last - first + 1) / count) * lanes, 1) : 0;
+  const place = { class: "lane-window", x: 0, width: 100, y: (((first ?? 1) - 1) / count) * lanes, height };
+  for (const [name, value] of Object.entries(place)) shown.setAttribute(name, value);
+}
+
+function numberAt(y) {
+  const found = document.elementFromPoint(innerWidth / 2, y)?.closest(".line, .block[data-from]");
+  return found ? Number(found.dataset.from ?? found.id.split("-")[1]) : undefined;
+}
+
+function follow() {
+  if (isDrawn) setTimeout(mark, 150); // it asks where things are, which a frame has no time for
+  isDrawn = false;
+}
+
 document.body.append(live);
 if (trace) {
   addCopies(document);
@@ -160,5 +189,6 @@ if (trace) {
   trace.addEventListener("pointerdown", press);
   trace.addEventListener("pointermove", draw);
   trace.addEventListener("pointerup", release);
+  addEventListener("scroll", follow, { passive: true });
   if (trace.dataset.events) listen();
 } else addCopies(document);
