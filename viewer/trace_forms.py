@@ -16,18 +16,16 @@ from viewer import trace_page
 from viewer.bodies import media_type_of
 from viewer.cards import card_of
 from viewer.compare.page import render_compare
-from viewer.document import HEAD, Document, steps_part
+from viewer.document import HEAD, Document
 from viewer.forms import markdown, otlp_json, perfetto
 from viewer.listing import InvalidQuery
 from viewer.preview.drawing import PreviewCard, draw
 from viewer.problems import problem
 from viewer.reading import Reader, etag_of, revalidated, unchanged
-from viewer.store.base import Page, StoreUnavailable, Telling
+from viewer.store.base import Page, Telling
 from viewer.tellings import MAX_READ_BYTES
 from viewer.workers import SMALL_BYTES, run_sized
 
-_STREAMED_PARTS = 16
-"""Parts that are read together for a large JSON."""
 _KEPT_PREVIEWS = 128
 _EMBED_SIZE = (720, 420)
 _MIN_EMBED = (240, 160)
@@ -70,32 +68,12 @@ class TraceForms:
     async def json(self, request: Request) -> Response:
         """The extended payload."""
         page = await self._reader.page_of(request)
-        document = await self._reader.documents.read(page)
+        document = await self._reader.whole(page)
         etag = etag_of(document, "json")
         if known := unchanged(request, etag):
             return known
-        return StreamingResponse(
-            self._json_pieces(page, document),
-            media_type="application/json",
-            headers=_headers(request, page, etag, "json"),
-        )
-
-    async def _json_pieces(self, page: Page, document: Document) -> AsyncIterator[bytes]:
-        yield document.body(HEAD)[:-1] + b',"steps":['
-        for start in range(0, document.step_parts, _STREAMED_PARTS):
-            names = [steps_part(part) for part in range(document.step_parts)[start : start + _STREAMED_PARTS]]
-            if any(not document.has(name) for name in names):
-                document = await self._same(page, document, names)
-            for part, name in enumerate(names, start):
-                yield (b"," if part else b"") + document.body(name)[1:-1]
-        yield b"]}"
-
-    async def _same(self, page: Page, document: Document, names: list[str]) -> Document:
-        """More of the same edition. Where it has been replaced meanwhile the answer is broken off."""
-        more = await self._reader.documents.read(page, lambda _: names)
-        if more.edition != document.edition:
-            raise StoreUnavailable("the trace has grown while it was sent")
-        return more
+        headers = _headers(request, page, etag, "json")
+        return StreamingResponse(_json_pieces(document), media_type="application/json", headers=headers)
 
     async def markdown(self, request: Request) -> Response:
         """The page as text, no longer than `?max_chars=`."""
@@ -211,6 +189,14 @@ class TraceForms:
         size = one.size + other.size
         text = await run_sized(size, _compared, one, other, f"/traces/{a.id}", f"/traces/{b.id}")
         return HTMLResponse(text, headers=revalidated(etag))
+
+
+async def _json_pieces(document: Document) -> AsyncIterator[bytes]:
+    """One JSON document, unpacked as it is sent: it may be hundreds of megabytes."""
+    yield document.body(HEAD)[:-1] + b',"steps":['
+    for part, name in enumerate(document.all_parts()):
+        yield (b"," if part else b"") + document.body(name)[1:-1]
+    yield b"]}"
 
 
 def _markdown(document: Document, page_url: str, max_chars: int) -> str:
