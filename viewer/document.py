@@ -25,7 +25,7 @@ from viewer.timeline.waterfall import arrange
 
 FORMAT = 1
 """Raised with every change of what is saved, or of its meaning."""
-HEAD, OUTLINE, STARTS = "head", "outline", "starts"
+HEAD, OUTLINE, STARTS, ROWS = "head", "outline", "starts", "rows-"
 ROWS_PER_PART = 200
 STEPS_PER_PART = 32
 PART_BYTES = 64 * 1024
@@ -55,7 +55,7 @@ def encode(trace: Trace) -> dict[str, bytes]:
     parts[STARTS] = _json(starts)
     entries = [entry.encoded() for entry in entries_of(rows, outline.axis)]
     for at in range(0, len(entries), ROWS_PER_PART):
-        parts[f"rows-{at // ROWS_PER_PART}"] = _json(entries[at : at + ROWS_PER_PART])
+        parts[rows_part(at // ROWS_PER_PART)] = _json(entries[at : at + ROWS_PER_PART])
     compressor = zstandard.ZstdCompressor(level=_LEVEL)
     return {name: compressor.compress(body) for name, body in parts.items()}
 
@@ -104,9 +104,10 @@ class Document:
         """The same edition with more of its parts."""
         return Document(self.edition, {**self._parts, **more})
 
-    def with_parts_of(self, other: Document) -> Document:
-        """The same with the parts that another reading of the same edition has."""
-        return self.with_parts(other._parts)
+    def with_parts_of(self, other: Document, prefix: str) -> Document:
+        """The same with parts of another reading: those of which the names begin so."""
+        more = {name: body for name, body in other._parts.items() if name.startswith(prefix)}
+        return self.with_parts(more) if other.edition == self.edition else other
 
     @property
     def size(self) -> int:
@@ -194,7 +195,7 @@ def steps_part(part: int) -> str:
 
 
 def rows_part(part: int) -> str:
-    return f"rows-{part}"
+    return f"{ROWS}{part}"
 
 
 def rows_parts(numbers: range) -> list[str]:

@@ -241,9 +241,10 @@ def render_found(document: Document, view: View, matches: Sequence[Match], next_
             match.where.replace("_", " "), ": " if match.where else "", match.before, match.words, match.after
         )
         lines.append(timeline.line(entry, more if match.words else NOTHING))
-    more_words = " so far" if next_number or view.first > 1 else ""
+    count = wording.plural(len(matches), "step") if matches else "No step"
+    so_far = " so far" if next_number or view.first > 1 else ""
     return Found(
-        headline=f"{wording.plural(len(matches), 'step')} found{more_words}" if matches else "No step found",
+        headline=f"{count} found{so_far}",
         steps=pieces.WHOLE_BLOCK(len(lines), joined(lines)) if lines else NOTHING,
         next_href=view.url(first=next_number) + "#timeline" if next_number else "",
     )

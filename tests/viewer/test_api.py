@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import html
 import json
 import re
 import uuid
@@ -17,7 +18,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS
-from viewer import traces
+from viewer import finding, traces
 from viewer.app import create_app
 from viewer.headers import SECURITY_HEADERS
 from viewer.keys import Authenticator, create_key
@@ -480,3 +481,19 @@ def test_reader_of_a_page_that_takes_long_is_led_back_to_it(
     assert waiting.headers["refresh"] == "3"
     assert "Almost there" in waiting.text
     assert service.page(posted).status_code == 200
+
+
+def test_search_that_takes_long_goes_on_when_asked(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says that it is not at the end, and where it goes on; a reader who does gets there."""
+    steps = [STEP | {"name": f"s{n}", "input": "hay " * 300} for n in range(70)]
+    posted = service.post(PAYLOAD | {"steps": [*steps, STEP | {"input": "needle"}]})
+    monkeypatch.setattr(finding, "MAX_SEARCH_S", 0)
+    monkeypatch.setattr(finding, "_PARTS_AT_ONCE", 1)
+    page = service.page(posted, "?q=needle")
+    assert "No step found so far" in page.text
+    for _ in range(9):
+        onward = re.search(r'href="(/traces/[^"]+)"[^>]*>Search on', page.text)
+        if onward is None:
+            break
+        page = service.client.get(html.unescape(onward[1]))
+    assert "1 step found so far" in page.text

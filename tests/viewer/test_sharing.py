@@ -221,3 +221,8 @@ def test_view_that_makes_no_sense_shows_the_page(client: httpx2.Client, url: str
 def test_part_that_is_not_there_is_absent(client: httpx2.Client, url: str, path: str) -> None:
     """Or is what there is of it; never an error of ours."""
     assert client.get(url + path).status_code in (200, 404)
+
+
+def test_search_of_an_empty_trace_finds_nothing(client: httpx2.Client, tracen: TracenProcess) -> None:
+    """And is no error."""
+    assert client.get(publish(tracen, Trace("q", "a")) + "?q=words").status_code == 200
