@@ -128,6 +128,18 @@ def test_back_and_forward_lead_through_what_was_seen(browser: Browser, long_url:
     page.context.close()
 
 
+def test_back_leads_to_the_step_that_was_seen_before(browser: Browser, long_url: str) -> None:
+    """Links to steps are places in the history too, and cost no request for the page."""
+    page = opened(browser, long_url)
+    page.get_by_role("link", name="Step 701").click()
+    expect(page.locator("#step-701")).to_be_in_viewport()
+    page.get_by_role("link", name="Step 1900").click()
+    expect(page.locator("#step-1900")).to_be_in_viewport()
+    page.go_back()
+    expect(page.locator("#step-701")).to_be_in_viewport()
+    page.context.close()
+
+
 # -- search -------------------------------------------------------------------------------------------
 
 

@@ -258,6 +258,7 @@ const sameRow = (region, row) =>
   region.querySelector(`.line[id="${row.id}"]`);
 
 let visiting = 0;
+let shownView = trace && viewOf(location.href);
 
 /** Put another view of this page in the place of this one. The reader's place, and what is unfolded, stay. */
 async function visit(url, { replace = false } = {}) {
@@ -273,6 +274,7 @@ async function visit(url, { replace = false } = {}) {
     if (own !== visiting) return;
     swap(answer, next, place);
     document.title = answer.title;
+    shownView = viewOf(target);
     if (replace) history.replaceState(null, "", target);
     else history.pushState(null, "", target);
     const number = stepOf(target.hash) || Number(target.searchParams.get("step"));
@@ -368,7 +370,11 @@ if (trace && timeline()) {
   trace.addEventListener("toggle", (event) => event.target.matches(".step") && event.target.open && unfold(event.target), true);
   trace.addEventListener("tracen:visit", (event) => visit(event.detail.url, event.detail));
   trace.addEventListener("tracen:reveal", (event) => reveal(event.detail.number, event.detail));
-  addEventListener("popstate", () => visit(location.href, { replace: true }));
+  addEventListener("popstate", async () => {
+    if (viewOf(location.href) !== shownView) await visit(location.href, { replace: true });
+    const number = stepOf(location.hash);
+    if (number) reveal(number, { fragment: location.hash.slice(1) });
+  });
   document.documentElement.classList.add("has-script");
   // The other scripts listen by now: modules run in order, one after the other.
   addEventListener("DOMContentLoaded", () => {
