@@ -171,6 +171,16 @@ function follow() {
   isDrawn = false;
 }
 
+/** What opens over the page closes when the reader turns to something else. */
+function closeOthers(event) {
+  if (event.type === "keydown" && event.key !== "Escape") return;
+  for (const open of document.querySelectorAll(".menu[open], .why[open]")) {
+    if (event.type === "keydown" || !open.contains(event.target)) open.open = false;
+  }
+}
+
+document.addEventListener("click", closeOthers);
+document.addEventListener("keydown", closeOthers);
 document.body.append(live);
 if (trace) {
   addCopies(document);
