@@ -28,7 +28,7 @@ FORMAT = 1
 HEAD, OUTLINE, STARTS, ROWS = "head", "outline", "starts", "rows-"
 ROWS_PER_PART = 200
 STEPS_PER_PART = 32
-PART_BYTES = 64 * 1024
+PART_BYTES = 32 * 1024
 FIRST = (HEAD, OUTLINE, STARTS, "rows-0", "steps-0")
 """Parts that every page reads."""
 MAX_PART_BYTES = 1 << 31

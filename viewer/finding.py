@@ -20,7 +20,7 @@ MAX_SEARCH_S = 2.0
 """Of one answer; then the reader is asked whether to go on."""
 MAX_SEARCHES = 2
 """At a time: whoever has a link can search."""
-_PARTS_AT_ONCE = 32
+_PARTS_AT_ONCE = 64
 
 
 class Finder:

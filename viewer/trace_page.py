@@ -10,7 +10,7 @@ from tracen_otel.assemble import PARENTS_MISSING, ROOT_MISSING
 from tracen_otel.model import Trace
 from viewer import pieces, summary, wording
 from viewer.contexts import EmbedPage, Found, Link, RowsPage, Said, StepPage, TimelinePart, TracePage
-from viewer.document import Document, rows_parts, steps_part
+from viewer.document import FIRST, Document, rows_parts, steps_part
 from viewer.labels import row_name
 from viewer.legible import Draft, clip, joined, one_line
 from viewer.pages import MAX_TITLE, render
@@ -154,8 +154,10 @@ def _blocks(document: Document, view: View, axis: Axis, quoter: Quoter) -> Draft
 def weight(document: Document, view: View) -> int:
     """Bytes that rendering the page of a trace has to do with."""
     part = _inlined_part(document, view)
-    unread = 0 if part == 0 else document.size_of(steps_part(0))
-    return document.size - unread
+    names = {*FIRST, *wanted(document, view)} - {steps_part(0)}
+    if part is not None:
+        names.add(steps_part(part))
+    return sum(map(document.size_of, names))
 
 
 def _inlined_part(document: Document, view: View) -> int | None:
