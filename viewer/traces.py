@@ -29,8 +29,8 @@ RECEIVING_NS = 10 * 60 * NS_PER_S
 """A trace whose root has not arrived is still being received so long after the last of it came."""
 WATCHED_NS = 30 * 60 * NS_PER_S
 """A page looks for more so long after the last of its trace came."""
-PATIENCE_S = 10.0
-"""A reader waits so long for the assembly of a trace, then is asked to come back; a browser does so by itself."""
+PATIENCE_S = 5.0
+"""A browser waits so long for the assembly of a trace, then is told to come back by itself; programs just wait."""
 _HEARTBEAT_S = 15
 _BEING_MADE = (
     "Almost there",
@@ -64,7 +64,8 @@ class TracePages:
         page = await self._reader.page_of(request)
         view = view_of(page.id, request.query_params)
         progress = await self._reader.store.progress(page)  # before the document, which may be newer
-        document = await self._patiently(page, lambda document: trace_page.wanted(document, view))
+        patience_s = PATIENCE_S if request.headers.get("sec-fetch-mode") == "navigate" else None
+        document = await self._patiently(page, lambda document: trace_page.wanted(document, view), patience_s)
         if document is None:
             return HTMLResponse(pages.render_message(503, *_BEING_MADE), 503, _AGAIN)
         liveness = self._liveness(progress, document)
@@ -83,12 +84,12 @@ class TracePages:
         )
         return HTMLResponse(html, headers=revalidated(etag))
 
-    async def _patiently(self, page: Page, choose: Choose) -> Document | None:
+    async def _patiently(self, page: Page, choose: Choose, patience_s: float | None) -> Document | None:
         """Read a document; None where its assembly takes longer than a reader waits. It goes on meanwhile."""
         reading = asyncio.ensure_future(self._documents.read(page, choose))
         self._readings.add(reading)
         reading.add_done_callback(self._readings.discard)
-        done, _ = await asyncio.wait((reading,), timeout=PATIENCE_S)
+        done, _ = await asyncio.wait((reading,), timeout=patience_s)
         if done:
             return reading.result()
         reading.add_done_callback(

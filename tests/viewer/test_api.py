@@ -476,7 +476,9 @@ def test_reader_of_a_page_that_takes_long_is_led_back_to_it(
     posted = service.post()
     with monkeypatch.context() as impatient:
         impatient.setattr(traces, "PATIENCE_S", 0)
-        waiting = service.page(posted)
+        path = posted.json()["url"].removeprefix(BASE_URL)
+        waiting = service.client.get(path, headers={"sec-fetch-mode": "navigate"})
+        assert service.client.get(path).status_code == 200  # a program waits
     assert waiting.status_code == 503
     assert waiting.headers["refresh"] == "3"
     assert "Almost there" in waiting.text
