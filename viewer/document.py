@@ -29,7 +29,9 @@ HEAD, OUTLINE, STARTS, ROWS = "head", "outline", "starts", "rows-"
 ROWS_PER_PART = 200
 STEPS_PER_PART = 32
 PART_BYTES = 32 * 1024
-FIRST = (HEAD, OUTLINE, STARTS, "rows-0", "steps-0")
+NEEDED = (HEAD, OUTLINE, STARTS)
+"""Parts that every document has."""
+FIRST = (*NEEDED, "rows-0", "steps-0")
 """Parts that every page reads."""
 MAX_PART_BYTES = 1 << 31
 _LEVEL = 3

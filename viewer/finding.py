@@ -50,6 +50,8 @@ class Finder:
             if number and clock() >= ends_at:
                 return document, matches, _first_of(document, query, parts[0])
             more = await self._read(page, document, query, parts)
+            if more.edition != document.edition:  # it has grown meanwhile: the reader goes on in the new one
+                return document, matches, _first_of(document, query, parts[0])
             room = MAX_MATCHES + 1 - len(matches)
             matches += await asyncio.to_thread(_search, more, query, parts, first, room)
             document = document.with_parts_of(more, ROWS)

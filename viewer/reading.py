@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from viewer.document import Document
+from viewer.pages import LOOK
 from viewer.store.base import Page, Store, StoreUnavailable
 from viewer.tellings import Documents
 
@@ -52,8 +53,8 @@ class Reader:
 
 
 def etag_of(document: Document, *variant: str) -> str:
-    """An edition never changes; what is asked of it makes the difference."""
-    digest = hashlib.sha256("\0".join((document.edition, *variant)).encode())
+    """An edition never changes; what is asked of it makes the difference, and the release that renders it."""
+    digest = hashlib.sha256("\0".join((LOOK, document.edition, *variant)).encode())
     return f'"{digest.hexdigest()[:32]}"'
 
 

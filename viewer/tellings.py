@@ -16,7 +16,7 @@ from tracen_otel.merge import merge
 from tracen_otel.model import LogRecord, Span, Trace
 from tracen_otel.otlp import Signal, decode_logs, decode_spans
 from viewer import document
-from viewer.document import FIRST, Document
+from viewer.document import FIRST, NEEDED, Document
 from viewer.metrics import Metrics
 from viewer.store.base import BodyKind, Page, Store, StoreUnavailable, Telling
 from viewer.workers import run_sized
@@ -53,17 +53,21 @@ class Documents:
             if not names:
                 return document
             more = await self._store.document(page, MEANING, names)
-            if more is not None and more.edition == document.edition:
+            if more is not None and more.edition == document.edition and more.parts.keys() >= set(names):
                 return document.with_parts(more.parts)
-        return await self._assemble(page)  # it grows faster than it can be read: this one is whole
+        async with self._lock_of(page):
+            return await self._assemble(page)  # it grows faster than it can be read: this one is whole
 
     async def _begin(self, page: Page) -> Document:
         """By one reader at a time: the others find what it saved."""
-        async with self._lock_by_page.setdefault(page.id, asyncio.Lock()):
+        async with self._lock_of(page):
             saved = await self._store.document(page, MEANING, FIRST)
-            if saved is not None:
+            if saved is not None and saved.parts.keys() >= set(NEEDED):
                 return Document(saved.edition, saved.parts)
             return await self._assemble(page)
+
+    def _lock_of(self, page: Page) -> asyncio.Lock:
+        return self._lock_by_page.setdefault(page.id, asyncio.Lock())
 
     async def _assemble(self, page: Page) -> Document:
         telling = await self._store.telling(page, MAX_READ_BYTES)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
+import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,13 +20,15 @@ from viewer.compare.page import render_compare
 from viewer.document import HEAD, Document
 from viewer.forms import markdown, otlp_json, perfetto
 from viewer.listing import InvalidQuery
-from viewer.preview.drawing import PreviewCard, draw
+from viewer.preview.drawing import draw
 from viewer.problems import problem
 from viewer.reading import Reader, etag_of, revalidated, unchanged
 from viewer.store.base import Page, Telling
 from viewer.tellings import MAX_READ_BYTES
 from viewer.workers import SMALL_BYTES, run_sized
 
+MAX_WHOLE = 2
+"""Forms for which a whole trace is in hand, at a time."""
 _KEPT_PREVIEWS = 128
 _EMBED_SIZE = (720, 420)
 _MIN_EMBED = (240, 160)
@@ -40,7 +43,8 @@ class TraceForms:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._previews: OrderedDict[str, bytes] = OrderedDict()
+        self._previews: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+        self._turns = asyncio.Semaphore(MAX_WHOLE)
         self.routes = [
             Route("/traces/{page_id}.otlp.json", self.otlp_json),
             Route("/traces/{page_id}.perfetto.json", self.perfetto),
@@ -68,10 +72,10 @@ class TraceForms:
     async def json(self, request: Request) -> Response:
         """The extended payload."""
         page = await self._reader.page_of(request)
-        document = await self._reader.whole(page)
-        etag = etag_of(document, "json")
+        etag = etag_of(await self._reader.documents.read(page), "json")
         if known := unchanged(request, etag):
             return known
+        document = await self._reader.whole(page)
         headers = _headers(request, page, etag, "json")
         return StreamingResponse(_json_pieces(document), media_type="application/json", headers=headers)
 
@@ -82,50 +86,57 @@ class TraceForms:
         except InvalidQuery as error:
             return problem(400, "Wrong parameter", str(error))
         page = await self._reader.page_of(request)
-        document = await self._reader.whole(page)
-        etag = etag_of(document, "markdown", str(max_chars))
+        etag = etag_of(await self._reader.documents.read(page), "markdown", str(max_chars))
         if known := unchanged(request, etag):
             return known
-        text = await run_sized(document.size, _markdown, document, self._reader.url(page), max_chars)
+        async with self._turns:
+            document = await self._reader.whole(page)
+            text = await run_sized(document.size, _markdown, document, self._reader.url(page), max_chars)
         return Response(text, media_type=_MARKDOWN, headers=_headers(request, page, etag, "md"))
 
     async def perfetto(self, request: Request) -> Response:
         """Trace events for ui.perfetto.dev and chrome://tracing."""
         page = await self._reader.page_of(request)
-        document = await self._reader.whole(page)
-        etag = etag_of(document, "perfetto")
+        etag = etag_of(await self._reader.documents.read(page), "perfetto")
         if known := unchanged(request, etag):
             return known
-        body = await run_sized(document.size, _perfetto, document)
+        async with self._turns:
+            document = await self._reader.whole(page)
+            body = await run_sized(document.size, _perfetto, document)
         headers = _headers(request, page, etag, "perfetto.json")
         return Response(body, media_type="application/json", headers=headers)
 
     async def otlp_json(self, request: Request) -> Response:
         """The spans as they came, as an OTLP/JSON request."""
         page = await self._reader.page_of(request)
-        document = await self._reader.whole(page)
-        etag = etag_of(document, "otlp")
+        etag = etag_of(await self._reader.documents.read(page), "otlp")
         if known := unchanged(request, etag):
             return known
-        telling = await self._reader.store.telling(page, MAX_READ_BYTES)
-        size = sum(len(body) for _, body in telling.bodies) + document.size
-        body = await run_sized(size, _otlp_json, telling, page.otel_trace_id.hex(), document)
+        async with self._turns:
+            document = await self._reader.whole(page)
+            telling = await self._reader.store.telling(page, MAX_READ_BYTES)
+            size = sum(len(body) for _, body in telling.bodies) + document.size
+            body = await run_sized(size, _otlp_json, telling, page.otel_trace_id.hex(), document)
         headers = _headers(request, page, etag, "otlp.json")
         return Response(body, media_type="application/json", headers=headers)
 
     # -- where links are shared ------------------------------------------------------------------------
 
     async def preview(self, request: Request) -> Response:
-        """The picture that stands for the page, drawn once for each edition."""
-        page = await self._reader.page_of(request)
+        """The picture that stands for the page, kept for the edition that it was drawn of."""
+        try:
+            page = await self._reader.page_of(request)
+        except HTTPException:
+            self._previews.pop(request.path_params["page_id"], None)  # it may have been deleted
+            raise
         document = await self._reader.documents.read(page)
         etag = etag_of(document, "preview")
         if known := unchanged(request, etag):
             return known
-        image = self._previews.get(document.edition)
-        if image is None:
-            image = await run_sized(SMALL_BYTES + 1, _drawn, card_of(document))
-            self._previews[document.edition] = image
+        edition, image = self._previews.get(page.id, ("", b""))
+        if edition != document.edition:
+            image = await run_sized(max(document.size_of(HEAD), SMALL_BYTES + 1), _drawn, document)
+            self._previews[page.id] = document.edition, image
             if len(self._previews) > _KEPT_PREVIEWS:
                 self._previews.popitem(last=False)
         headers = {**revalidated(etag), "cross-origin-resource-policy": "cross-origin"}
@@ -138,7 +149,8 @@ class TraceForms:
         etag = etag_of(document, "embed")
         if known := unchanged(request, etag):
             return known
-        text = trace_page.render_embed(document, page_url=self._reader.url(page))
+        size, url = document.size_of(HEAD), self._reader.url(page)
+        text = await run_sized(size, trace_page.render_embed, document, page_url=url)
         return HTMLResponse(text, headers=revalidated(etag))
 
     async def oembed(self, request: Request) -> Response:
@@ -149,7 +161,7 @@ class TraceForms:
         page = await self._reader.page(self._page_id(query.get("url", "")))
         document = await self._reader.documents.read(page)
         width, height = (_clamped(query.get(name), n) for n, name in enumerate(("maxwidth", "maxheight")))
-        title = trace_page.title_of(document)
+        title = await run_sized(document.size_of(HEAD), trace_page.title_of, document)
         src = f"{self._reader.base_url}/embed/{page.id}"
         frame = (
             f'<iframe src="{html.escape(src)}" width="{width}" height="{height}" title="{html.escape(title)}" '
@@ -175,7 +187,7 @@ class TraceForms:
         start = f"{self._reader.base_url}/traces/"
         if not url.startswith(start):
             raise HTTPException(404)
-        return urlsplit(url.removeprefix(start)).path
+        return re.split("[?#]", url.removeprefix(start), maxsplit=1)[0]
 
     # -- two traces ------------------------------------------------------------------------------------
 
@@ -211,8 +223,8 @@ def _otlp_json(telling: Telling, otel_trace_id: str, document: Document) -> byte
     return otlp_json.render(telling.bodies, otel_trace_id, document.trace())
 
 
-def _drawn(card: PreviewCard) -> bytes:
-    return draw(card)
+def _drawn(document: Document) -> bytes:
+    return draw(card_of(document))
 
 
 def _compared(a: Document, b: Document, a_url: str, b_url: str) -> str:

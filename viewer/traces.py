@@ -52,7 +52,7 @@ class TracePages:
         self.routes = [
             Route("/traces/{page_id}", self.page),
             Route("/traces/{page_id}/rows", self.rows),
-            Route("/traces/{page_id}/steps/{number:int}", self.step),
+            Route("/traces/{page_id}/steps/{number}", self.step),
             Route("/traces/{page_id}/events", self.events),
         ]
 
@@ -127,7 +127,7 @@ class TracePages:
         """A step on a page of its own."""
         page = await self._reader.page_of(request)
         view = view_of(page.id, request.query_params)
-        number = request.path_params["number"]
+        number = parse_number(request.path_params["number"], 0)
 
         def wanted(document: Document) -> Iterator[str]:
             if not 1 <= number <= document.outline.step_count:
@@ -150,7 +150,7 @@ class TracePages:
     async def events(self, request: Request) -> Response:
         """Server-sent events: `change` when more of the trace has arrived, `gone` when there will be none."""
         page = await self._reader.page_of(request)
-        self.watcher.check_room()
+        self.watcher.check_room(page)
         return StreamingResponse(
             self._told(page), media_type="text/event-stream", headers={"cache-control": "no-store"}
         )

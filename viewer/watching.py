@@ -12,6 +12,7 @@ from viewer.store.base import Page, Progress, Store, StoreUnavailable
 LOOK_EVERY_S = 1.0
 MAX_READERS = 200
 """Of all pages together; each holds a connection."""
+MAX_READERS_OF_PAGE = 50
 
 
 class TooManyReaders(StoreUnavailable):
@@ -47,9 +48,10 @@ class Watcher:
             if watch.looking:
                 watch.looking.cancel()
 
-    def check_room(self) -> None:
+    def check_room(self, page: Page) -> None:
         """Raise TooManyReaders where one more can not be served."""
-        if self._readers >= MAX_READERS:
+        watch = self._watch_by_page.get(page.id)
+        if self._readers >= MAX_READERS or (watch and watch.readers >= MAX_READERS_OF_PAGE):
             raise TooManyReaders("too many pages are open", 30)
 
     async def changes(self, page: Page, timeout_s: float) -> AsyncGenerator[Progress | None]:
@@ -57,35 +59,47 @@ class Watcher:
 
         Ends where the page is deleted, or the server ends.
         """
-        watch = self._watch_by_page.get(page.id)
-        if watch is None:
-            watch = _Watch(page, await self._store.progress(page))
-            watch = self._watch_by_page.setdefault(page.id, watch)
-        watch.readers += 1
         self._readers += 1
-        if watch.looking is None:
-            watch.looking = asyncio.create_task(self._look(watch))
         try:
-            async for progress in self._told(watch, timeout_s):
-                yield progress
+            watch = await self._watch_of(page)
+            watch.readers += 1
+            try:
+                async for progress in self._told(watch, timeout_s):
+                    yield progress
+            finally:
+                watch.readers -= 1
+                if not watch.readers:
+                    self._watch_by_page.pop(page.id, None)
+                    if watch.looking:
+                        watch.looking.cancel()
         finally:
-            watch.readers -= 1
             self._readers -= 1
-            if not watch.readers:
-                self._watch_by_page.pop(page.id, None)
-                watch.looking.cancel()
+
+    async def _watch_of(self, page: Page) -> _Watch:
+        if page.id not in self._watch_by_page:
+            new = _Watch(page, await self._store.progress(page))
+            self._watch_by_page.setdefault(page.id, new)
+        watch = self._watch_by_page[page.id]
+        if watch.looking is None or watch.looking.done():
+            watch.looking = asyncio.create_task(self._look(watch))
+        return watch
 
     async def _told(self, watch: _Watch, timeout_s: float) -> AsyncGenerator[Progress | None]:
         seen = watch.progress
         yield seen
         while not (watch.is_gone or self._ended.is_set()):
+
+            def is_news(seen: Progress = seen) -> bool:
+                return watch.is_gone or self._ended.is_set() or watch.progress != seen
+
             async with watch.news:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(watch.news.wait(), timeout_s)
+                    await asyncio.wait_for(watch.news.wait_for(is_news), timeout_s)
             if watch.is_gone or self._ended.is_set():
                 return
-            yield None if watch.progress == seen else watch.progress
-            seen = watch.progress
+            now = watch.progress  # what comes while the reader takes this is news again
+            yield None if now == seen else now
+            seen = now
 
     async def _look(self, watch: _Watch) -> None:
         try:

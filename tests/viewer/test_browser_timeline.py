@@ -239,6 +239,23 @@ def test_keys_are_explained_and_leave_typing_alone(browser: Browser, tracen: Tra
     page.context.close()
 
 
+def test_letters_can_be_switched_off(browser: Browser, tracen: TracenProcess) -> None:
+    """For good, by a button that needs no letter; arrows go on to work (WCAG 2.1.4)."""
+    page = opened(browser, publish(tracen, failed_trace()))
+    page.get_by_role("button", name="Keys").click()
+    page.get_by_role("checkbox", name="Letters work anywhere").uncheck()
+    page.get_by_role("button", name="Close").click()
+    page.reload()
+    page.keyboard.press("j")
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog").count() == 0
+    assert focused(page) == ""
+    page.locator("#row-1").focus()
+    page.keyboard.press("ArrowDown")
+    assert focused(page) == "row-2"
+    page.context.close()
+
+
 # -- folds and zoom -----------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from tests.viewer.samples import HOSTILE, agent_trace, failed_trace, hostile_tra
 from tests.viewer.test_browser import publish
 from tracen_otel import payload
 from tracen_otel.assemble import assemble
-from tracen_otel.model import Trace
+from tracen_otel.model import StepKind, Trace
 from tracen_otel.otlp import Encoding, decode_spans
 from viewer.headers import SECURITY_HEADERS
 
@@ -141,7 +141,8 @@ def test_oembed_frames_the_card(client: httpx2.Client, tracen: TracenProcess, ur
     ).json()
     assert "<script" not in hostile["html"]
     assert hostile["html"].count("<") == 2
-    for foreign in ("https://evil.example/traces/1", f"{tracen.http}.evil.example/traces/1", "", f"{url}x"):
+    elsewhere = (f"{tracen.http}.evil.example/traces/1", f"{url}x", f"{tracen.http}/traces///[")
+    for foreign in ("https://evil.example/traces/1", "", *elsewhere):
         assert client.get(f"{tracen.http}/oembed", params={"url": foreign}).status_code == 404
     assert client.get(f"{tracen.http}/oembed", params={"url": url, "format": "xml"}).status_code == 501
 
@@ -216,7 +217,16 @@ def test_view_that_makes_no_sense_shows_the_page(client: httpx2.Client, url: str
 
 
 @pytest.mark.parametrize(
-    "path", ["/steps/0", "/steps/8", "/steps/x", "/steps/-1", "/rows?from=1&to=99999999", "/rows?from=x"]
+    "path",
+    [
+        "/steps/0",
+        "/steps/8",
+        "/steps/x",
+        "/steps/-1",
+        f"/steps/{'9' * 5_000}",
+        "/rows?from=1&to=99999999",
+        "/rows?from=x",
+    ],
 )
 def test_part_that_is_not_there_is_absent(client: httpx2.Client, url: str, path: str) -> None:
     """Or is what there is of it; never an error of ours."""
@@ -226,3 +236,14 @@ def test_part_that_is_not_there_is_absent(client: httpx2.Client, url: str, path:
 def test_search_of_an_empty_trace_finds_nothing(client: httpx2.Client, tracen: TracenProcess) -> None:
     """And is no error."""
     assert client.get(publish(tracen, Trace("q", "a")) + "?q=words").status_code == 200
+
+
+def test_rows_end_where_they_were_asked_to(client: httpx2.Client, tracen: TracenProcess) -> None:
+    """Also within a fold, whose other rows are in another part of the document."""
+    steps = [step(f"s{n}", n, 1, id=f"s{n}", kind=StepKind.LLM) for n in range(1, 200)]
+    steps += [step(f"s{n}", n, 1, id=f"s{n}", kind=StepKind.HTTP) for n in range(200, 211)]
+    url = publish(tracen, Trace("q", "a", steps=tuple(steps)))
+    for first in (199, 200, 201):
+        answer = client.get(f"{url}/rows?from={first}&to={first}")
+        assert answer.status_code == 200
+        assert answer.text.count(' id="row-') == 1

@@ -64,12 +64,32 @@ async def test_readers_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     page = await store.append(batch(await key_in(store), b"one", TRACE))
     assert page is not None
     watcher = Watcher(store, look_every_s=0.01)
-    watcher.check_room()
+    watcher.check_room(page)
     reader = asyncio.create_task(seen(watcher, page, 9))
     await asyncio.sleep(0.05)
     with pytest.raises(TooManyReaders):
-        watcher.check_room()
+        watcher.check_room(page)
     watcher.stop()
     await asyncio.wait_for(reader, 5)
-    watcher.check_room()
+    watcher.check_room(page)
+    await store.close()
+
+
+async def test_news_that_come_while_a_reader_is_slow_are_told(tmp_path: Path) -> None:
+    """The last batch of a run is the one that ends it: it must not be missed."""
+    store = SqliteStore(tmp_path / "t.db")
+    key = await key_in(store)
+    page = await store.append(batch(key, b"one", TRACE))
+    assert page is not None
+    changes = Watcher(store, look_every_s=0.01).changes(page, timeout_s=5)
+    await anext(changes)
+    await store.append(batch(key, b"two", TRACE))
+    second = await anext(changes)
+    await store.append(batch(key, b"three", TRACE))
+    await asyncio.sleep(0.1)  # looked at while nobody waits for news
+    third = await anext(changes)
+    assert second is not None
+    assert third is not None
+    assert third.version > second.version
+    await changes.aclose()
     await store.close()

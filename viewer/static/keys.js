@@ -113,6 +113,12 @@ function plant() {
   const first = tree?.querySelector(".line");
   if (!first) return;
   tree.role = "tree";
+  const tools = trace.querySelector(".timeline-tools");
+  if (!tools.querySelector(".keys")) {
+    const button = made("button", { className: "keys", type: "button" }, "Keys");
+    button.addEventListener("click", help);
+    tools.append(button);
+  }
   current = current?.isConnected ? current : first;
   current.tabIndex = 0;
 }
@@ -151,6 +157,11 @@ function nextFailure() {
   trace.dispatchEvent(new CustomEvent("tracen:reveal", { detail: { number: next, focus: true } }));
 }
 
+/* Letters that work anywhere can be switched off: who speaks to a computer types them by accident (WCAG 2.1.4). */
+
+const SWITCH = "tracen-letters";
+const letters = () => localStorage.getItem(SWITCH) !== "off";
+
 const ANYWHERE = {
   j: () => step(1),
   k: () => step(-1),
@@ -175,7 +186,7 @@ function press(event) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  const action = ANYWHERE[event.key] ?? (event.target.matches(".line") ? IN_TREE[event.key] : undefined);
+  const action = (letters() ? ANYWHERE[event.key] : undefined) ?? (event.target.matches(".line") ? IN_TREE[event.key] : undefined);
   if (!action) return;
   event.preventDefault();
   action(at());
@@ -205,7 +216,10 @@ function help() {
     const names = keys.split("  ").flatMap((key) => [made("kbd", {}, key), " "]);
     return made("div", {}, made("dt", {}, ...names), made("dd", {}, words));
   });
-  const form = made("form", { method: "dialog" }, made("button", {}, "Close"));
+  const box = made("input", { type: "checkbox", checked: letters() });
+  box.addEventListener("change", () => localStorage.setItem(SWITCH, box.checked ? "on" : "off"));
+  const choice = made("p", {}, made("label", {}, box, " Letters work anywhere on the page"));
+  const form = made("form", { method: "dialog" }, choice, made("button", {}, "Close"));
   const dialog = made("dialog", { className: "help" }, made("h2", { id: "help" }, "Keys"), made("dl", {}, ...lines), form);
   dialog.setAttribute("aria-labelledby", "help");
   dialog.addEventListener("close", () => dialog.remove());

@@ -199,6 +199,10 @@ if (trace) {
   trace.addEventListener("pointerdown", press);
   trace.addEventListener("pointermove", draw);
   trace.addEventListener("pointerup", release);
+  trace.addEventListener("pointercancel", () => {
+    drag?.mark.remove();
+    drag = null;
+  });
   addEventListener("scroll", follow, { passive: true });
   if (trace.dataset.events) listen();
 } else addCopies(document);

@@ -224,8 +224,12 @@ class SqliteStore:
 
     async def document(self, page: Page, meaning: str, names: Sequence[str]) -> Document | None:
         def read(connection: sqlite3.Connection) -> Document | None:
-            version = tellings.version_of(connection, self._index, page)
-            return pages.document(connection, page, version, meaning, names)
+            connection.execute("begin")  # the edition and its parts are of one moment
+            try:
+                version = tellings.version_of(connection, self._index, page)
+                return pages.document(connection, page, version, meaning, names)
+            finally:
+                connection.execute("rollback")
 
         return await self._read(read)
 

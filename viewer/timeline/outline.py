@@ -25,6 +25,8 @@ from viewer.timeline.waterfall import Axis, Row, axis_of, gaps_of, leaves, sizes
 MAX_FAILURES = 1_000
 """Failed steps that the outline names: enough to walk through."""
 MAX_DIALECTS = 8
+MAX_MESSAGE = 20_000
+"""Characters of an error that the first screen repeats; the step has all of it."""
 _LEAST_GAP_NS = 20_000_000
 _LEAST_GAP_SHARE = 25
 """A gap is told from a twenty-fifth of the whole time on."""
@@ -180,7 +182,9 @@ def outline_of(trace: Trace, rows: Sequence[Row]) -> Outline:
         origin=origin.number if origin else 0,
         failures=[(row.number, row_name(row.step), error_line(row.step)) for row in failed[:MAX_FAILURES]],
         failure_count=len(failed),
-        origin_message=(origin.step.error_message or "") if origin and not trace.error_message else "",
+        origin_message=(origin.step.error_message or "")[:MAX_MESSAGE]
+        if origin and not trace.error_message
+        else "",
         blocks=blocks_of(len(rows), folds),
         long_folds=[fold for fold in folds if fold[1] > MAX_INLINE_FOLD],
         folded_count=sum(count for _, count in folds),

@@ -42,10 +42,12 @@ class Timeline:
         while at < numbers.stop:
             (entry,) = self.document.entries(range(at, at + 1))
             folded = 0 if self.view.shows_all else entry.fold
+            if at not in long_folds:  # whoever asks for a part of a fold gets that part
+                folded = min(folded, numbers.stop - at)
             if at in long_folds:
                 lines.append(self._long_fold(entry))
             elif folded:
-                lines.append(self._fold(entry))
+                lines.append(self._fold(entry, folded))
             else:
                 lines.append(self.line(entry))
             at += max(folded, 1)
@@ -73,16 +75,16 @@ class Timeline:
             _indent(entry), entry.number, key, entry.level + 1, size, kind, failed, is_open, row, body, more
         )
 
-    def _fold(self, entry: Entry) -> Draft:
-        entries = list(self.document.entries(range(entry.number, entry.number + entry.fold)))
+    def _fold(self, entry: Entry, count: int) -> Draft:
+        entries = list(self.document.entries(range(entry.number, entry.number + count)))
         kinds = Counter(LABEL_BY_KIND[StepKind(e.kind)] or "Other" for e in entries)
         told = ", ".join(kind for kind, _ in kinds.most_common(_FOLDED_KINDS))
-        lines = pieces.WHOLE_BLOCK(entry.fold, joined(map(self.line, entries)))
+        lines = pieces.WHOLE_BLOCK(count, joined(map(self.line, entries)))
         return pieces.FOLDED(
             _indent(entry),
             entry.number,
             entry.level + 1,
-            wording.plural(entry.fold, "more step"),
+            wording.plural(count, "more step"),
             told,
             lines,
         )
