@@ -10,10 +10,10 @@ from viewer.compare.words import (
     both_counts,
     count_change,
     duration_change,
-    kind_label,
     listing,
     share,
 )
+from viewer.labels import LABEL_BY_KIND
 
 S = 1_000_000_000
 
@@ -83,4 +83,4 @@ def test_phrases_are_listed_as_in_a_sentence() -> None:
 
 def test_every_kind_has_a_label_but_the_plain_one() -> None:
     """What is of no particular kind is a step to every reader anyway."""
-    assert {kind for kind in StepKind if not kind_label(kind)} == {StepKind.OTHER}
+    assert {kind for kind in StepKind if not LABEL_BY_KIND[kind]} == {StepKind.OTHER}

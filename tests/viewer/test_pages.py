@@ -362,6 +362,51 @@ def test_message_tells_status_title_and_detail() -> None:
     assert page.all("meta", name="robots")
 
 
+# -- time ---------------------------------------------------------------------------------------------
+
+
+def test_gap_in_which_nothing_ran_is_told_and_drawn() -> None:
+    """Time that no step accounts for is what somebody looks for."""
+    page = page_of(Trace("q", "a", steps=(step("one", 0, 100), step("two", 600, 400))))
+    assert "two after a gap of 500 ms" in page.text
+    (gap,) = page.all("rect", class_="bar-gap")
+    assert (gap.attributes["x"], gap.attributes["width"]) == ("10.00%", "50.00%")
+
+
+def test_critical_path_is_drawn_where_steps_wait_for_each_other() -> None:
+    """Under the bars of those that the whole waited for, with a word on what it is."""
+    page = page_of(agent_trace())
+    assert "critical path: what the whole run waited for" in page.text
+    drawn = [e.inside for e in page.all("rect", class_="critical") if "li" in e.inside]
+    assert drawn
+    assert not page_of(Trace("q", "a", steps=(step("alone", 0, 5),))).all("rect", class_="critical")
+
+
+def test_clocks_that_differ_are_told() -> None:
+    """A step that begins before the one it is part of was timed by another clock."""
+    steps = (step("agent", 100, 500, id="a"), step("remote", 40, 10, parent="a"))
+    assert "1 step begins before the step it is part of, by up to 60 ms" in page_of(Trace(steps=steps)).text
+
+
+def test_zoomed_page_draws_the_stretch_alone() -> None:
+    """Bars are cut at its ends, and the axis counts from the start of the trace."""
+    trace = Trace("q", "a", steps=(step("one", 0, 100), step("two", 600, 400)))
+    page = page_of(trace, View("1", zoom_us=(500_000, 1_000_000)))
+    (bar,) = page.all("rect", class_="bar")
+    assert (bar.attributes["x"], bar.attributes["width"]) == ("20.00%", "80.00%")
+    assert "Showing 500 ms to 1.00 s" in page.text
+
+
+def test_minimap_stands_for_every_row() -> None:
+    """A lane for each share of a long timeline; what failed in it is seen."""
+    trace = many(400)
+    failed = replace(trace.steps[200], status=failed_trace().status)
+    page = page_of(replace(trace, steps=(*trace.steps[:200], failed, *trace.steps[201:])))
+    assert len(page.all("rect", class_="lane is-failed")) == 1
+    assert len([e for e in page.all("rect") if e.attributes.get("class", "").startswith("lane ")]) == 48
+    assert not page_of(many(20)).all("svg", class_="minimap")
+
+
 # -- large traces -------------------------------------------------------------------------------------
 
 

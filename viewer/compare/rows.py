@@ -15,11 +15,9 @@ from viewer.compare.words import (
     both,
     both_counts,
     duration_change,
-    kind_label,
     remarks,
-    row_model,
-    row_name,
 )
+from viewer.labels import LABEL_BY_KIND, model_line, row_name
 from viewer.legible import Draft, joined, one_line
 from viewer.quotes import Quoter
 
@@ -179,8 +177,8 @@ def _number(side: Side | None, name: str, url: str) -> Draft:
 def _words(line: Line) -> Iterator[Draft]:
     """What a line says beside the name."""
     step = line.either.step
-    label = kind_label(step.kind)
-    model = "" if Aspect.MODEL in line.differences else row_model(step)
+    label = LABEL_BY_KIND[step.kind]
+    model = "" if Aspect.MODEL in line.differences else model_line(step)
     if label or model:
         yield pieces.KIND(label, " · " if label and model else "", model)
     if line.b is None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from tracen_otel.model import Step, StepKind
 from viewer.compare.comparison import Aspect, Line
-from viewer.legible import one_line
+from viewer.labels import model_line, row_name
 from viewer.wording import UNKNOWN, count, duration, plural
 
 THE_SAME = "the same"
-_MODEL = 60
-_NAME = 120
-_ABBREVIATIONS = {StepKind.LLM: "LLM", StepKind.HTTP: "HTTP", StepKind.DB: "Database", StepKind.OTHER: ""}
 
 
 def duration_change(a_ns: int | None, b_ns: int | None) -> str:
@@ -57,28 +53,13 @@ def _told(number: int | None) -> str:
     return "?" if number is None else count(number)
 
 
-def kind_label(kind: StepKind) -> str:
-    """What a reader calls a step of this kind; "" for one of no particular kind."""
-    return _ABBREVIATIONS.get(kind, kind.value.capitalize())
-
-
-def row_name(step: Step) -> str:
-    """A step's name as far as a line has room for it."""
-    return one_line(step.name, _NAME) or "(no name)"
-
-
-def row_model(step: Step) -> str:
-    """A step's model as far as a line has room for it."""
-    return one_line(step.model or "", _MODEL)
-
-
 def remarks(line: Line) -> list[str]:
     """What changed in a step, as short claims; its texts, duration, tokens and error stand elsewhere."""
     if line.a is None or line.b is None:
         return []
     told = []
     if Aspect.MODEL in line.differences:
-        before, after = (row_model(side.step) or UNKNOWN for side in (line.a, line.b))
+        before, after = (model_line(side.step) or UNKNOWN for side in (line.a, line.b))
         told.append(f"model {before} → {after}")
     if Aspect.NAME in line.differences:
         told.append(f"was {row_name(line.a.step)}")
