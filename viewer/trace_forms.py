@@ -36,6 +36,7 @@ _MARKDOWN = "text/markdown; charset=utf-8"
 _SANDBOX = {"content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox"}
 
 Form = Callable[[Request], Awaitable[Response]]
+Make = Callable[[Page, Document], Awaitable[str | bytes]]
 
 
 class TraceForms:
@@ -85,40 +86,41 @@ class TraceForms:
             max_chars = markdown.parse_max_chars(request.query_params.get("max_chars"))
         except InvalidQuery as error:
             return problem(400, "Wrong parameter", str(error))
-        page = await self._reader.page_of(request)
-        etag = etag_of(await self._reader.documents.read(page), "markdown", str(max_chars))
-        if known := unchanged(request, etag):
-            return known
-        async with self._turns:
-            document = await self._reader.whole(page)
-            text = await run_sized(document.size, _markdown, document, self._reader.url(page), max_chars)
-        return Response(text, media_type=_MARKDOWN, headers=_headers(request, page, etag, "md"))
+
+        async def make(page: Page, document: Document) -> str:
+            return await run_sized(document.size, _markdown, document, self._reader.url(page), max_chars)
+
+        return await self._of_whole(request, make, "md", _MARKDOWN, str(max_chars))
 
     async def perfetto(self, request: Request) -> Response:
         """Trace events for ui.perfetto.dev and chrome://tracing."""
-        page = await self._reader.page_of(request)
-        etag = etag_of(await self._reader.documents.read(page), "perfetto")
-        if known := unchanged(request, etag):
-            return known
-        async with self._turns:
-            document = await self._reader.whole(page)
-            body = await run_sized(document.size, _perfetto, document)
-        headers = _headers(request, page, etag, "perfetto.json")
-        return Response(body, media_type="application/json", headers=headers)
+
+        async def make(page: Page, document: Document) -> bytes:
+            return await run_sized(document.size, _perfetto, document)
+
+        return await self._of_whole(request, make, "perfetto.json", "application/json")
 
     async def otlp_json(self, request: Request) -> Response:
         """The spans as they came, as an OTLP/JSON request."""
+
+        async def make(page: Page, document: Document) -> bytes:
+            telling = await self._reader.store.telling(page, MAX_READ_BYTES)
+            size = sum(len(body) for _, body in telling.bodies) + document.size
+            return await run_sized(size, _otlp_json, telling, page.otel_trace_id.hex(), document)
+
+        return await self._of_whole(request, make, "otlp.json", "application/json")
+
+    async def _of_whole(
+        self, request: Request, make: Make, suffix: str, media_type: str, *variant: str
+    ) -> Response:
+        """A form that takes all steps to make; a reader who has it already costs no more than a look."""
         page = await self._reader.page_of(request)
-        etag = etag_of(await self._reader.documents.read(page), "otlp")
+        etag = etag_of(await self._reader.documents.read(page), suffix, *variant)
         if known := unchanged(request, etag):
             return known
         async with self._turns:
-            document = await self._reader.whole(page)
-            telling = await self._reader.store.telling(page, MAX_READ_BYTES)
-            size = sum(len(body) for _, body in telling.bodies) + document.size
-            body = await run_sized(size, _otlp_json, telling, page.otel_trace_id.hex(), document)
-        headers = _headers(request, page, etag, "otlp.json")
-        return Response(body, media_type="application/json", headers=headers)
+            body = await make(page, await self._reader.whole(page))
+        return Response(body, media_type=media_type, headers=_headers(request, page, etag, suffix))
 
     # -- where links are shared ------------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ def _axis(outline: Outline, view: View) -> Axis:
 def _timeline(document: Document, view: View, quoter: Quoter, found: Found | None) -> TimelinePart:
     outline = document.outline
     axis = _axis(outline, view)
-    is_zoomed = axis is not outline.axis and axis != outline.axis
+    is_zoomed = axis != outline.axis
     end_ns = axis.offset_ns + axis.span_ns
     return TimelinePart(
         count=wording.plural(outline.step_count, "step"),

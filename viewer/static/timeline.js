@@ -252,7 +252,6 @@ function anchor() {
   return null;
 }
 
-const keyOf = (row) => row.dataset.key || row.id;
 const sameRow = (region, row) =>
   (row.dataset.key && region.querySelector(`.line[data-key="${row.dataset.key}"]`)) ||
   region.querySelector(`.line[id="${row.id}"]`);

@@ -41,10 +41,10 @@ class Timeline:
         at = numbers.start
         while at < numbers.stop:
             (entry,) = self.document.entries(range(at, at + 1))
-            folded = 0 if self.view.shows_all else entry.fold
-            if at not in long_folds:  # whoever asks for a part of a fold gets that part
-                folded = min(folded, numbers.stop - at)
+            # Whoever asks for a part of a fold gets that part.
+            folded = 0 if self.view.shows_all else min(entry.fold, numbers.stop - at)
             if at in long_folds:
+                folded = entry.fold
                 lines.append(self._long_fold(entry))
             elif folded:
                 lines.append(self._fold(entry, folded))
@@ -80,14 +80,7 @@ class Timeline:
         kinds = Counter(LABEL_BY_KIND[StepKind(e.kind)] or "Other" for e in entries)
         told = ", ".join(kind for kind, _ in kinds.most_common(_FOLDED_KINDS))
         lines = pieces.WHOLE_BLOCK(count, joined(map(self.line, entries)))
-        return pieces.FOLDED(
-            _indent(entry),
-            entry.number,
-            entry.level + 1,
-            wording.plural(count, "more step"),
-            told,
-            lines,
-        )
+        return _folded(entry, count, told, lines)
 
     def _long_fold(self, entry: Entry) -> Draft:
         timeline = Timeline(
@@ -96,14 +89,7 @@ class Timeline:
         numbers = range(entry.number, entry.number + entry.fold)
         blocks = [numbers[at : at + BLOCK_LINES] for at in range(0, len(numbers), BLOCK_LINES)]
         waiting = joined(timeline.waiting(stretch, sum(map(len, stretch))) for stretch in stretched(blocks))
-        return pieces.FOLDED(
-            _indent(entry),
-            entry.number,
-            entry.level + 1,
-            wording.plural(entry.fold, "more step"),
-            "",
-            waiting,
-        )
+        return _folded(entry, entry.fold, "", waiting)
 
     def _body(self, number: int) -> Draft:
         if number in self.inlined:
@@ -114,6 +100,12 @@ class Timeline:
 
 def _showing_all(view: View) -> View:
     return View(view.page_id, shows_all=True, zoom_us=view.zoom_us, is_markdown=view.is_markdown)
+
+
+def _folded(entry: Entry, count: int, kinds: str, content: Draft) -> Draft:
+    """One line for rows from an entry on, which unfolds to them."""
+    offer = wording.plural(count, "more step")
+    return pieces.FOLDED(_indent(entry), entry.number, entry.level + 1, offer, kinds, content)
 
 
 def _indent(entry: Entry) -> int:
