@@ -175,6 +175,8 @@ def test_search_of_many_matches_goes_on(browser: Browser, long_url: str) -> None
     page.get_by_role("link", name="Search on").click()
     expect(page.locator("#row-505")).to_be_attached()
     assert page.locator("#row-5").count() == 0
+    page.go_back()
+    expect(page.locator("#row-5")).to_be_attached()
     page.context.close()
 
 

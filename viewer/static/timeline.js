@@ -326,10 +326,11 @@ function swap(answer, next, place) {
 
 /* -- what readers do --------------------------------------------------------------------------- */
 
-/** What an address asks of the page, apart from the place in it. */
+/** What an address asks of the page, apart from the place in it; of a search, `from` is another page. */
 function viewOf(url) {
   const { searchParams } = new URL(url);
-  for (const name of ["step", "from"]) searchParams.delete(name);
+  searchParams.delete("step");
+  if (!searchParams.has("q")) searchParams.delete("from");
   return `${searchParams}`;
 }
 
