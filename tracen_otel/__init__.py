@@ -1,6 +1,6 @@
 """Share what an LLM agent did: OpenTelemetry spans in, the URL of a readable page out.
 
-The two public names are imported when they are first asked for: the service reads spans with this
+The public names are imported when they are first asked for: the service reads spans with this
 package's modules and wants neither the SDK nor an HTTP client.
 """
 
@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tracen_otel.client import PublishedTrace
     from tracen_otel.exporter import TracenSpanExporter
+    from tracen_otel.tally import Counts
+    from tracen_otel.tracing import Tracing, setup, trace_url
 
 __version__ = "0.1.0"
-__all__ = ["PublishedTrace", "TracenSpanExporter", "__version__"]
+__all__ = ["Counts", "PublishedTrace", "TracenSpanExporter", "Tracing", "__version__", "setup", "trace_url"]
 
 _MODULE_BY_NAME = {
+    "Counts": "tracen_otel.tally",
     "PublishedTrace": "tracen_otel.client",
     "TracenSpanExporter": "tracen_otel.exporter",
+    "Tracing": "tracen_otel.tracing",
+    "setup": "tracen_otel.tracing",
+    "trace_url": "tracen_otel.tracing",
 }
 
 

@@ -1,4 +1,4 @@
-"""POST /api/traces: one payload out, a page's URL back. Knows no span, and no queue.
+"""POST /api/traces: one payload out, a page's URL back; and that URL alone, ahead of time. Knows no span, no queue.
 
 Never logs, and no error's message holds, the key, the payload or the server's words. Errors:
 
@@ -13,8 +13,10 @@ Never logs, and no error's message holds, the key, the payload or the server's w
 
 from __future__ import annotations
 
+import gzip
 import http
 import http.client
+import ipaddress
 import json
 import os
 import re
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 MAX_REPLY_BYTES = 64 * 1024
 """Read of any reply; what an OTel Collector reads too."""
 _RETRYABLE = frozenset({429, 502, 503, 504})
+_LEAST_COMPRESSED_BYTES = 1024
+_GZIP_LEVEL = 1
+"""The text of spans repeats itself: level 1 gets most of what level 6 does for half the time."""
 _FIRST_BACKOFF_S = 0.5
 _MOST_BACKOFF_S = 5.0
 _WORDS_BY_ERROR = {
@@ -105,6 +110,7 @@ class PublishedTrace:
 class TracenClient:
     """Posts payloads to one endpoint with one key. May be made before a fork and used after it.
 
+    Bodies are packed with gzip unless the server is on this machine, or `compress` says so.
     `pause` waits between attempts; when it answers True the wait was cut short and no attempt follows.
     """
 
@@ -114,13 +120,14 @@ class TracenClient:
         key: str,
         timeout_s: float = 10,
         *,
+        compress: bool | None = None,
         pause: Callable[[float], object] = time.sleep,
         unix_time: Callable[[], float] = time.time,
     ) -> None:
         self._url = checked_endpoint(endpoint) + "/api/traces"
+        self._compresses = not is_loopback(endpoint) if compress is None else compress
         self._headers = {
             "X-Tracen-Key": checked_key(key),
-            "Content-Type": "application/json",
             "Accept": "application/json",
             "User-Agent": f"tracen-otel/{__version__}",
         }
@@ -136,14 +143,26 @@ class TracenClient:
         Raises TracenError; at once where the server asks for a longer wait than there is time.
         """
         body = _body(payload)
-        headers = self._headers | {"Idempotency-Key": idempotency_key}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
+        reply = self._ask("POST", self._url, body, headers, deadline_s)
+        return _published(reply, payload.get("otel_trace_id"))
+
+    def reserve(self, otel_trace_id: str, deadline_s: float) -> PublishedTrace:
+        """Ask for the page that this OTel trace (32 hex digits) will have, within `deadline_s` seconds.
+
+        Raises TracenError; Refused with 404 or 405 where the server does not reserve pages.
+        """
+        reply = self._ask("PUT", f"{self._url}/by-otel/{otel_trace_id}", b"", {}, deadline_s)
+        return _published(reply, otel_trace_id)
+
+    def _ask(self, method: str, url: str, body: bytes, headers: dict[str, str], deadline_s: float) -> bytes:
+        """Answer the reply's body, after as many attempts as there is time for."""
         end_s = time.monotonic() + deadline_s
         failures = 0
         while True:
             try:
                 left_s = max(end_s - time.monotonic(), 0.001)
-                reply = self._post(body, headers, min(self._timeout_s, left_s))
-                return _published(reply, payload.get("otel_trace_id"))
+                return self._send(method, url, body, headers, min(self._timeout_s, left_s))
             except TracenError as error:
                 failures += 1
                 if not error.retryable:
@@ -153,19 +172,36 @@ class TracenClient:
                     raise
                 self.retries += 1
 
+    def _send(self, method: str, url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> bytes:
+        """One attempt; a server that wants no gzip is believed from then on."""
+        headers = self._headers | headers
+        if not self._compresses or len(body) < _LEAST_COMPRESSED_BYTES:
+            return self._exchange(method, url, body, headers, timeout_s)
+        packed = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+        try:
+            return self._exchange(method, url, packed, headers | {"Content-Encoding": "gzip"}, timeout_s)
+        except Refused as error:
+            if error.status != 415:
+                raise
+        reply = self._exchange(method, url, body, headers, timeout_s)
+        self._compresses = False
+        return reply
+
     def close(self) -> None:
         """Close the connection, if one is open."""
         for pools in self._pools_by_pid.values():
             pools.clear()
         self._pools_by_pid = {}
 
-    def _post(self, body: bytes, headers: dict[str, str], timeout_s: float) -> bytes:
+    def _exchange(
+        self, method: str, url: str, body: bytes, headers: dict[str, str], timeout_s: float
+    ) -> bytes:
         import urllib3  # here, so that a program that sends nothing does not pay for it
 
         try:
             response = self._pools().request(
-                "POST",
-                self._url,
+                method,
+                url,
                 body=body,
                 headers=headers,
                 timeout=urllib3.Timeout(total=timeout_s),
@@ -216,6 +252,15 @@ def checked_endpoint(endpoint: str) -> str:
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("endpoint: expected a URL without user name, password, ? and #; the key is `key`")
     return endpoint.rstrip("/")
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Tell whether an endpoint is on this machine, where bytes cost less than packing them."""
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def checked_key(key: str) -> str:

@@ -1,34 +1,44 @@
 """TracenSpanExporter: the SDK's side of publishing traces, with its settings.
 
 Lives in other people's programs: after construction nothing here raises, and nothing waits for the
-network except `force_flush` and `shutdown`, which are bounded.
+network except `force_flush`, `shutdown` and what is told to (`wait`), all bounded.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from re import Pattern
+from typing import Literal
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from tracen_otel.client import PublishedTrace, TracenClient, checked_endpoint, checked_key
-from tracen_otel.outbox import Outbox
-from tracen_otel.pending import Bounds, PendingTraces
-from tracen_otel.publisher import Publisher
-from tracen_otel.tally import Counts, Tally
-
-DEFAULT_ENDPOINT = "http://127.0.0.1:8000"
-DEFAULT_TIMEOUT_S = 10.0
-MAX_SHUTDOWN_S = 5.0
-_MAX_URLS = 1000
+from tracen_otel.client import PublishedTrace
+from tracen_otel.delivery import Delivery, Terms, new_delivery
+from tracen_otel.outbox import instrumentation_suppressed
+from tracen_otel.redact import Redaction
+from tracen_otel.sdk import is_local_root
+from tracen_otel.settings import (
+    DEFAULT_ENDPOINT,
+    DEFAULT_SHUTDOWN_TIMEOUT_S,
+    DEFAULT_TIMEOUT_S,
+    checked_bool,
+    checked_endpoint,
+    checked_key,
+    checked_only,
+    checked_seconds,
+    setting,
+)
+from tracen_otel.tally import Counts
+from tracen_otel.urls import Urls
 
 _logger = logging.getLogger("tracen_otel")
-_T = TypeVar("_T")
+
+live: weakref.WeakSet[TracenSpanExporter] = weakref.WeakSet()
+"""The exporters of this process that have not been shut down."""
 
 
 class TracenSpanExporter(SpanExporter):
@@ -37,9 +47,18 @@ class TracenSpanExporter(SpanExporter):
     endpoint: the Tracen server (`TRACEN_ENDPOINT`; default http://127.0.0.1:8000).
     key: `tracen_sk_…` (`TRACEN_KEY`). Without one the exporter warns once and does nothing.
     on_url: called with the PublishedTrace of each page, on the exporter's own thread.
+    redact: True (default) masks keys, tokens and other secrets before anything leaves the process; a callable
+        (text to text) or patterns are applied as well; False masks nothing (`TRACEN_REDACT`).
+    capture_content: False sends no prompts, answers, arguments, results or error messages
+        (`TRACEN_CAPTURE_CONTENT`; default True).
     only: "llm" (default): traces in which a model, an agent or a tool was at work; "all" (`TRACEN_ONLY`).
+    wait: seconds that the export of a trace's end may wait for its page, so that the URL is known when
+        the root span has ended under a SimpleSpanProcessor, or `provider.force_flush()` has returned
+        (`TRACEN_WAIT`; default 0).
     timeout: seconds for one post with its retries (`TRACEN_TIMEOUT`; default 10).
+    shutdown_timeout: seconds that `shutdown` may take at most (`TRACEN_SHUTDOWN_TIMEOUT`; default 5).
     extended: False sends the documented payload fields alone; then late spans can not join their page.
+        By default that is found out: a server that refuses more gets less (`TRACEN_EXTENDED`).
 
     Raises ValueError for a wrong argument; a wrong environment variable is a warning.
     """
@@ -50,30 +69,43 @@ class TracenSpanExporter(SpanExporter):
         endpoint: str | None = None,
         key: str | None = None,
         on_url: Callable[[PublishedTrace], object] | None = None,
+        redact: bool | Callable[[str], str] | Iterable[str | Pattern[str]] | None = None,
+        capture_content: bool | None = None,
         only: Literal["llm", "all"] | None = None,
+        wait: float | None = None,
         timeout: float | None = None,
-        extended: bool = True,
+        shutdown_timeout: float | None = None,
+        extended: bool | None = None,
     ) -> None:
-        self._endpoint = _setting(endpoint, "TRACEN_ENDPOINT", checked_endpoint, DEFAULT_ENDPOINT)
-        self._key = _setting(key, "TRACEN_KEY", checked_key, None)
-        self._llm_only = _setting(only, "TRACEN_ONLY", _checked_only, "llm") == "llm"
-        self._timeout_s = _setting(timeout, "TRACEN_TIMEOUT", _checked_timeout, DEFAULT_TIMEOUT_S)
-        self._extended = extended
         self._on_url = on_url
+        self._wait_s = setting(wait, "TRACEN_WAIT", checked_seconds("wait", zero=True), 0.0)
+        self._shutdown_timeout_s = setting(
+            shutdown_timeout,
+            "TRACEN_SHUTDOWN_TIMEOUT",
+            checked_seconds("shutdown_timeout", zero=True),
+            DEFAULT_SHUTDOWN_TIMEOUT_S,
+        )
+        self._terms = _terms(endpoint, key, redact, capture_content, only, timeout, extended)
+        self.captures_content = self._terms is None or self._terms.capture_content
+        self._urls = Urls()
         self._closed = False
-        self._url_by_trace: dict[str, str] = {}
-        self._delivery_by_pid: dict[int, _Delivery] = {}
-        if self._key is None:
+        self._delivery_by_pid: dict[int, Delivery] = {}
+        self.on_known: Callable[[str, str], None] = lambda otel_trace_id, url: None
+        """Told the URL of each trace as soon as it is known, on the exporter's thread. `setup` uses it."""
+        if self._terms is None:
             _logger.warning("no Tracen key (argument key, or TRACEN_KEY): traces are not published")
+        live.add(self)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Take spans that ended. FAILURE after `shutdown`."""
+        """Take spans that ended. FAILURE after `shutdown`. Waits at most `wait` seconds, and by default not."""
         if self._closed:
             return SpanExportResult.FAILURE
-        if self._key is None:
-            return SpanExportResult.SUCCESS
         try:
-            taken = self._delivery(self._key).outbox.add(spans)
+            delivery = self._delivery()
+            if delivery is None:
+                return SpanExportResult.SUCCESS
+            taken = delivery.outbox.add(spans)
+            self._after_taking(delivery, spans)
         except Exception as error:  # the outer wall: whatever it is, the user's program goes on
             _logger.warning("a batch of spans is lost: %s in the exporter", type(error).__name__)
             return SpanExportResult.FAILURE
@@ -87,18 +119,27 @@ class TracenSpanExporter(SpanExporter):
         delivery = self._delivery_by_pid.get(os.getpid())
         return delivery is None or delivery.outbox.drain(timeout_millis / 1000)
 
-    def shutdown(self, timeout_millis: float = MAX_SHUTDOWN_S * 1000) -> None:
-        """Publish what is held, unfinished traces too, for at most 5 seconds; `export` fails from now on."""
+    def shutdown(self, timeout_millis: float | None = None) -> None:
+        """Publish what is held, unfinished traces too, for at most `shutdown_timeout`; `export` fails from now on."""
         self._closed = True
+        live.discard(self)
         delivery = self._delivery_by_pid.get(os.getpid())
         if delivery is not None:
-            delivery.outbox.close(min(timeout_millis / 1000, MAX_SHUTDOWN_S))
+            allowed_s = self._shutdown_timeout_s
+            if timeout_millis is not None:
+                allowed_s = min(allowed_s, timeout_millis / 1000)
+            delivery.outbox.close(allowed_s)
             delivery.client.close()
 
     def url(self, otel_trace_id: str | int) -> str | None:
-        """Answer the page of an OTel trace id (an int, or 32 hex digits) that was published lately."""
+        """Answer the page of an OTel trace id (an int, or 32 hex digits) that was published or reserved lately."""
         wanted = f"{otel_trace_id:032x}" if isinstance(otel_trace_id, int) else otel_trace_id.lower()
-        return self._url_by_trace.get(wanted)
+        return self._urls.of(wanted)
+
+    @property
+    def urls(self) -> list[str]:
+        """The URLs of the last pages (at most 1,000) that were published, the newest last."""
+        return self._urls.published
 
     @property
     def counts(self) -> Counts:
@@ -106,92 +147,106 @@ class TracenSpanExporter(SpanExporter):
         delivery = self._delivery_by_pid.get(os.getpid())
         return delivery.counts() if delivery else Counts()
 
-    def _delivery(self, key: str) -> _Delivery:
-        """Answer what delivers for this process, made when it is first needed.
+    def reserve(self, otel_trace_id: int, timeout: float = 2.0) -> str | None:
+        """Answer the URL that a trace has or will have, asked of the server if need be, within `timeout` seconds.
+
+        None where it can not be had. The trace is then published, whatever is at work in it.
+        """
+        try:
+            delivery = None if self._closed else self._delivery()
+            if delivery is None:
+                return None
+            delivery.publisher.ask_for(otel_trace_id)
+            known = self.url(otel_trace_id)
+            if known is not None:
+                return known
+            with instrumentation_suppressed():
+                reserved = delivery.reservations.reserve(otel_trace_id, min(timeout, delivery.timeout_s))
+        except Exception as error:  # the outer wall: the page may still come to be when the trace ends
+            _logger.warning("no page is reserved: %s in the exporter", type(error).__name__)
+            return None
+        return reserved.url if reserved else None
+
+    def see(self, spans: Iterable[ReadableSpan]) -> None:
+        """Have the pages of these spans' traces reserved, of those that go on and will have one. Does not wait."""
+        delivery = self._delivery()
+        if delivery is None or self._closed:
+            return
+        contexts = ((span, span.get_span_context()) for span in spans)
+        unknown = [span for span, context in contexts if context and not self._is_known(context.trace_id)]
+        if unknown:
+            delivery.see(unknown)
+
+    # -- inside ---------------------------------------------------------------------------------------
+
+    def _after_taking(self, delivery: Delivery, spans: Sequence[ReadableSpan]) -> None:
+        """Wait for the pages of traces that ended, if that is wanted; have those of others reserved."""
+        told = [span for span in spans if isinstance(span, ReadableSpan) and span.context]
+        ended = {span.context.trace_id for span in told if is_local_root(span)}
+        going_on = [span for span in told if span.context.trace_id not in ended]
+        if going_on:
+            self.see(going_on)
+        if self._wait_s and ended:
+            delivery.outbox.settle(ended, min(self._wait_s, delivery.timeout_s))
+
+    def _is_known(self, trace_id: int) -> bool:
+        return self._urls.of(f"{trace_id:032x}") is not None
+
+    def _delivery(self) -> Delivery | None:
+        """Answer what delivers for this process, made when it is first needed; None without a key.
 
         No lock, as a fork may have copied one that is held; `setdefault` lets one of two threads win, and the
         other's has no thread and no socket yet.
         """
+        if self._terms is None:
+            return None
         pid = os.getpid()
         delivery = self._delivery_by_pid.get(pid)
         if delivery is None:
-            delivery = self._delivery_by_pid.setdefault(pid, self._new_delivery(key))
-            for other in [
-                p for p in self._delivery_by_pid if p != pid
-            ]:  # the parent's spans are the parent's
-                self._delivery_by_pid.pop(other, None)
+            made = new_delivery(self._terms, self._published, self._reserved, self._is_known)
+            delivery = self._delivery_by_pid.setdefault(pid, made)
+            for other in [p for p in self._delivery_by_pid if p != pid]:
+                self._delivery_by_pid.pop(other, None)  # the parent's spans are the parent's
         return delivery
 
-    def _new_delivery(self, key: str) -> _Delivery:
-        stopping = threading.Event()
-        tally = Tally()
-        client = TracenClient(self._endpoint, key, self._timeout_s, pause=stopping.wait)
-        publisher = Publisher(client, tally.drop, llm_only=self._llm_only, extended=self._extended)
-        pending = PendingTraces(Bounds(), tally.drop, republish=self._extended)
-        outbox = Outbox(
-            pending, tally, publisher.publish, self._tell, timeout_s=self._timeout_s, stopping=stopping
-        )
-        return _Delivery(outbox, client, tally)
+    def _reserved(self, reserved: PublishedTrace) -> None:
+        self._urls.reserve(reserved)
+        self.on_known(reserved.otel_trace_id or "", reserved.url)
 
-    def _tell(self, published: PublishedTrace) -> None:
-        """Log a page's URL, remember it and hand it to `on_url`."""
-        otel_trace_id = published.otel_trace_id or ""
-        known = self._url_by_trace.pop(otel_trace_id, None)
-        self._url_by_trace[otel_trace_id] = published.url
-        if len(self._url_by_trace) > _MAX_URLS:
-            del self._url_by_trace[next(iter(self._url_by_trace))]
-        if known == published.url:
-            return  # late spans joined their page; its URL was told
-        _logger.info("trace %s: %s", otel_trace_id, published.url)
+    def _published(self, published: PublishedTrace) -> None:
+        """Log a page's URL, remember it and hand it to `on_url`; once, as late spans join their page."""
+        if not self._urls.publish(published):
+            return
+        _logger.info("trace %s: %s", published.otel_trace_id, published.url)
         if self._on_url is not None:
             try:
                 self._on_url(published)
-            except (
-                Exception
-            ):  # the callback is the user's; its failure is theirs to see and not ours to die of
-                _logger.exception("on_url failed for trace %s", otel_trace_id)
+            except Exception:  # the callback is the user's; its failure is theirs to see, not ours to die of
+                _logger.exception("on_url failed for trace %s", published.otel_trace_id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Delivery:
-    """What publishes the traces of one process."""
-
-    outbox: Outbox
-    client: TracenClient
-    tally: Tally
-
-    def counts(self) -> Counts:
-        counts = self.tally.counts()
-        return replace(counts, retries=counts.retries + self.client.retries)
-
-
-def _setting(argument: object, variable: str, checked: Callable[..., _T], default: _T) -> _T:
-    """The argument, else the environment variable, else the default; one that is empty counts as absent."""
-    if argument is not None:
-        return checked(argument)
-    text = os.environ.get(variable, "").strip()
-    if not text:
-        return default
-    try:
-        return checked(text)
-    except ValueError as error:
-        _logger.warning("%s is not used: %s", variable, error)
-        return default
-
-
-def _checked_only(only: str) -> str:
-    if only not in ("llm", "all"):
-        raise ValueError(f'only: expected "llm" or "all", got {only[:40]!r}')
-    return only
-
-
-def _checked_timeout(timeout: float | str) -> float:
-    try:
-        timeout_s = float(timeout)
-    except ValueError:
-        timeout_s = 0.0
-    if not 0 < timeout_s <= 3600:
-        raise ValueError(
-            f"timeout: expected seconds, more than 0 and at most 3600, got {str(timeout)[:40]!r}"
-        )
-    return timeout_s
+def _terms(
+    endpoint: object,
+    key: object,
+    redact: bool | Callable[[str], str] | Iterable[str | Pattern[str]] | None,
+    capture_content: object,
+    only: object,
+    timeout: object,
+    extended: object,
+) -> Terms | None:
+    """Check the arguments, or what stands for them in the environment; None without a key."""
+    checked_redact = checked_bool("redact")
+    terms = Terms(
+        endpoint=setting(endpoint, "TRACEN_ENDPOINT", checked_endpoint, DEFAULT_ENDPOINT),
+        key=setting(key, "TRACEN_KEY", checked_key, ""),
+        redaction=Redaction(
+            redact if redact is not None else setting(None, "TRACEN_REDACT", checked_redact, True)
+        ),
+        capture_content=setting(
+            capture_content, "TRACEN_CAPTURE_CONTENT", checked_bool("capture_content"), True
+        ),
+        llm_only=setting(only, "TRACEN_ONLY", checked_only, "llm") == "llm",
+        extended=setting(extended, "TRACEN_EXTENDED", checked_bool("extended"), None),
+        timeout_s=setting(timeout, "TRACEN_TIMEOUT", checked_seconds("timeout"), DEFAULT_TIMEOUT_S),
+    )
+    return terms if terms.key else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, get_current, set_value
@@ -62,6 +62,9 @@ class Outbox:
         self._server_asked = False
         self._failures = 0
         self._warned_at_s = float("-inf")
+        self._is_woken = False
+        self.aside: Callable[[], None] = lambda: None
+        """What else is to be done on the sender's thread, when nothing is due and the server is up."""
 
     def add(self, spans: Sequence[ReadableSpan]) -> bool:
         """Take spans that ended; False after `close`. Never waits for the network."""
@@ -73,6 +76,29 @@ class Outbox:
             if any(ended):  # others fall due long after the sender's next look
                 self._changed.notify_all()
         return True
+
+    def wake(self) -> None:
+        """Have the sender look at what is `aside`."""
+        with self._changed:
+            if self._closes_at_s is None:
+                self._is_woken = True
+                self._start_sender()
+                self._changed.notify_all()
+
+    def is_open(self, trace_id: int, *, has_ended_spans: bool) -> bool:
+        """Tell whether a trace goes on. One of which nothing is held is over, if it had spans that ended."""
+        with self._changed:
+            held = self._pending.is_open(trace_id)
+        return not has_ended_spans if held is None else held
+
+    def settle(self, trace_ids: Collection[int], timeout_s: float) -> None:
+        """Wait until these traces, if they have ended, are published or can not be for now."""
+        if threading.current_thread() is not self._sender:
+            self._wait_until(lambda: self._is_paused() or not self._is_about(trace_ids), timeout_s)
+
+    def _is_about(self, trace_ids: Collection[int]) -> bool:
+        in_flight = self._in_flight is not None and self._in_flight.trace_id in trace_ids
+        return in_flight or any(self._pending.is_due(trace_id) for trace_id in trace_ids)
 
     def _hold(self, span: ReadableSpan) -> bool:
         try:
@@ -124,7 +150,7 @@ class Outbox:
 
     def deliver_due(self, until: Callable[[], bool] = lambda: False) -> None:
         """Publish what is due on the calling thread until nothing is, or `until` says so."""
-        with _instrumentation_suppressed():
+        with instrumentation_suppressed():
             while not until() and (parcel := self._take()) is not None:
                 self._deliver(parcel)
 
@@ -161,10 +187,22 @@ class Outbox:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self.deliver_due(until=self._stopping.is_set)
+            self._look_aside()
             self._tally.report(self._clock())
             with self._changed:
-                if not self._stopping.is_set():
+                if not self._stopping.is_set() and not self._is_woken:
                     self._changed.wait(self._nap_s())
+
+    def _look_aside(self) -> None:
+        with self._changed:
+            self._is_woken = False
+            if self._is_paused() or self._closes_at_s is not None:
+                return
+        try:
+            with instrumentation_suppressed():
+                self.aside()
+        except Exception as error:  # the outer wall: what is done aside costs no trace and no program
+            _logger.warning("%s in the exporter, beside its deliveries", type(error).__name__)
 
     def _nap_s(self) -> float:
         """Until something falls due, a warning may go out, or it is time to forget old traces."""
@@ -237,7 +275,7 @@ class Outbox:
 
 
 @contextmanager
-def _instrumentation_suppressed() -> Iterator[None]:
+def instrumentation_suppressed() -> Iterator[None]:
     """Our own posts are not the user's calls: without this an instrumented HTTP client would trace them."""
     context = set_value(_SUPPRESS_INSTRUMENTATION_KEY, True, get_current())
     token = attach(set_value("suppress_instrumentation", True, context))  # the key of older instrumentations

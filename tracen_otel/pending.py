@@ -79,6 +79,20 @@ class PendingTraces:
         self._spans = 0
         self._text_chars = 0
 
+    def publish_once(self) -> None:
+        """From now on publish every trace once: the server can not join late spans to their page."""
+        self._republish = False
+
+    def is_due(self, trace_id: int) -> bool:
+        """Tell whether a trace that has ended waits to be published."""
+        held = self._held_by_trace.get(trace_id)
+        return held is not None and held.due_s is not None and held.ended
+
+    def is_open(self, trace_id: int) -> bool | None:
+        """Tell whether a trace goes on: its root has not ended. None: nothing is held of it."""
+        held = self._held_by_trace.get(trace_id)
+        return None if held is None else not held.ended
+
     def __len__(self) -> int:
         """How many traces are held, published ones included."""
         return len(self._held_by_trace)

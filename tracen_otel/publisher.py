@@ -2,29 +2,73 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 
+from opentelemetry.sdk.trace import ReadableSpan
+
 from tracen_otel.assemble import assemble
-from tracen_otel.client import PayloadTooLarge, PublishedTrace, TracenClient
+from tracen_otel.client import PayloadTooLarge, PublishedTrace, Refused, TracenClient
+from tracen_otel.content import without_content
+from tracen_otel.interpret import interpret
 from tracen_otel.model import Span, StepKind, Trace
 from tracen_otel.payload import encode
 from tracen_otel.pending import OnDrop, Parcel
+from tracen_otel.redact import Redaction
 from tracen_otel.sdk import span_of
 from tracen_otel.shrink import forms
 
+_logger = logging.getLogger("tracen_otel")
 _LLM_KINDS = frozenset({StepKind.LLM, StepKind.AGENT, StepKind.EMBEDDING, StepKind.RETRIEVAL, StepKind.TOOL})
+_STRICT = frozenset({400, 422})
+"""What a server may answer that knows the documented fields alone."""
+_MAX_ASKED = 1_000
 
 
 class Publisher:
-    """Publishes parcels of spans; with `llm_only` those alone in which a model, agent or tool was at work."""
+    """Publishes parcels of spans.
 
-    def __init__(self, client: TracenClient, on_drop: OnDrop, *, llm_only: bool, extended: bool) -> None:
+    With `llm_only` those alone in which a model, agent or tool was at work, or whose URL was asked for.
+    `extended` None: the documented fields alone where the server refuses more, which `on_strict` is told of.
+    """
+
+    def __init__(
+        self,
+        client: TracenClient,
+        on_drop: OnDrop,
+        *,
+        redaction: Redaction,
+        capture_content: bool,
+        llm_only: bool,
+        extended: bool | None,
+        on_strict: Callable[[], None],
+    ) -> None:
         self._client = client
         self._on_drop = on_drop
+        self._redaction = redaction
+        self._capture_content = capture_content
         self._llm_only = llm_only
         self._extended = extended
+        self._on_strict = on_strict
+        self._asked: dict[int, None] = {}
         self._token = uuid.uuid4().hex
+
+    def ask_for(self, trace_id: int) -> None:
+        """Publish a trace, whatever is at work in it: its URL has been given to somebody."""
+        self._asked[trace_id] = None
+        if len(self._asked) > _MAX_ASKED:
+            del self._asked[next(iter(self._asked))]
+
+    def wants(self, readable: ReadableSpan) -> bool:
+        """Tell whether a span's trace is published because of it."""
+        if not self._llm_only:
+            return True
+        try:
+            return interpret(span_of(readable)).step.kind in _LLM_KINDS
+        except Exception:  # a span may come from anybody's code
+            return False
 
     def publish(self, parcel: Parcel, deadline_s: float) -> PublishedTrace | None:
         """Publish what the parcel holds within `deadline_s` seconds; None: it is not wanted.
@@ -33,25 +77,53 @@ class Publisher:
         """
         spans = self._readable(parcel)
         trace = assemble(spans) if spans else Trace()
-        if not trace.steps or (self._llm_only and not any(step.kind in _LLM_KINDS for step in trace.steps)):
+        if not trace.steps or not self._is_wanted(parcel.trace_id, trace):
             return None
-        published = self._post_what_fits(trace, self._idempotency_key(parcel), deadline_s)
+        if not self._capture_content:
+            trace = without_content(trace)
+        published = self._post(trace, self._idempotency_key(parcel), deadline_s)
         return replace(published, otel_trace_id=f"{parcel.trace_id:032x}")
+
+    def _is_wanted(self, trace_id: int, trace: Trace) -> bool:
+        if not self._llm_only or trace_id in self._asked:
+            return True
+        return any(step.kind in _LLM_KINDS for step in trace.steps)
 
     def _readable(self, parcel: Parcel) -> list[Span]:
         spans = []
         for readable in parcel.spans:
             try:
-                spans.append(span_of(readable))
+                spans.append(self._redaction.span(span_of(readable)))
             except Exception:  # a span may come from anybody's code, and must not cost its neighbours
                 self._on_drop("unreadable", 1)
         return spans
 
-    def _post_what_fits(self, trace: Trace, idempotency_key: str, deadline_s: float) -> PublishedTrace:
+    def _post(self, trace: Trace, idempotency_key: str, deadline_s: float) -> PublishedTrace:
+        """Post in the form the server takes; what it refused in one form it may take in the other."""
+        if self._extended is not None:
+            return self._post_what_fits(trace, idempotency_key, deadline_s, extended=self._extended)
+        try:
+            return self._post_what_fits(trace, idempotency_key, deadline_s, extended=True)
+        except Refused as error:
+            if error.status not in _STRICT:
+                raise
+            refusal = error
+        try:
+            published = self._post_what_fits(trace, f"{idempotency_key}-plain", deadline_s, extended=False)
+        except Refused:
+            raise refusal from None  # it is not the form: what the server said first tells more
+        self._extended = False
+        _logger.info("the server takes the documented fields alone: late spans can not join their page")
+        self._on_strict()
+        return published
+
+    def _post_what_fits(
+        self, trace: Trace, idempotency_key: str, deadline_s: float, *, extended: bool
+    ) -> PublishedTrace:
         refusal: PayloadTooLarge | None = None
         for form in forms(trace):
             try:
-                payload = encode(form, extended=self._extended)
+                payload = encode(form, extended=extended)
                 return self._client.publish(payload, idempotency_key=idempotency_key, deadline_s=deadline_s)
             except PayloadTooLarge as error:
                 refusal = error

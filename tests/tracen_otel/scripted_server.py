@@ -1,7 +1,11 @@
-"""A real HTTP server on loopback whose answers are a script: one step a request, then pages for all."""
+"""A real HTTP server on loopback whose answers are a script: one step a request, then pages for all.
+
+Reservations (PUT) have a script and a list of their own, as nobody can tell whether a run is long enough for one.
+"""
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import struct
@@ -25,7 +29,8 @@ class Request:
 
     @property
     def payload(self) -> dict[str, Any]:
-        value: dict[str, Any] = json.loads(self.body)
+        packed = self.headers.get("content-encoding") == "gzip"
+        value: dict[str, Any] = json.loads(gzip.decompress(self.body) if packed else self.body)
         return value
 
 
@@ -45,7 +50,10 @@ def answer(status: int = 200, body: bytes | None = None, **headers: str) -> Step
 
 
 def page(request: Request) -> bytes:
-    name = request.payload.get("otel_trace_id") or request.headers["idempotency-key"]
+    if request.method == "PUT":
+        name = request.path.rpartition("/")[2]
+    else:
+        name = request.payload.get("otel_trace_id") or request.headers["idempotency-key"]
     trace_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
     return json.dumps({"trace_id": trace_id, "url": f"http://tracen.test/traces/{trace_id}"}).encode()
 
@@ -87,6 +95,8 @@ class ScriptedServer:
     port: int
     script: deque[Step] = field(default_factory=deque)
     requests: list[Request] = field(default_factory=list)
+    reserve_script: deque[Step] = field(default_factory=deque)
+    reservations: list[Request] = field(default_factory=list)
     connections: int = 0
     sockets: list[socket.socket] = field(default_factory=list)
 
@@ -104,8 +114,10 @@ class ScriptedServer:
         with sock, sock.makefile("rb") as reader:
             try:
                 while request := _read_request(reader):
-                    self.requests.append(request)
-                    step = self.script.popleft() if self.script else answer()
+                    is_reservation = request.method == "PUT"
+                    script = self.reserve_script if is_reservation else self.script
+                    (self.reservations if is_reservation else self.requests).append(request)
+                    step = script.popleft() if script else answer()
                     step(sock, request)
             except OSError:  # the client left, or the script broke the connection
                 pass

@@ -34,6 +34,7 @@ from tracen_otel.client import (
     TracenError,
     Unreachable,
     UnreadableReply,
+    is_loopback,
 )
 
 PAYLOAD: dict[str, Any] = {"prompt": "a secret question", "response": "é", "otel_trace_id": "0" * 31 + "1"}
@@ -373,3 +374,66 @@ def test_client_that_was_used_before_a_fork_opens_its_own_connection_after_it(se
 
     assert os.waitpid(child, 0)[1] == 0
     assert (len(server.requests), server.connections) == (3, 2)
+
+
+def test_publish_packs_what_leaves_the_machine(server: ScriptedServer) -> None:
+    """A body goes out as gzip where that is worth it: not to this machine, and not a body of a few bytes."""
+    long = PAYLOAD | {"response": "over and over " * 1000}
+    for compress in (None, True):
+        client_of(server, compress=compress).publish(long, idempotency_key="x", deadline_s=5)
+    publish(client_of(server, compress=True))
+
+    plain, packed, short = server.requests
+    assert ("content-encoding" in plain.headers, "content-encoding" in short.headers) == (False, False)
+    assert packed.headers["content-encoding"] == "gzip"
+    assert len(packed.body) < len(plain.body) / 10
+    assert packed.payload == plain.payload == long
+
+
+def test_publish_packs_nothing_for_a_server_that_does_not_unpack(server: ScriptedServer) -> None:
+    """415 is answered with the plain body, and the next post begins with it."""
+    long = PAYLOAD | {"response": "over and over " * 1000}
+    server.script.append(answer(415))
+    client = client_of(server, compress=True)
+
+    for _ in range(2):
+        client.publish(long, idempotency_key="x", deadline_s=5)
+
+    assert ["content-encoding" in request.headers for request in server.requests] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "is_near"),
+    [
+        ("http://127.0.0.1:8000", True),
+        ("http://[::1]:8000", True),
+        ("http://localhost", True),
+        ("https://tracen.example", False),
+        ("http://10.0.0.1", False),
+    ],
+)
+def test_endpoint_on_this_machine_is_known(endpoint: str, is_near: bool) -> None:
+    """Only an address that can not leave the machine counts."""
+    assert is_loopback(endpoint) is is_near
+
+
+def test_reserve_asks_for_a_page_ahead_of_its_payload(server: ScriptedServer) -> None:
+    """One PUT with the key, which names the trace; what is published later has the same page."""
+    client = client_of(server)
+
+    reserved = client.reserve("0" * 31 + "1", 5)
+    published = publish(client)
+
+    (request,) = server.reservations
+    assert (request.method, request.path) == ("PUT", "/api/traces/by-otel/" + "0" * 31 + "1")
+    assert (request.headers["x-tracen-key"], request.body) == (KEY, b"")
+    assert reserved == published
+
+
+def test_reserve_tells_a_server_that_does_not_know_it(server: ScriptedServer) -> None:
+    """404 and 405 are answers, not failures to try again."""
+    server.reserve_script.append(answer(404))
+
+    with pytest.raises(Refused, match="404"):
+        client_of(server).reserve("0" * 31 + "1", 5)
+    assert len(server.reservations) == 1

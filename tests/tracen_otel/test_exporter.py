@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -34,8 +36,8 @@ PLAIN = {"http.request.method": "GET"}
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ENDPOINT", "KEY", "ONLY", "TIMEOUT"):
-        monkeypatch.delenv(f"TRACEN_{name}", raising=False)
+    for name in [name for name in os.environ if name.startswith("TRACEN_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -381,3 +383,82 @@ def test_exporter_meets_the_services_limit_without_losing_a_trace(tmp_path: Path
 
     assert (flushed, counts.published, counts.dropped) == (False, 2, {})
     assert [exporter.url(n) is not None for n in (1, 2, 3)] == [True, True, False]
+
+
+def test_exporter_can_wait_for_the_page(server: ScriptedServer) -> None:
+    """With `wait`, the URL is known when the root span has ended: for scripts that end at once."""
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY, wait=10)
+    trace_ids = [run_agent(tracer_of(SimpleSpanProcessor(exporter))) for _ in range(2)]
+    known = [exporter.url(trace_id) for trace_id in trace_ids]
+    told = exporter.urls
+    exporter.shutdown()
+
+    assert known == told
+    assert len(set(told)) == 2
+
+
+def test_exporter_waits_no_longer_than_told_and_not_while_paused(server: ScriptedServer) -> None:
+    """A server that says "later" is not waited for; one that hangs, for `wait` at most."""
+    server.script.extend([answer(429, Retry_After="1800"), hang])
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY, wait=0.2)
+
+    run_agent(tracer_of(SimpleSpanProcessor(exporter)))
+    run_agent(tracer_of(SimpleSpanProcessor(exporter)))
+
+    assert exporter.urls == []
+    exporter.shutdown(0)
+
+
+def test_exporter_knows_the_url_of_a_long_run_while_it_goes_on(server: ScriptedServer) -> None:
+    """The page is reserved when the first span of a model has ended, once, and the run then fills it."""
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY)
+    tracer = tracer_of(SimpleSpanProcessor(exporter))
+    with tracer.start_as_current_span("run") as root:
+        trace_id = root.get_span_context().trace_id
+        for _ in range(3):
+            with tracer.start_as_current_span("chat", attributes=LLM):
+                pass
+        known = wait_for(lambda: exporter.url(trace_id))
+    assert exporter.force_flush()
+    exporter.shutdown()
+
+    assert exporter.urls == [known]
+    assert (len(server.reservations), len(server.requests)) == (1, 1)
+
+
+def wait_for(told: Callable[[], str | None]) -> str | None:
+    for _ in range(500):
+        if (value := told()) is not None:
+            return value
+        time.sleep(0.01)
+    return None
+
+
+def test_exporter_masks_secrets_before_they_leave(server: ScriptedServer) -> None:
+    """What goes over the wire has no key in it, unless that is asked for."""
+    canary = "sk-proj-" + "a1B2c3D4" * 6
+    attributes = LLM | {"input.value": f"My key is {canary}."}
+    for redact in (None, False):
+        exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY, redact=redact)
+        exporter.export([readable_span(1, 1, None, attributes=attributes)])
+        assert exporter.force_flush()
+        exporter.shutdown()
+
+    masked, plain = server.requests
+    assert canary.encode() not in masked.body
+    assert canary.encode() in plain.body
+
+
+def test_exporter_goes_on_without_a_text_whose_redaction_fails(server: ScriptedServer) -> None:
+    """A hook that raises costs the text, never the trace, and never lets the text through."""
+
+    def hook(text: str) -> str:
+        raise RuntimeError(text)
+
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY, redact=hook)
+    exporter.export([readable_span(1, 1, None, attributes=LLM | {"input.value": "canary"})])
+    assert exporter.force_flush()
+    exporter.shutdown()
+
+    (request,) = server.requests
+    assert b"canary" not in request.body

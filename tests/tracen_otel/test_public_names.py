@@ -11,7 +11,7 @@ import pytest
 
 import tracen_otel
 
-PUBLIC = ["PublishedTrace", "TracenSpanExporter", "__version__"]
+PUBLIC = ["Counts", "PublishedTrace", "TracenSpanExporter", "Tracing", "__version__", "setup", "trace_url"]
 
 
 def test_public_names_are_these() -> None:

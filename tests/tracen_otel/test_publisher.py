@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
 from tests.tracen_otel.readable_spans import readable_span, root_span
 from tests.tracen_otel.scripted_server import KEY, ScriptedServer, answer, scripted_server
-from tracen_otel.client import PayloadTooLarge, TracenClient
+from tracen_otel.client import PayloadTooLarge, Refused, TracenClient
+from tracen_otel.content import NOT_CAPTURED
+from tracen_otel.fields import TRACE_FIELDS
 from tracen_otel.pending import Parcel
 from tracen_otel.publisher import Publisher
+from tracen_otel.redact import Redaction
 
 
 @pytest.fixture
@@ -26,9 +29,24 @@ class Dropped(Counter[str]):
         self[reason] += spans
 
 
-def publisher_of(server: ScriptedServer, dropped: Dropped | None = None) -> Publisher:
+def publisher_of(
+    server: ScriptedServer,
+    dropped: Dropped | None = None,
+    *,
+    capture_content: bool = True,
+    extended: bool | None = True,
+    on_strict: Callable[[], None] = lambda: None,
+) -> Publisher:
     client = TracenClient(server.endpoint, KEY, 5)
-    return Publisher(client, Dropped() if dropped is None else dropped, llm_only=True, extended=True)
+    return Publisher(
+        client,
+        Dropped() if dropped is None else dropped,
+        redaction=Redaction(True),
+        capture_content=capture_content,
+        llm_only=True,
+        extended=extended,
+        on_strict=on_strict,
+    )
 
 
 def test_publisher_uses_one_idempotency_key_for_the_same_spans(server: ScriptedServer) -> None:
@@ -90,3 +108,68 @@ def test_publisher_gives_up_when_no_form_is_small_enough(server: ScriptedServer)
 
     with pytest.raises(PayloadTooLarge):
         publisher_of(server).publish(Parcel(1, (root_span(1),)), 5)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_publisher_falls_back_to_the_documented_fields_and_remembers(
+    server: ScriptedServer, status: int
+) -> None:
+    """A strict server that refuses the extension gets the plain payload, at once and from then on."""
+    told: list[str] = []
+    server.script.append(answer(status))
+    publisher = publisher_of(server, extended=None, on_strict=lambda: told.append("strict"))
+
+    published = [publisher.publish(Parcel(n, (root_span(n),)), 5) for n in (1, 2)]
+
+    extended, plain, next_one = (request.payload for request in server.requests)
+    assert "otel_trace_id" in extended
+    assert set(plain) == set(next_one) == {field.name for field in TRACE_FIELDS if field.documented}
+    assert all(set(step) == {"name", "timestamp", "latency_ms"} for step in plain["steps"])
+    assert (all(published), told) == (True, ["strict"])
+
+
+def test_publisher_believes_a_refusal_that_the_form_is_not_to_blame_for(server: ScriptedServer) -> None:
+    """Where the plain payload is refused too, the first refusal is told, and the extension is tried again."""
+    first = b'{"title": "no", "errors": [{"field": "steps[0].name", "message": "x"}]}'
+    server.script.extend([answer(422, first), answer(400)])
+    publisher = publisher_of(server, extended=None)
+
+    with pytest.raises(Refused, match=r"422 .*steps\[0\].name"):
+        publisher.publish(Parcel(1, (root_span(1),)), 5)
+    publisher.publish(Parcel(2, (root_span(2),)), 5)
+
+    assert "otel_trace_id" in server.requests[2].payload
+
+
+def test_publisher_sends_a_trace_that_was_asked_for_whatever_is_in_it(server: ScriptedServer) -> None:
+    """Somebody was given its URL."""
+    publisher = publisher_of(server)
+    plain = readable_span(1, 1, None, attributes={})
+
+    assert publisher.publish(Parcel(1, (plain,)), 5) is None
+    publisher.ask_for(1)
+    assert publisher.publish(Parcel(1, (plain,)), 5) is not None
+
+
+def test_publisher_sends_no_content_when_none_is_captured(server: ScriptedServer) -> None:
+    """Model, tokens and times go out; what was said stays, wherever it stands."""
+    said = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "gpt-5",
+        "llm.token_count.prompt": 7,
+        "input.value": "canary-prompt",
+        "output.value": "canary-answer",
+        "llm.input_messages.0.message.content": "canary-message",
+        "my.own.note": "canary-note",
+        "server.address": "api.openai.com",
+    }
+    span = readable_span(1, 1, None, attributes=said)
+
+    publisher_of(server, capture_content=False).publish(Parcel(1, (span,)), 5)
+
+    (request,) = server.requests
+    (step,) = request.payload["steps"]
+    assert b"canary" not in request.body
+    assert (step["kind"], step["model"], step["input_tokens"]) == ("llm", "gpt-5", 7)
+    assert step["attributes"]["server.address"] == "api.openai.com"
+    assert request.payload["notes"] == [NOT_CAPTURED]

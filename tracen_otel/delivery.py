@@ -1,0 +1,102 @@
+"""What publishes the traces of one process: buffer, sender, client and counts, put together.
+
+Made when the first span comes, and anew in a fork child: threads, locks and sockets do not survive a fork.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from tracen_otel.client import PublishedTrace, TracenClient
+from tracen_otel.outbox import Outbox
+from tracen_otel.pending import Bounds, PendingTraces
+from tracen_otel.publisher import Publisher
+from tracen_otel.redact import Redaction
+from tracen_otel.reservations import Reservations
+from tracen_otel.tally import Counts, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms an exporter publishes; the arguments of TracenSpanExporter, checked."""
+
+    endpoint: str
+    key: str
+    redaction: Redaction
+    capture_content: bool
+    llm_only: bool
+    extended: bool | None
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The parts that an exporter needs to reach."""
+
+    outbox: Outbox
+    publisher: Publisher
+    reservations: Reservations
+    client: TracenClient
+    tally: Tally
+    timeout_s: float
+
+    def counts(self) -> Counts:
+        """Answer what was published, skipped, tried again and dropped so far."""
+        counts = self.tally.counts()
+        return replace(counts, retries=counts.retries + self.client.retries)
+
+    def see(self, spans: Iterable[ReadableSpan]) -> None:
+        """Have the pages of these spans' traces reserved, of those that will have one."""
+        if self.reservations.see(spans):
+            self.outbox.wake()
+
+
+Tell = Callable[[PublishedTrace], None]
+
+
+def new_delivery(
+    terms: Terms, on_published: Tell, on_reserved: Tell, is_known: Callable[[int], bool]
+) -> Delivery:
+    """Put a delivery together; neither a thread nor a socket is opened yet.
+
+    `is_known` tells whether the URL of a trace is known already.
+    """
+    stopping = threading.Event()
+    tally = Tally()
+    client = TracenClient(terms.endpoint, terms.key, terms.timeout_s, pause=stopping.wait)
+    pending = PendingTraces(Bounds(), tally.drop, republish=terms.extended is not False)
+    publisher = Publisher(
+        client,
+        tally.drop,
+        redaction=terms.redaction,
+        capture_content=terms.capture_content,
+        llm_only=terms.llm_only,
+        extended=terms.extended,
+        on_strict=pending.publish_once,
+    )
+    outbox = Outbox(
+        pending, tally, publisher.publish, on_published, timeout_s=terms.timeout_s, stopping=stopping
+    )
+    reservations = Reservations(
+        client.reserve,
+        on_reserved,
+        is_wanted=publisher.wants,
+        is_open=lambda span: _is_open(span, outbox, is_known),
+        timeout_s=terms.timeout_s,
+        clock=time.monotonic,
+    )
+    outbox.aside = reservations.ask
+    return Delivery(outbox, publisher, reservations, client, tally, terms.timeout_s)
+
+
+def _is_open(span: ReadableSpan, outbox: Outbox, is_known: Callable[[int], bool]) -> bool:
+    """Tell whether a span's trace goes on and nobody knows its URL yet."""
+    context = span.get_span_context()
+    if context is None or is_known(context.trace_id):
+        return False
+    return outbox.is_open(context.trace_id, has_ended_spans=span.end_time is not None)
