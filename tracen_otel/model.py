@@ -71,6 +71,8 @@ class Span:
     resource: Attributes = field(default_factory=dict)
     dropped_attributes: int = 0
     dropped_events: int = 0
+    masked: int = 0
+    """Places in it where a secret was masked (redact.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class LogRecord:
     trace_id: str
     span_id: str
     event: Event
+    masked: int = 0
 
 
 class Provider(StrEnum):
@@ -204,6 +207,8 @@ class Step:
     sources: Mapping[str, Source] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     tokens_counted: bool = False
+    masked: int = 0
+    """Places in it where a secret was masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,3 +236,5 @@ class Trace:
     otel_trace_id: str | None = None
     notes: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
+    masked: int = 0
+    """Places where a secret was masked, those of the steps included."""

@@ -1,13 +1,252 @@
-"""stub"""
+"""Secrets in spans, log records and payloads are replaced by words that say what stood there.
+
+    [masked: OpenAI key]                     a secret
+    [withheld: the redaction hook failed]    a text that a hook of the user's could not look through
+
+What stands in their place holds neither quote nor backslash, so JSON in an attribute stays JSON. Knows no SDK.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from tracen_otel.model import Span
+from tracen_otel.model import Attributes, Event, LogRecord, Scope, Span
+from tracen_otel.secrets.names import is_secret_name
+from tracen_otel.secrets.places import Found
+from tracen_otel.secrets.search import find
+from tracen_otel.secrets.values import CREDENTIAL, is_credential
+
+Redact = bool | Callable[[str], str] | Iterable[str | re.Pattern[str]]
+"""What a user can give: on or off; a hook that sees each text after the built-in patterns; more patterns."""
+
+WITHHELD = "[withheld: the redaction hook failed]"
+_TOO_DEEP = "[withheld: nested too deep]"
+_EXTRA = "by your pattern"
+_MIN_TEXT = 8
+"""No secret that tells itself is shorter."""
+_MAX_DEPTH = 100
+_MIN_CARD, _MAX_CARD = 10**13, 10**16
+_EXPECTED = (
+    "expected True, False, a function from text to text, or patterns to mask besides the built-in ones"
+)
 
 
 class Redaction:
-    def __init__(self, redact: Any) -> None: ...
+    """Masks secrets. What is given back is the same object wherever nothing was found.
+
+    Raises ValueError for what is none of `Redact`, and for a pattern that is no regular expression.
+    """
+
+    def __init__(self, redact: Redact = True) -> None:
+        self.is_on = redact is not False
+        self._hook: Callable[[str], str] | None = None
+        self._patterns: tuple[re.Pattern[str], ...] = ()
+        if not isinstance(redact, bool):
+            if callable(redact):
+                self._hook = redact
+            else:
+                self._patterns = _patterns(redact)
+        self._looks_at_short = bool(self._hook or self._patterns)
+
+    def text(self, text: str) -> tuple[str, int]:
+        """The text with its secrets masked, and how many those were."""
+        count = 0
+        if len(text) >= _MIN_TEXT and self.is_on and (found := find(text)):
+            text, count = _masked(text, found), len(found)
+        return self._looked_at(text, count) if self._looks_at_short else (text, count)
+
     def span(self, span: Span) -> Span:
-        return span
+        """The span with its secrets masked, and counted in `masked`.
+
+        What its resource holds is counted with spans without a parent alone: all spans of a process share it.
+        """
+        if not self.is_on:
+            return span
+        work = _Work(self)
+        name, message = work.text(span.name), work.text(span.status_message)
+        attributes, scope = work.mapping(span.attributes), work.scope(span.scope)
+        events = work.events(span.events)
+        count = work.count
+        resource = work.mapping(span.resource)
+        if not work.count:
+            return span
+        return replace(
+            span,
+            name=name,
+            status_message=message,
+            attributes=attributes,
+            events=events,
+            scope=scope,
+            resource=resource,
+            masked=span.masked + (count if span.parent_id else work.count),
+        )
+
+    def log_record(self, record: LogRecord) -> LogRecord:
+        """The log record with its secrets masked, and counted in `masked`."""
+        if not self.is_on:
+            return record
+        work = _Work(self)
+        event = work.event(record.event)
+        return replace(record, event=event, masked=record.masked + work.count) if work.count else record
+
+    def json(self, value: Any) -> tuple[Any, int]:
+        """A JSON value with the secrets of its texts and names masked, and how many those were."""
+        if not self.is_on:
+            return value, 0
+        work = _Work(self)
+        return work.value(value, _MAX_DEPTH), work.count
+
+    def payload(self, value: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
+        """A payload alike; what is masked is added to the counts that it and its steps tell."""
+        if not self.is_on:
+            return value, 0
+        own, count = self.json({name: field for name, field in value.items() if name != "steps"})
+        told = list(map(self._step, value.get("steps", ())))
+        total = count + sum(masked for _, masked in told)
+        if not total:
+            return value, 0
+        steps = [step for step, _ in told]
+        return {**own, "steps": steps, "masked": (own.get("masked") or 0) + total}, total
+
+    def _step(self, value: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
+        step, count = self.json(value)
+        return ({**step, "masked": (step.get("masked") or 0) + count}, count) if count else (value, 0)
+
+    def _looked_at(self, text: str, count: int) -> tuple[str, int]:
+        """What the user's patterns and hook make of it. Where a hook fails, the text is withheld."""
+        for pattern in self._patterns:
+            text, more = pattern.subn(f"[masked: {_EXTRA}]", text)
+            count += more
+        if self._hook is None:
+            return text, count
+        try:
+            looked_at = self._hook(text)
+        except Exception:  # it is a user's, and may do anything; nothing it has not seen goes out
+            return WITHHELD, count + 1
+        if not isinstance(looked_at, str):
+            return WITHHELD, count + 1
+        return looked_at, count + (looked_at != text)
+
+
+class _Work:
+    """One walk through a value: counts what is masked."""
+
+    __slots__ = ("_redaction", "count")
+
+    def __init__(self, redaction: Redaction) -> None:
+        self._redaction = redaction
+        self.count = 0
+
+    def text(self, text: str) -> str:
+        masked, count = self._redaction.text(text)
+        self.count += count
+        return masked
+
+    def mapping(self, value: Attributes) -> Attributes:
+        masked = self.value(value, _MAX_DEPTH)
+        return masked if isinstance(masked, Mapping) else {}
+
+    def scope(self, scope: Scope) -> Scope:
+        before = self.count
+        name, version = self.text(scope.name), self.text(scope.version)
+        return scope if self.count == before else Scope(name, version)
+
+    def events(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        before = self.count
+        masked = tuple([self.event(event) for event in events])
+        return events if self.count == before else masked
+
+    def event(self, event: Event) -> Event:
+        before = self.count
+        name, attributes = self.text(event.name), self.mapping(event.attributes)
+        body = self.value(event.body, _MAX_DEPTH)
+        if self.count == before:
+            return event
+        return replace(event, name=name, attributes=attributes, body=body)
+
+    def value(self, value: Any, depth: int) -> Any:
+        """A value of any shape. The same object where nothing is found in it."""
+        if isinstance(value, str):
+            return self.text(value)
+        if value is None or isinstance(value, bool | float):
+            return value
+        if isinstance(value, int):
+            return self._integer(value)
+        if isinstance(value, bytes | bytearray):
+            return self._bytes(bytes(value))
+        if depth == 0:
+            self.count += 1
+            return _TOO_DEEP
+        before = self.count
+        if isinstance(value, Mapping):
+            members = {self.text(str(k)): self._member(str(k), v, depth - 1) for k, v in value.items()}
+            return value if self.count == before else members
+        if isinstance(value, list | tuple):
+            items = [self.value(item, depth - 1) for item in value]
+            return value if self.count == before else items
+        return value
+
+    def _member(self, name: str, value: Any, depth: int) -> Any:
+        if isinstance(value, int) and name.lower().endswith("id"):
+            return value
+        if isinstance(value, str | bytes | list | tuple) and is_secret_name(name):
+            return self._named(value, depth)
+        return self.value(value, depth)
+
+    def _named(self, value: Any, depth: int) -> Any:
+        """What stands under a secret name: it is masked whatever it looks like."""
+        if isinstance(value, list | tuple):
+            before = self.count
+            items = [self._named(item, depth) for item in value]
+            return value if self.count == before else items
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        if not isinstance(text, str) or not is_credential(text):
+            return self.value(value, depth)
+        self.count += 1
+        mask = _mask_of(CREDENTIAL)
+        return mask if isinstance(value, str) else mask.encode()
+
+    def _integer(self, value: int) -> Any:
+        if not _MIN_CARD <= value < _MAX_CARD:
+            return value
+        text, digits = self.text(str(value)), str(value)
+        return value if text == digits else text
+
+    def _bytes(self, value: bytes) -> bytes:
+        """Bytes are looked through as the text that they may be."""
+        before = self.count
+        masked = self.text(value.decode("latin-1"))
+        return value if self.count == before else masked.encode("latin-1", "replace")
+
+
+def _masked(text: str, found: list[Found]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for secret in found:
+        pieces += (text[at : secret.start], secret.quote, _mask_of(secret.kind), secret.quote)
+        at = secret.end
+    return "".join((*pieces, text[at:]))
+
+
+def _mask_of(kind: str) -> str:
+    return f"[masked: {kind}]"
+
+
+def _patterns(redact: Any) -> tuple[re.Pattern[str], ...]:
+    if isinstance(redact, str | bytes | Mapping) or not isinstance(redact, Iterable):
+        raise ValueError(f"redact: {_EXPECTED}; got {redact!r:.60}")
+    return tuple(_pattern(given) for given in redact)
+
+
+def _pattern(given: Any) -> re.Pattern[str]:
+    if isinstance(given, re.Pattern) and isinstance(given.pattern, str):
+        return given
+    if not isinstance(given, str) or not given:
+        raise ValueError(f"redact: {_EXPECTED}; among the patterns is {given!r:.60}")
+    try:
+        return re.compile(given)
+    except re.error as error:
+        raise ValueError(f"redact: {given!r:.60} is no regular expression: {error}") from None

@@ -1,0 +1,1 @@
+"""What secrets look like in a text, and where they are: patterns and searches, in plain Python."""

@@ -1,0 +1,212 @@
+"""Secrets that are told by what stands before them: a name in JSON, code, a header or a URL; a scheme; a user.
+
+Values are found in JSON in JSON too, whose quotes have backslashes before them, and end where their quote does,
+so that what is left is JSON again.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+
+from tracen_otel.secrets.names import is_named_token, is_secret_name
+from tracen_otel.secrets.places import OF_WORDS, Found, begins
+
+CREDENTIAL = "credential"
+"""What is secret because of its name."""
+_MAX_NAME = 128
+_MIN_VALUE = 4
+
+_TAILS = ".[kK]ey|.KEY|word|Word|WORD|sswd|SSWD|cret|CRET|oken|OKEN|okie|OKIE|kies|rase|tial|ials|ring|.jwt"
+"""How secret names end; four letters each, since Python looks behind by fixed widths alone."""
+_QUOTES = ("", "[\"']", r"\\[\"']", r"\\\\\\[\"']")
+_DEEPER = r"(?<=\\\\\\\\[\"']:)"
+"""A name in JSON in JSON in JSON in JSON, where there are seven backslashes before its quote, or fifteen."""
+
+
+def _after_names(sign: str, quotes: tuple[str, ...]) -> str:
+    """The sign, where what stands before it can be the end of a secret name."""
+    behind = "|".join(f"(?<=(?:{_TAILS}){q}{sign})|(?<=(?:zation|ZATION){q}{sign})" for q in quotes)
+    return f"{sign}(?:{behind})"
+
+
+_COLON = re.compile(_after_names(":", _QUOTES).removesuffix(")") + f"|{_DEEPER})")
+_EQUALS = re.compile(_after_names("=", ("",)) + "|=(?<=[?&;]sig=)|=(?<=ignature=)")
+
+
+def named_values(text: str) -> Iterator[Found]:
+    """Find what stands behind names that say it is secret."""
+    for sign, pattern in ((":", _COLON), ("=", _EQUALS)):
+        if sign in text:
+            done = 0
+            for match in pattern.finditer(text):
+                if match.start() >= done:
+                    for found in _values_after(text, match.start()):
+                        done = found.end
+                        yield found
+
+
+def _values_after(text: str, sign: int) -> Iterator[Found]:
+    before = text[max(0, sign - _MAX_NAME) : sign]
+    unquoted = before.rstrip("\"'\\") if before[-1:] in ("'", '"') else before
+    name = unquoted[len(unquoted.rstrip(_NAME_CHARACTERS)) :].lstrip("-.")
+    is_query = text[sign] == "=" and before[: len(before) - len(name)][-1:] in ("?", "&", ";")
+    is_secret = is_secret_name(name) or (is_query and name.lower().endswith(("sig", "signature")))
+    if not is_secret and not is_named_token(name):
+        return
+    opening = _OPENING.match(text, sign + 1)
+    if opening is None:
+        return
+    if opening[3]:
+        yield from _strings(text, opening, is_secret)
+    elif unquoted is before and not opening[1]:
+        yield from _bare(text, opening.end(), name, is_secret and (is_query or name.isupper()))
+
+
+_NAME_CHARACTERS = OF_WORDS + "."
+_OPENING = re.compile(r"\s{0,16}+(\[?)\s{0,16}+(?:[brufBRUF](?=[\"']))?(\\*+)([\"']?)")
+_NEXT = re.compile(r"\s{0,16}+,\s{0,16}+(\\*+)([\"'])")
+
+
+# -- in quotes ----------------------------------------------------------------------------------------
+
+
+def _strings(text: str, opening: re.Match[str], is_secret: bool) -> Iterator[Found]:
+    """The string, or the strings of a list."""
+    slashes, quote, start = opening[2], opening[3], opening.end()
+    while True:
+        end, after = _end_of_string(text, start, quote, _level(len(slashes)))
+        value = text[start:end]
+        if is_credential(value) if is_secret else _looks_random(value):
+            yield Found(start, end, CREDENTIAL)
+        following = _NEXT.match(text, after) if opening[1] else None
+        if following is None or following[2] != quote:
+            return
+        start = following.end()
+
+
+_QUOTE_BY_SIGN = {'"': re.compile(r'(\\*+)"'), "'": re.compile(r"(\\*+)'")}
+
+
+def _end_of_string(text: str, start: int, quote: str, level: int) -> tuple[int, int]:
+    """Where the string ends, and where its quote does. A string that breaks off ends with the text."""
+    for match in _QUOTE_BY_SIGN[quote].finditer(text, start):
+        its_level = _level(len(match[1]))
+        if its_level <= level:
+            return match.end() - (1 << its_level), match.end()
+    return len(text), len(text)
+
+
+def _level(slashes: int) -> int:
+    """How deep in JSON in JSON a quote is with so many backslashes before it: 0, 1, 3, 7 of them are its own."""
+    level = 0
+    while slashes & 1:
+        level, slashes = level + 1, slashes >> 1
+    return level
+
+
+_MASK = re.compile(r"\[(?:masked|withheld): [^\[\]\"\\]{1,60}\]")
+_SCHEME = re.compile(r"(?i)(?:bearer|basic|token|digest|negotiate|bot|apikey|key)\s{1,8}+")
+_SAYS_NOTHING = re.compile(
+    r"[*xX.•…_ -]{0,400}|\{[^\n]{0,200}\}|<[^\n]{0,200}>|\$[^\n]{0,200}|%[({][^\n]{0,200}"
+)
+_TYPES = frozenset(
+    (
+        *(
+            "string",
+            "str",
+            "text",
+            "secretstr",
+            "number",
+            "integer",
+            "int",
+            "boolean",
+            "bool",
+            "bytes",
+            "object",
+        ),
+        *("array", "list", "any", "null", "none", "true", "false", "undefined", "required", "optional"),
+        *("secret", "password", "token", "bearer", "basic", "apikey", "oauth2", "redacted", "hidden"),
+    )
+)
+
+
+def is_credential(value: str) -> bool:
+    """Tell whether a value under a secret name is one, and not a type, a placeholder or a mask."""
+    if len(value) < _MIN_VALUE or _MASK.fullmatch(value) or value.lower() in _TYPES:
+        return False
+    scheme = _SCHEME.match(value)
+    return not _SAYS_NOTHING.fullmatch(value, scheme.end() if scheme else 0)
+
+
+_RANDOM = re.compile(r"(?=[^0-9]{0,200}[0-9])(?=[^A-Za-z]{0,200}[A-Za-z])[A-Za-z0-9_.~+/=-]{20,65536}+")
+
+
+def _looks_random(value: str) -> bool:
+    return _RANDOM.fullmatch(value) is not None
+
+
+# -- without quotes -----------------------------------------------------------------------------------
+
+_BARE = re.compile(r"[A-Za-z0-9_+/.~%=-]{4,65536}+")
+_BARE_COOKIES = re.compile(r"[^\"'\\\r\n]{0,65536}+")
+_IDENTIFIER = re.compile(
+    r"[A-Za-z_]\w{0,80}(?:\.[A-Za-z_]\w{0,80}){1,20}|[a-z]{1,40}(?:_[a-z0-9]{1,40}){1,20}"
+)
+_OPENS = ("(", "[", "{")
+_TELLS = re.compile(r"(?=[^0-9]{0,200}[0-9])(?=[^A-Za-z]{0,200}[A-Za-z])")
+
+
+def _bare(text: str, start: int, name: str, is_sure: bool) -> Iterator[Found]:
+    """A value up to the next blank: as in a header, a shell or a query. Prose and code are left alone."""
+    lower = name.lower()
+    if lower.endswith("cookie"):
+        value = _BARE_COOKIES.match(text, start)
+        if value and "=" in value[0] and not _MASK.match(value[0]):
+            yield Found(start, value.end(), CREDENTIAL)
+        return
+    scheme = _SCHEME.match(text, start)
+    value = _BARE.match(text, scheme.end() if scheme else start)
+    if value is None or value[0].lower() in _TYPES:
+        return
+    if not scheme and (text[value.end() : value.end() + 1] in _OPENS or _IDENTIFIER.fullmatch(value[0])):
+        return  # code that reads it from elsewhere
+    is_long = len(value[0]) >= (16 if lower.endswith("authorization") else 8)
+    if scheme or is_sure or (is_long and _TELLS.match(value[0])):
+        yield Found(value.start(), value.end(), CREDENTIAL)
+
+
+# -- schemes and URLs ---------------------------------------------------------------------------------
+
+_BEARER = re.compile(r"B(?:earer|asic)(?: |%20|\+){1,4}+([A-Za-z0-9_.~+/=-]{12,65536}+)")
+
+
+def bearer_tokens(text: str) -> Iterator[Found]:
+    """Find what stands behind `Bearer` and `Basic`."""
+    for match in _BEARER.finditer(text):
+        if begins(text, match.start()) and (
+            _TELLS.match(match[1])
+            if text.startswith("Bearer", match.start())
+            else _is_user_and_password(match[1])
+        ):
+            yield Found(match.start(1), match.end(1), CREDENTIAL)
+
+
+def _is_user_and_password(value: str) -> bool:
+    try:
+        return b":" in base64.b64decode(value, validate=True)
+    except binascii.Error:
+        return False
+
+
+_USERINFO = re.compile(r"://[^\s/@:\"'\\<>?#]{0,256}+:([^\s/\"'\\<>]{1,1024})@")
+_PLACEHOLDER = re.compile(r"\{[^{}]{0,100}\}{1,2}|\{\{[^{}]{0,100}\}\}|\$[\w{}]{1,100}|[*x.•…]{1,100}|%s")
+
+
+def url_passwords(text: str) -> Iterator[Found]:
+    """Find the passwords in URLs: scheme, user and host are left."""
+    for match in _USERINFO.finditer(text):
+        if not _PLACEHOLDER.fullmatch(match[1]):
+            yield Found(match.start(1), match.end(1), "password")
