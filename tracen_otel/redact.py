@@ -9,7 +9,7 @@ What stands in their place holds neither quote nor backslash, so JSON in an attr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -222,7 +222,7 @@ class _Work:
         return value if self.count == before else masked.encode("latin-1", "replace")
 
 
-def _masked(text: str, found: list[Found]) -> str:
+def _masked(text: str, found: Sequence[Found]) -> str:
     pieces: list[str] = []
     at = 0
     for secret in found:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from tracen_otel.secrets.places import Found, begins
 
-_CARD = re.compile(
-    r"(?:[2-6][0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}|3[47][0-9]{2}([ -])[0-9]{6}\2[0-9]{5}|[2-6][0-9]{13,15}+)"
+_GROUPED_CARD = re.compile(
+    r"(?:[2-6][0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}|3[47][0-9]{2}([ -])[0-9]{6}\2[0-9]{5})"
     r"(?![0-9A-Za-z_]|[.-][0-9]| [0-9]{4})"
 )
+_CARD = re.compile(r"[2-6][0-9]{13,15}(?![0-9A-Za-z_]|[.-][0-9])")
 _AWS = re.compile(r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?![0-9A-Za-z_])")
 _PART_OF_MORE = re.compile(r"[0-9.][ .-]?$|[iI][dD]s?[\"'\\ :=_]{0,24}$")
 """Before a number: digits it goes on from, or a name that says it is an id."""
@@ -19,29 +20,40 @@ _MAX_BACK = 256
 
 _SHAPE = bytearray(b"." * 256)
 _SHAPE[ord(" ")] = _SHAPE[ord("-")] = ord(" ")
-for _character in b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ":
-    _SHAPE[_character] = ord("0")
-_SHAPE_OF_BYTE = bytes(_SHAPE)
+for _byte in b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ":
+    _SHAPE[_byte] = ord("0")
+_SHAPE_BY_BYTE = bytes(_SHAPE)
+_RUN = re.compile(b"0{14,}+")
 _LONG, _GROUPED = b"0" * 14, b"0000 0000"
 
 
 def digits_and_capitals(text: str) -> Iterator[Found]:
     """Find the card numbers and AWS key ids of a text.
 
-    Most texts have no long run of digits and capitals, which is a matter of a microsecond to know.
+    Most texts have no long run of digits and capitals, which is a matter of a microsecond or two to know.
     """
-    shape = text.encode("utf-8", "surrogatepass").translate(_SHAPE_OF_BYTE)
-    is_long = _LONG in shape
-    if is_long:
-        for match in _AWS.finditer(text):
-            if begins(text, match.start()):
-                yield Found(match.start(), match.end(), "AWS key")
-    if is_long or _GROUPED in shape:
-        for match in _CARD.finditer(text):
-            start, end = match.span()
-            is_whole = begins(text, start) and not _PART_OF_MORE.search(text[max(0, start - 32) : start])
-            if is_whole and is_card_number(match[0]):
-                yield Found(start, end, "card number", _quote_around(text, start, end))
+    shape = text.encode("latin-1", "replace").translate(_SHAPE_BY_BYTE)
+    at = shape.find(_LONG)
+    while at >= 0:
+        if match := _AWS.match(text, at):
+            if begins(text, at):
+                yield Found(at, match.end(), "AWS key")
+        elif match := _CARD.match(text, at):
+            yield from _card(text, match)
+        run = _RUN.match(shape, at)
+        at = shape.find(_LONG, run.end() if run else at + 1)
+    at = shape.find(_GROUPED)
+    while at >= 0:
+        if match := _GROUPED_CARD.match(text, at):
+            yield from _card(text, match)
+        at = shape.find(_GROUPED, at + len(_GROUPED) // 2)
+
+
+def _card(text: str, match: re.Match[str]) -> Iterator[Found]:
+    start, end = match.span()
+    is_whole = begins(text, start) and not _PART_OF_MORE.search(text[max(0, start - 32) : start])
+    if is_whole and is_card_number(match[0]):
+        yield Found(start, end, "card number", _quote_around(text, start, end))
 
 
 def is_card_number(text: str) -> bool:
