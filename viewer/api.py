@@ -18,10 +18,22 @@ from viewer.listing import Listing, next_cursor, parse_cursor, parse_limit
 from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
 from viewer.requests import ACCEPTED, GONE, Door, RequestRecord, Requests, outcome_of
 from viewer.settings import Settings
-from viewer.store.base import Key, Limit, LimitReached, Post, Quota, Store, StoreUnavailable
+from viewer.store.base import (
+    RESERVATIONS,
+    Key,
+    Limit,
+    LimitReached,
+    Page,
+    Post,
+    Quota,
+    Store,
+    StoreUnavailable,
+)
 from viewer.workers import run_sized
 
 MAX_IDEMPOTENCY_KEY = 255
+_MAX_UNWANTED_BYTES = 64 * 1024
+"""Of a body where none is wanted."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -47,7 +59,7 @@ class Api:
         self._limit = Limit(settings.requests_per_hour)
         self.routes = [
             Route("/api/traces", self.traces, methods=["GET", "POST"]),
-            Route("/api/traces/by-otel/{otel_trace_id}", _refusing(self.by_otel), methods=["GET"]),
+            Route("/api/traces/by-otel/{otel_trace_id}", self.by_otel, methods=["GET", "PUT"]),
             Route("/api/traces/{page_id}", _refusing(self.delete_trace), methods=["DELETE"]),
             Route("/api/requests", _refusing(self.list_requests), methods=["GET"]),
         ]
@@ -141,16 +153,56 @@ class Api:
         return Response(status_code=204)
 
     async def by_otel(self, request: Request) -> Response:
-        """Answer where a trace that came over OTLP (or by POST with an OTel trace id) is shown."""
+        """One route for both methods, so that a third one is told of both."""
+        if request.method == "PUT":
+            return await self.reserve(request)
+        return await _refusing(self.find_by_otel)(request)
+
+    async def find_by_otel(self, request: Request) -> Response:
+        """Answer where a trace that came over OTLP (or by POST with an OTel trace id) is shown, or will be."""
         key = await self._key_of(request)
         otel_trace_id = _otel_trace_id(request.path_params["otel_trace_id"])
         if otel_trace_id is None:
-            return problem(404, "No such trace", "An OTel trace id is 32 hex digits, not all zero.")
+            return _no_otel_trace_id()
         page = await self._store.page_of(key.account_id, otel_trace_id, self._clock_ns())
         if page is None:
             return problem(
                 404, "No such trace", "Nothing was received of this trace with a key of this account."
             )
+        return self._told(page)
+
+    async def reserve(self, request: Request) -> Response:
+        """Answer where a trace will be shown, of which nothing needs to have come; counted, remembered if refused."""
+        record = self._requests.begin(Door.POST, "reservations", "", request.headers.get("user-agent"))
+        try:
+            response = await _refusing(lambda request: self._reserve(request, record))(request)
+            record.status = str(response.status_code)
+            return await drained(request, response, _MAX_UNWANTED_BYTES)
+        finally:
+            self._requests.end(record)
+
+    async def _reserve(self, request: Request, record: RequestRecord) -> Response:
+        try:
+            key = await self._key_of(request)
+            otel_trace_id = _otel_trace_id(request.path_params["otel_trace_id"])
+            if otel_trace_id is None:
+                record.outcome, record.message = "no_trace_id", "an OTel trace id is 32 hex digits"
+                return _no_otel_trace_id()
+            record.key_id = key.id
+            page = await self._store.reserve(key.account_id, otel_trace_id, self._clock_ns(), RESERVATIONS)
+        except REFUSALS as error:
+            record.outcome, record.message = outcome_of(error, REFUSALS), str(error)
+            raise
+        except asyncio.CancelledError:
+            record.outcome, record.message = GONE, "the server ended"
+            raise
+        if page.deleted:
+            record.outcome, record.message = "deleted", "the trace was deleted"
+        else:  # what was sent says more about a key than which pages were asked for
+            record.key_id, record.outcome = None, ACCEPTED
+        return self._told(page)
+
+    def _told(self, page: Page) -> Response:
         if page.deleted:
             return problem(410, "Deleted", "This trace was deleted by its owner.")
         return JSONResponse(self._where(page.id))
@@ -161,6 +213,10 @@ class Api:
     async def _key_of(self, request: Request) -> Key:
         headers = request.headers
         return await self._keys.key_of(secret_of(headers.get("x-tracen-key"), headers.get("authorization")))
+
+
+def _no_otel_trace_id() -> Response:
+    return problem(404, "No such trace", "An OTel trace id is 32 hex digits, not all zero.")
 
 
 def _decode(body: bytes) -> Trace:

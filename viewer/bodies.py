@@ -79,22 +79,22 @@ async def read_body(
         raise BrokenEncoding(f"Content-Encoding {encoding}: {error}") from None
 
 
-async def drained(request: Request, refusal: Response) -> Response:
-    """Drop what is left of a refused body, then answer; where it is too much, the connection ends with the answer.
+async def drained(request: Request, answer: Response, max_bytes: int = MAX_DRAINED_BYTES) -> Response:
+    """Drop what is left of an unwanted body, then answer; where it is too much, the connection ends with the answer.
 
     A server that closes while bytes are still arriving resets the connection, and the sender never sees why
     it was refused.
     """
-    left = MAX_DRAINED_BYTES
+    left = max_bytes
     try:
         async for chunk in request.stream():
             left -= len(chunk)
             if left < 0:
-                refusal.headers["connection"] = "close"
+                answer.headers["connection"] = "close"
                 break
     except (ClientDisconnect, RuntimeError):  # gone, or read to the end already
         pass
-    return refusal
+    return answer
 
 
 async def _read(

@@ -1,4 +1,4 @@
-"""What is done to the store while nobody waits: batches are taken apart, old traces expire.
+"""What is done to the store while nobody waits: batches are taken apart, old traces and reservations expire.
 
 Paced by its own cost: it works a tenth of the time at most, so that ingest comes first.
 """
@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from viewer.store.base import NS_PER_S, Store, StoreUnavailable
+from viewer.store.base import NS_PER_S, RESERVATIONS, Store, StoreUnavailable
 
 logger = logging.getLogger("tracen.housekeeping")
 
@@ -35,6 +35,7 @@ class Housekeeping:
             try:
                 await self._while_any(self._compact)
                 await self._while_any(self._expire)
+                await self._while_any(self._expire_reservations)
             except StoreUnavailable as error:
                 logger.warning("put off: %s", error)
             except Exception:  # one odd batch is no reason never to tidy up again
@@ -49,6 +50,9 @@ class Housekeeping:
             return False
         now_ns = self._clock_ns()
         return await self._store.expire(now_ns - self._retention_ns, now_ns)
+
+    async def _expire_reservations(self) -> bool:
+        return await self._store.expire_reservations(self._clock_ns() - RESERVATIONS.window_s * NS_PER_S)
 
     async def _while_any(self, step: Callable[[], Awaitable[bool]]) -> None:
         started_s = time.perf_counter()

@@ -10,7 +10,7 @@ from tracen_otel.payload import FieldError, InvalidPayload, MalformedPayload
 from viewer.bodies import ACCEPT_ENCODING, BodyTooLarge, BrokenEncoding, UnsupportedEncoding
 from viewer.keys import CHALLENGE, Unauthenticated
 from viewer.listing import InvalidQuery
-from viewer.store.base import IdempotencyConflict, LimitReached, StoreUnavailable
+from viewer.store.base import IdempotencyConflict, LimitReached, ReservationsUsedUp, StoreUnavailable
 
 
 class UnsupportedMediaType(ValueError):
@@ -28,6 +28,7 @@ _STATUS_AND_TITLE_BY_ERROR: Mapping[type[Exception], tuple[int, str]] = {
     UnsupportedMediaType: (415, "Unsupported content type"),
     UnsupportedEncoding: (415, "Unsupported content encoding"),
     LimitReached: (429, "Too many requests"),
+    ReservationsUsedUp: (429, "Too many pages that wait"),
     StoreUnavailable: (503, "Not possible right now"),
 }
 REFUSALS = tuple(_STATUS_AND_TITLE_BY_ERROR)
@@ -51,6 +52,13 @@ def refusal(error: Exception) -> JSONResponse:
         headers["retry-after"] = str(error.quota.reset_s)
         used, wait_s = error.quota.limit.count, error.quota.reset_s
         detail = f"This key has used its {used} requests; the next one is accepted in {wait_s} s."
+    if isinstance(error, ReservationsUsedUp):
+        headers["retry-after"] = str(error.retry_after_s)
+        detail = (
+            f"{error.limit.count} pages of this account wait for the first of their traces; another one is made "
+            f"as soon as something of one of them arrives, or in {error.retry_after_s} s. "
+            "What is sent without asking first gets its page all the same."
+        )
     if isinstance(error, StoreUnavailable):
         headers["retry-after"] = str(error.retry_after_s)
         detail = "The store is busy or full; nothing was kept, try again."

@@ -4,6 +4,7 @@ StoreError
 ├── StoreUnavailable    busy, full, broken disk: nothing was written, trying again later may succeed
 ├── StoreUnusable       it can not be opened: not ours, of a newer release, served by another process
 ├── LimitReached        the key has used up its requests for now
+├── ReservationsUsedUp  as many pages of the account wait for their traces as may
 └── IdempotencyConflict the Idempotency-Key was used with another body
 """
 
@@ -43,6 +44,15 @@ class LimitReached(StoreError):
         self.quota = quota
 
 
+class ReservationsUsedUp(StoreError):
+    """As many pages of the account wait for their traces as may; in `retry_after_s` whole seconds there is room."""
+
+    def __init__(self, limit: Limit, retry_after_s: int) -> None:
+        super().__init__(f"{limit.count} pages wait for their traces, next in {retry_after_s} s")
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+
+
 class IdempotencyConflict(StoreError):
     """The same Idempotency-Key came with another body."""
 
@@ -70,6 +80,10 @@ class Limit:
 
     count: int = 100
     window_s: int = 3600
+
+
+RESERVATIONS = Limit(1_000, 24 * 3600)
+"""Pages of an account that may wait for their traces, and for how long: after that they are given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +158,17 @@ class PostOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The permanent page of one trace. `id` is a random UUID. `opened`: somebody has looked at it."""
+    """The permanent page of one trace. `id` is a random UUID. `opened`: somebody has looked at it.
+
+    `waits_since_ns`: it was made ahead of its trace, then, and perhaps nothing has come; `Progress` knows.
+    """
 
     id: str
     account_id: str
     otel_trace_id: bytes
     deleted: bool = False
     opened: bool = False
+    waits_since_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +193,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a trace has come: its `version`, as in Telling, and when the newest of it was received."""
+    """How far a trace has come: its `version`, as in Telling, and when the newest of it was received; 0: nothing."""
 
     version: int
     received_ns: int
@@ -244,9 +262,18 @@ class Store(Protocol):
         ...
 
     async def page_of(self, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page | None:
-        """Return the page of a trace, made now at the first question; None where nothing was received.
+        """Return the page of a trace, made now at the first question; None where nothing was received or reserved.
 
         (account, OTel trace id) has one page for ever.
+        """
+        ...
+
+    async def reserve(self, account_id: str, otel_trace_id: bytes, now_ns: int, limit: Limit) -> Page:
+        """Return the page of a trace, made now if there is none, though nothing of the trace has come.
+
+        It is the page of what comes later. At most `limit.count` pages of an account, reserved within the last
+        `limit.window_s` and still without content, wait at a time; to reserve again counts from then on. Raises
+        ReservationsUsedUp.
         """
         ...
 
@@ -311,6 +338,13 @@ class Store(Protocol):
         """Delete traces of one batch of which nothing newer came, less those that were posted or looked at.
 
         False when none is left that was received before.
+        """
+        ...
+
+    async def expire_reservations(self, reserved_before_ns: int) -> bool:
+        """Give up pages that were reserved before, and last then, and of whose traces nothing has come.
+
+        They are as if they had never been. False when none is left.
         """
         ...
 

@@ -6,10 +6,11 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from viewer.store.base import Document, Page
 
-_SELECT = "select id, account_id, otel_trace_id, deleted_ns, opened_ns from pages"
+_SELECT = "select id, account_id, otel_trace_id, deleted_ns, opened_ns, reserved_ns, created_ns from pages"
 
 
 def by_id(connection: sqlite3.Connection, page_id: str) -> Page | None:
@@ -22,20 +23,39 @@ def of_trace(connection: sqlite3.Connection, account_id: str, otel_trace_id: byt
 
 
 def made_of_trace(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:
-    """The page of a trace, made now if there is none."""
+    """The page of a trace of which something has come, made now if there is none."""
     sql = "insert or ignore into pages (id, account_id, otel_trace_id, created_ns) values (?, ?, ?, ?)"
     page_id = str(uuid.uuid4())
     if connection.execute(sql, (page_id, int(account_id), otel_trace_id, now_ns)).rowcount:
         return Page(page_id, account_id, otel_trace_id)
     page = of_trace(connection, account_id, otel_trace_id)
     assert page is not None  # noqa: S101 - seen in this very transaction
+    if page.waits_since_ns is not None:
+        connection.execute("update pages set reserved_ns = null where id = ?", (page.id,))
+        page = replace(page, waits_since_ns=None)
     return page
 
 
-def _page(row: tuple[str, int, bytes, int | None, int | None] | None) -> Page | None:
+def reserved(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:
+    """A new page, made ahead of its trace."""
+    page = Page(str(uuid.uuid4()), account_id, otel_trace_id, waits_since_ns=now_ns)
+    sql = "insert into pages (id, account_id, otel_trace_id, created_ns, reserved_ns) values (?, ?, ?, ?, ?)"
+    connection.execute(sql, (page.id, int(account_id), otel_trace_id, now_ns, now_ns))
+    return page
+
+
+def _page(row: tuple[str, int, bytes, int | None, int | None, int | None, int] | None) -> Page | None:
     if row is None:
         return None
-    return Page(row[0], str(row[1]), row[2], deleted=row[3] is not None, opened=row[4] is not None)
+    page_id, account_id, otel_trace_id, deleted_ns, opened_ns, reserved_ns, created_ns = row
+    return Page(
+        page_id,
+        str(account_id),
+        otel_trace_id,
+        deleted=deleted_ns is not None,
+        opened=opened_ns is not None,
+        waits_since_ns=None if reserved_ns is None else created_ns,
+    )
 
 
 def mark_opened(connection: sqlite3.Connection, page: Page, now_ns: int) -> None:
@@ -49,7 +69,8 @@ def mark_deleted(connection: sqlite3.Connection, account_id: int, otel_trace_id:
     if page is not None and not page.deleted:
         connection.execute("delete from documents where page_id = ?", (page.id,))
         connection.execute("delete from document_parts where page_id = ?", (page.id,))
-        connection.execute("update pages set deleted_ns = ? where id = ?", (now_ns, page.id))
+        sql = "update pages set deleted_ns = ?, reserved_ns = null where id = ?"
+        connection.execute(sql, (now_ns, page.id))
 
 
 # -- documents ----------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from viewer.store import base, batches, pages, posts, tellings
+from viewer.store import base, batches, pages, posts, reservations, tellings
 from viewer.store.base import (
     Account,
     Batch,
@@ -34,6 +34,7 @@ from viewer.store.base import (
     Telling,
 )
 from viewer.store.files import Files
+from viewer.store.reservations import Reservations, Waited
 from viewer.store.trace_index import MAX_ROWS, TraceIndex
 from viewer.store.upkeep import Upkeep
 from viewer.store.writer import Writer
@@ -64,6 +65,7 @@ class SqliteStore:
         self._lock = self._files.take_lock() if exclusive else None
         self._open: list[sqlite3.Connection] = []
         self._index = TraceIndex()
+        self._waited = Waited()
         self._stored_bytes: dict[int, int] = {}
         try:
             main = self._opened(self._files.open_main(checkpoints=exclusive))
@@ -88,6 +90,7 @@ class SqliteStore:
             on_commit=on_commit,
         )
         self._upkeep = Upkeep(self._writer, self._index, self._read, self._count_bytes)
+        self._reservations = Reservations(self._index, bodies) if bodies else None
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, "tracen-reader")
 
@@ -97,6 +100,7 @@ class SqliteStore:
 
     def _load(self, main: sqlite3.Connection, bodies: sqlite3.Connection) -> None:
         self._index.load(main, bodies)
+        self._waited.load(main)
         # An id that was ever merged or given is not given again, even if the batch is gone.
         self._last_batch_id = max(self._index.newest_batch, batches.largest_id(bodies))
         for by_account in (batches.bytes_by_account(bodies), posts.bytes_by_account(main)):
@@ -152,6 +156,7 @@ class SqliteStore:
         if self._index.unmerged_count > MAX_ROWS:
             raise base.StoreUnavailable("the index of traces can not be written")
         account_id, otel_trace_ids = int(batch.account_id), b"".join(batch.otel_trace_ids)
+        waited = self._waited.among(batch.account_id, batch.otel_trace_ids)
 
         def keep(connection: sqlite3.Connection) -> int:
             self._last_batch_id += 1
@@ -164,10 +169,12 @@ class SqliteStore:
         def make_page(connection: sqlite3.Connection) -> Page:
             return pages.made_of_trace(connection, batch.account_id, otel_trace_ids, batch.received_ns)
 
-        tells_of_one = len(otel_trace_ids) == 16
-        outcome: object = await self._writer.submit(
-            make_page if tells_of_one else None, bodies=keep, committed=kept, size=len(batch.body)
-        )
+        def fill(connection: sqlite3.Connection) -> None:
+            reservations.fill(connection, batch.account_id, waited)
+
+        main = make_page if len(otel_trace_ids) == 16 else fill if waited else None
+        outcome: object = await self._writer.submit(main, bodies=keep, committed=kept, size=len(batch.body))
+        self._waited.forget(batch.account_id, waited)
         return outcome if isinstance(outcome, Page) else None
 
     async def post(self, post: Post) -> PostOutcome:
@@ -176,6 +183,7 @@ class SqliteStore:
         )
         if not outcome.replayed:
             self._count_bytes(int(post.account_id), len(post.body))
+            self._waited.forget(post.account_id, (post.otel_trace_id,))
         return outcome
 
     async def quota(self, key_id: str, limit: Limit, now_ns: int) -> Quota:
@@ -202,6 +210,24 @@ class SqliteStore:
         return await self._writer.submit(
             lambda connection: pages.made_of_trace(connection, account_id, otel_trace_id, now_ns)
         )
+
+    async def reserve(self, account_id: str, otel_trace_id: bytes, now_ns: int, limit: Limit) -> Page:
+        page = await self._read(lambda connection: pages.of_trace(connection, account_id, otel_trace_id))
+        if page is not None and page.waits_since_ns is None:
+            return page
+        if (made := self._reservations) is None:
+            raise base.StoreUnavailable("pages are reserved by the server alone")
+        self._waited.add(account_id, otel_trace_id)  # before a batch can come that tells of it
+        is_waited = False
+        try:
+            page = await self._writer.submit(
+                lambda connection: made.reserve(connection, account_id, otel_trace_id, now_ns, limit)
+            )
+            is_waited = page.waits_since_ns is not None
+            return page
+        finally:
+            if not is_waited:
+                self._waited.forget(account_id, (otel_trace_id,))
 
     async def page(self, page_id: str) -> Page | None:
         return await self._read(lambda connection: pages.by_id(connection, page_id))
@@ -254,6 +280,16 @@ class SqliteStore:
 
     async def expire(self, received_before_ns: int, now_ns: int) -> bool:
         return await self._upkeep.expire(received_before_ns, now_ns)
+
+    async def expire_reservations(self, reserved_before_ns: int) -> bool:
+        made = self._reservations
+        if made is None or not await self._read(lambda c: reservations.has_older(c, reserved_before_ns)):
+            return False
+        for account_id, otel_trace_id in await self._writer.submit(
+            lambda connection: made.sweep(connection, reserved_before_ns)
+        ):
+            self._waited.forget(account_id, (otel_trace_id,))
+        return True
 
     def _between(self) -> bool:
         """On the writer's thread, after each group of writes; whether there is more to do."""

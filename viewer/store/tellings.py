@@ -84,12 +84,12 @@ def _posts(connection: sqlite3.Connection, page: Page) -> Iterator[_Arrival]:
 
 def _batches(connection: sqlite3.Connection, page: Page, candidates: Iterable[int]) -> Iterator[_Arrival]:
     for batch_id in candidates:
-        row = _head(connection, batch_id, page.account_id, page.otel_trace_id)
+        row = head(connection, batch_id, page.account_id, page.otel_trace_id)
         if row:
             yield _Arrival(row[0], BodyKind(row[1]), row[2], batch_id)
 
 
-def _head(
+def head(
     connection: sqlite3.Connection, batch_id: int, account_id: str, otel_trace_id: bytes
 ) -> tuple[int, str, int] | None:
     """Time, kind and size of a batch; None where it does not tell of the trace, or is gone."""
@@ -172,7 +172,7 @@ def newest_batch(
 ) -> tuple[int, int] | None:
     """Id and time of the newest batch that tells of a trace."""
     for batch_id in reversed(index.candidates(connection, int(account_id), otel_trace_id)):
-        row = _head(connection, batch_id, account_id, otel_trace_id)
+        row = head(connection, batch_id, account_id, otel_trace_id)
         if row:
             return batch_id, row[0]
     return None
