@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserType, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MAC_APPS = (
@@ -49,10 +49,16 @@ def require_chromium() -> str:
 @contextlib.contextmanager
 def running_browser() -> Iterator[Browser]:
     """A headless Chromium for the length of a block, with a profile of its own that is thrown away."""
-    executable = require_chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
-        try:
-            yield browser
-        finally:
-            browser.close()
+    require_chromium()
+    with sync_playwright() as playwright, launched(playwright.chromium) as browser:
+        yield browser
+
+
+@contextlib.contextmanager
+def launched(chromium: BrowserType, *flags: str) -> Iterator[Browser]:
+    """One more, with flags of its own."""
+    browser = chromium.launch(executable_path=require_chromium(), args=[*_FLAGS, *flags])
+    try:
+        yield browser
+    finally:
+        browser.close()

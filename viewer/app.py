@@ -14,14 +14,14 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from viewer import pages
+from viewer import pages, waiting
 from viewer.api import Api
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
 from viewer.keys import Authenticator
 from viewer.listing import Listing
 from viewer.metrics import CONTENT_TYPE, Metrics
 from viewer.problems import problem
-from viewer.reading import Reader
+from viewer.reading import NothingYet, Reader
 from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnavailable
@@ -64,7 +64,12 @@ def create_app(
             Mount("/static", _CachedStatic(directory=pages.STATIC)),
         ],
         middleware=[Middleware(SecurityHeaders)],
-        exception_handlers={HTTPException: _http_error, StoreUnavailable: _unavailable, Exception: _broken},
+        exception_handlers={
+            HTTPException: _http_error,
+            NothingYet: waiting.refused,
+            StoreUnavailable: _unavailable,
+            Exception: _broken,
+        },
     )
     app.state.watcher = traces.watcher  # ended with the server
     app.router.redirect_slashes = False  # a redirect would be built from the Host header

@@ -219,6 +219,7 @@ class EmbedPage:
     state: str
     status: str
     facts: tuple[Fact, ...]
+    note: str
     error: str
     prompt: str
     response: str
@@ -288,6 +289,25 @@ class ComparePage:
     has_tokens: bool
     steps: Draft
     """Groups of the table's lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPage:
+    """What waiting.html shows: a run of which nothing has come."""
+
+    title: str
+    description: str
+    page_url: str
+    preview_url: str
+    oembed_url: str
+    heading: str
+    state: str
+    status: str
+    events_url: str
+    version: int
+    refresh_s: int
+    since: str
+    since_iso: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from viewer.contexts import (
     RowsPage,
     StepPage,
     TracePage,
+    WaitingPage,
 )
 from viewer.legible import legible, one_line
 
@@ -32,6 +33,7 @@ TEMPLATE_BY_CONTEXT = {
     RowsPage: "rows.html",
     EmbedPage: "embed.html",
     ComparePage: "compare.html",
+    WaitingPage: "waiting.html",
     MessagePage: "message.html",
     HomePage: "home.html",
 }
@@ -68,6 +70,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.globals["script_urls"] = tuple(map(_static_url, _SCRIPTS))
+    environment.globals["waiting_url"] = _static_url("waiting.js")
     environment.globals["css_url"] = _static_url("tracen.css")
     environment.globals["icon_url"] = _static_url("favicon.svg")
     return environment

@@ -16,6 +16,16 @@ from viewer.store.base import Page, Store, StoreUnavailable
 from viewer.tellings import Documents
 
 
+class NothingYet(Exception):
+    """The page was handed out ahead of its trace, and nothing of that has come."""
+
+    def __init__(self, page: Page, since_ns: int, version: int) -> None:
+        super().__init__(page.id)
+        self.page = page
+        self.since_ns = since_ns
+        self.version = version
+
+
 class Reader:
     """Opens pages for whoever has their address."""
 
@@ -28,7 +38,7 @@ class Reader:
         self.clock_ns = clock_ns
 
     async def page(self, page_id: str) -> Page:
-        """Look a page up. Raises HTTPException: 404 for an unknown one, 410 for one that was deleted."""
+        """Look a page up. Raises HTTPException: 404 for an unknown one, 410 for one that was deleted; NothingYet."""
         page = await self.store.page(page_id)
         if page is None:
             raise HTTPException(404)
@@ -37,6 +47,10 @@ class Reader:
         if not page.opened:
             with contextlib.suppress(StoreUnavailable):  # showing it matters more than that it was shown
                 await self.store.mark_opened(page, self.clock_ns())
+        if page.waits_since_ns is not None:
+            progress = await self.store.progress(page)
+            if not progress.received_ns:
+                raise NothingYet(page, page.waits_since_ns, progress.version)
         return page
 
     async def page_of(self, request: Request) -> Page:

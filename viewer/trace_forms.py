@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from viewer import trace_page
+from viewer import trace_page, waiting
 from viewer.bodies import media_type_of
 from viewer.cards import card_of
 from viewer.compare.page import render_compare
@@ -22,7 +22,7 @@ from viewer.forms import markdown, otlp_json, perfetto
 from viewer.listing import InvalidQuery
 from viewer.preview.drawing import draw
 from viewer.problems import problem
-from viewer.reading import Reader, etag_of, revalidated, unchanged
+from viewer.reading import NothingYet, Reader, etag_of, revalidated, unchanged
 from viewer.store.base import Page, Telling
 from viewer.tellings import MAX_READ_BYTES
 from viewer.workers import SMALL_BYTES, run_sized
@@ -131,6 +131,8 @@ class TraceForms:
         except HTTPException:
             self._previews.pop(request.path_params["page_id"], None)  # it may have been deleted
             raise
+        except NothingYet:
+            return await run_sized(SMALL_BYTES + 1, waiting.preview)
         document = await self._reader.documents.read(page)
         etag = etag_of(document, "preview")
         if known := unchanged(request, etag):
@@ -146,7 +148,10 @@ class TraceForms:
 
     async def embed(self, request: Request) -> Response:
         """The trace in short, which other pages may frame."""
-        page = await self._reader.page_of(request)
+        try:
+            page = await self._reader.page_of(request)
+        except NothingYet as nothing:
+            return waiting.embed(self._reader.url(nothing.page))
         document = await self._reader.documents.read(page)
         etag = etag_of(document, "embed")
         if known := unchanged(request, etag):
@@ -160,10 +165,13 @@ class TraceForms:
         query = request.query_params
         if query.get("format", "json") != "json":
             return problem(501, "Not implemented", "format: json is what is answered here")
-        page = await self._reader.page(self._page_id(query.get("url", "")))
-        document = await self._reader.documents.read(page)
         width, height = (_clamped(query.get(name), n) for n, name in enumerate(("maxwidth", "maxheight")))
-        title = await run_sized(document.size_of(HEAD), trace_page.title_of, document)
+        try:
+            page = await self._reader.page(self._page_id(query.get("url", "")))
+            document = await self._reader.documents.read(page)
+            title = await run_sized(document.size_of(HEAD), trace_page.title_of, document)
+        except NothingYet as nothing:
+            page, title = nothing.page, waiting.TITLE
         src = f"{self._reader.base_url}/embed/{page.id}"
         frame = (
             f'<iframe src="{html.escape(src)}" width="{width}" height="{height}" title="{html.escape(title)}" '

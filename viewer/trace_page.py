@@ -271,6 +271,7 @@ def render_embed(document: Document, *, page_url: str) -> str:
             state=state,
             status=status,
             facts=tuple(replace(fact, token_sum=None) for fact in summary.facts(trace, outline, view)[:4]),
+            note="",
             error=one_line(trace.error_message or outline.origin_message, _EMBED_TEXT)
             if state == "bad"
             else "",

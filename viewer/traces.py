@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from viewer import pages, trace_page
+from viewer import pages, trace_page, waiting
 from viewer.document import Document, rows_parts, steps_part
 from viewer.finding import Finder
-from viewer.reading import Reader, etag_of, revalidated, unchanged
+from viewer.reading import NothingYet, Reader, etag_of, revalidated, unchanged
 from viewer.store.base import NS_PER_S, Page, Progress
 from viewer.tellings import Choose
 from viewer.timeline.blocks import shown_ranges
@@ -61,7 +61,10 @@ class TracePages:
         form = self._forms.preferred(request)
         if form is not None:
             return await form(request)
-        page = await self._reader.page_of(request)
+        try:
+            page = await self._reader.page_of(request)
+        except NothingYet as nothing:
+            return waiting.page(nothing, self._reader.base_url)
         view = view_of(page.id, request.query_params)
         progress = await self._reader.store.progress(page)  # before the document, which may be newer
         patience_s = PATIENCE_S if request.headers.get("sec-fetch-mode") == "navigate" else None
@@ -149,7 +152,10 @@ class TracePages:
 
     async def events(self, request: Request) -> Response:
         """Server-sent events: `change` when more of the trace has arrived, `gone` when there will be none."""
-        page = await self._reader.page_of(request)
+        try:
+            page = await self._reader.page_of(request)
+        except NothingYet as nothing:
+            page = nothing.page
         self.watcher.check_room(page)
         return StreamingResponse(
             self._told(page), media_type="text/event-stream", headers={"cache-control": "no-store"}

@@ -58,8 +58,8 @@ def size(byte_count: int) -> str:
     return f"{_round(byte_count, 1_000)} kB" if byte_count < 999_500 else f"{byte_count / 1_000_000:.1f} MB"
 
 
-def moment(time_ns: int) -> str:
-    """A point in time, UTC, to the millisecond: 24 Nov 2026, 09:30:00.123 UTC."""
+def moment(time_ns: int, timespec: str = "milliseconds") -> str:
+    """A point in time, UTC, as fine as `datetime.isoformat` names it: 24 Nov 2026, 09:30:00.123 UTC."""
     when = _EPOCH + timedelta(microseconds=time_ns // 1000)
-    clock = when.isoformat(timespec="milliseconds")[11:23]
+    clock = when.isoformat(timespec=timespec)[11:].removesuffix("+00:00")
     return f"{when.day} {_MONTHS[when.month - 1]} {when.year}, {clock} UTC"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Page
 
 from tests.shots import spans, texts, traces
-from tests.shots.sources import At, Beside, Captured, Deleted, Posted, Sent, Source
+from tests.shots.sources import At, Beside, Captured, Deleted, Posted, Reserved, Sent, Source
 from tests.viewer.samples import HOSTILE, TRICKY, agent_trace, failed_trace, hostile_trace, silent_trace
 
 ROWS = ".timeline summary.row"
@@ -93,6 +93,8 @@ CASES = (
         "Capture: LangGraph in Langfuse, a tool fails",
         Captured("langfuse-5-langchain-tool-error"),
     ),
+    Case("waiting", "Nothing has arrived", Reserved()),
+    Case("waiting-card", "What other pages embed of it", Beside("/embed/{0}", (Reserved(),))),
     Case("running", "The root has not arrived", Sent(spans.running_research), action=unfold(1)),
     Case("found", "A search in it", Sent(spans.night_of_invoices), "?q=kind:llm%20mismatch"),
     Case("zoomed", "A part of its time", Sent(spans.night_of_invoices), "?zoom=2000000-9000000"),

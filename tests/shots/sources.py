@@ -1,10 +1,11 @@
-"""Where a page comes from: posted, sent as spans, replayed from a capture, deleted, or there from the start."""
+"""Where a page comes from: posted, sent as spans, replayed, reserved, deleted, or there from the start."""
 
 from __future__ import annotations
 
 import json
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -86,6 +87,15 @@ class Deleted:
         path = self.source.publish(tracen)
         _call(tracen, f"{tracen.http}/api{path}", None, _JSON, method="DELETE")
         return path
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A page that was handed out ahead of its trace."""
+
+    def publish(self, tracen: TracenProcess) -> str:
+        url = f"{tracen.http}/api/traces/by-otel/{uuid.uuid4().hex}"
+        return _path_in(_call(tracen, url, None, _JSON, method="PUT"))
 
 
 @dataclass(frozen=True, slots=True)

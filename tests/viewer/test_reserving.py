@@ -142,3 +142,76 @@ def test_lists_leave_out_what_has_not_come(service: Service) -> None:
     assert service.client.get("/api/traces", headers=headers).json()["traces"] == []
     service.post(PAYLOAD | {"otel_trace_id": trace_id})
     assert len(service.client.get("/api/traces", headers=headers).json()["traces"]) == 1
+
+
+# -- the page that waits -------------------------------------------------------------------------------
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture
+def waiting(service: Service) -> str:
+    """The path of a page of whose trace nothing has come."""
+    url: str = reserve(service, fresh_id()).json()["url"]
+    return url.removeprefix(BASE_URL)
+
+
+def test_page_that_waits_says_since_when(service: Service, waiting: str) -> None:
+    """In plain words, for whoever opens it, and never from a cache; asking again does not move the beginning."""
+    answer = service.client.get(waiting, headers=BROWSER)
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    for words in ("The run has begun", "Nothing of it has arrived yet", "15 Jan 2027, 08:00:00 UTC"):
+        assert words in answer.text
+    assert f'data-events="{waiting}/events" data-version="0"' in answer.text
+    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in answer.text
+
+
+def test_page_tells_the_trace_as_soon_as_something_has_come(service: Service) -> None:
+    """At the same address; nothing of the waiting is kept."""
+    trace_id = fresh_id()
+    path = reserve(service, trace_id).json()["url"].removeprefix(BASE_URL)
+    before = [service.client.get(path + form, headers=BROWSER) for form in ("", ".json", "/og.png")]
+    service.clock.now_ns += NS_PER_S
+    reserve(service, trace_id)
+    service.post(PAYLOAD | {"otel_trace_id": trace_id})
+    after = [service.client.get(path + form, headers=BROWSER) for form in ("", ".json", "/og.png")]
+    assert [answer.status_code for answer in after] == [200, 200, 200]
+    assert "Sunny." in after[0].text
+    assert "The run has begun" not in after[0].text
+    assert after[2].content != before[2].content
+
+
+@pytest.mark.parametrize("form", [".json", ".md", ".otlp.json", ".perfetto.json"])
+def test_data_of_a_trace_that_has_not_come_is_refused(service: Service, waiting: str, form: str) -> None:
+    """Whoever asks for data gets none that is not there, hears why, and when to ask again."""
+    for headers in (BROWSER, {"accept": "*/*"}):
+        answer = service.client.get(waiting + form, headers=headers)
+        assert "Nothing of it has arrived yet" in problem(answer, 404)["detail"]
+        assert (answer.headers["retry-after"], answer.headers["cache-control"]) == ("5", "no-store")
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "text/markdown"])
+def test_preferred_form_is_refused_as_well(service: Service, waiting: str, media_type: str) -> None:
+    """By `Accept:` as by the ending."""
+    problem(service.client.get(waiting, headers={"accept": media_type}), 404)
+
+
+def test_parts_of_a_trace_that_has_not_come_say_so_to_people(service: Service, waiting: str) -> None:
+    """A step, its rows, a comparison: the page looks again by itself."""
+    for path in (f"{waiting}/steps/1", f"{waiting}/rows", f"/compare/{waiting[8:]}/{waiting[8:]}"):
+        answer = service.client.get(path, headers=BROWSER)
+        assert (answer.status_code, answer.headers["refresh"]) == (404, "5")
+        assert "Nothing of it has arrived yet" in answer.text
+
+
+def test_page_that_waits_can_be_shared(service: Service, waiting: str) -> None:
+    """Card, picture and oEmbed are there from the first moment, and no cache keeps them."""
+    card = service.client.get(f"/embed/{waiting[8:]}")
+    assert (card.status_code, card.headers["cache-control"]) == (200, "no-store")
+    assert "Nothing of it has arrived yet" in card.text
+    picture = service.client.get(f"{waiting}/og.png")
+    assert (picture.status_code, picture.headers["cache-control"]) == (200, "no-store")
+    assert picture.content.startswith(b"\x89PNG")
+    told = service.client.get("/oembed", params={"url": BASE_URL + waiting}).json()
+    assert told["title"] == "The run has begun"
+    assert f"/embed/{waiting[8:]}" in told["html"]

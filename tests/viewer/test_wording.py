@@ -52,6 +52,7 @@ def test_size_has_about_two_digits(byte_count: int, words: str) -> None:
 def test_moment_is_exact_where_a_float_is_not() -> None:
     """Milliseconds are cut from the integer: a float of 19 digits would have rounded up."""
     assert moment(1_795_512_599_999_999_999) == "24 Nov 2026, 09:29:59.999 UTC"
+    assert moment(1_795_512_599_999_999_999, "seconds") == "24 Nov 2026, 09:29:59 UTC"
 
 
 def test_counts_have_separators() -> None:

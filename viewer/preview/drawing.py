@@ -34,7 +34,7 @@ _ROOM = _RIGHT - _LEFT
 
 # The light colours of tracen.css.
 _PAPER, _INK, _SOFT, _FAINT, _LINE, _ACCENT = "#fbfaf8", "#1b1a18", "#57534d", "#6b665f", "#e3dfd8", "#3d46c9"
-_GOOD, _GOOD_TINT, _BAD = "#17683a", "#e6f4ea", "#b3261e"
+_GOOD, _GOOD_TINT, _BAD, _ACCENT_TINT = "#17683a", "#e6f4ea", "#b3261e", "#eeeffc"
 _HUE_BY_KIND = {
     "llm": "#4f58d6",
     "agent": "#47433d",
@@ -98,13 +98,15 @@ class PreviewCard:
     message: str
     bars: tuple[PreviewBar, ...]
     step_count: int
+    is_waiting: bool = False
+    """Nothing of it has come."""
 
 
 def draw(card: PreviewCard) -> bytes:
     """Draw the card as a PNG."""
     image = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
     _draw_brand(image)
-    _draw_status(image, card.is_failed)
+    _draw_status(image, card)
     facts_end = _draw_facts(image, card.facts)
     bottom = _BASELINE - 60 if facts_end else HEIGHT - MARGIN
     blocks = [block for block in (_title(card.title), _message(card.message)) if block.lines]
@@ -143,11 +145,15 @@ def _draw_brand(image: Image.Image) -> None:
     paint(image, spell("Tracen", 10), _BRAND, (_LEFT + 54, _LEFT + 300, _TOP + 12), rtl=False)
 
 
-def _draw_status(image: Image.Image, is_failed: bool) -> None:
+def _draw_status(image: Image.Image, card: PreviewCard) -> None:
     """A pill with a sign and a word, at the right."""
-    ground, ink = (_BAD, "#ffffff") if is_failed else (_GOOD_TINT, _GOOD)
+    told, ground, ink = "Succeeded", _GOOD_TINT, _GOOD
+    if card.is_waiting:
+        told, ground, ink = "Waiting", _ACCENT_TINT, _ACCENT
+    if card.is_failed:
+        told, ground, ink = "Failed", _BAD, "#ffffff"
     style = Style(32, 600, ink)
-    word = spell("Failed" if is_failed else "Succeeded", 10)
+    word = spell(told, 10)
     word_width = math.ceil(measure(word, style))
     width, height = 24 + 30 + 12 + word_width + 28, 60
     x, y = _RIGHT - width, _TOP - height // 2
@@ -156,7 +162,10 @@ def _draw_status(image: Image.Image, is_failed: bool) -> None:
     cross = [[(6, 6), (24, 24)], [(24, 6), (6, 24)]]
 
     def sign(pen: ImageDraw.ImageDraw) -> None:
-        for line in cross if is_failed else check:
+        if told == "Waiting":
+            pen.ellipse([(8 * _FINE, 8 * _FINE), (22 * _FINE, 22 * _FINE)], fill=255)
+            return
+        for line in cross if card.is_failed else check:
             _stroke(pen, line, 4)
 
     _shape(image, (x + 24, _TOP - 15, 30, 30), ink, sign)
