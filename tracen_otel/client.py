@@ -24,6 +24,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -190,6 +191,8 @@ class TracenClient:
     def close(self) -> None:
         """Close the connection, if one is open."""
         for pools in self._pools_by_pid.values():
+            # Not left to `clear`: urllib3 closes with weakref.finalize, which is over when exit handlers run.
+            pools.connection_from_url(self._url).close()
             pools.clear()
         self._pools_by_pid = {}
 
@@ -238,6 +241,16 @@ class TracenClient:
         if status == 413:
             raise PayloadTooLarge(status)
         raise Refused(status, "a redirect, not followed" if 300 <= status < 400 else _refused_fields(reply))
+
+
+def import_transport() -> None:
+    """Import what a post needs, for programs that will send something.
+
+    To be called on the thread that makes an exporter: a fork amid an import on another thread leaves the child
+    with half a module, or waiting for the other half, for ever.
+    """
+    for module in ("encodings.idna", "tracen_otel.transport"):  # getaddrinfo imports the first for any name
+        import_module(module)
 
 
 def checked_endpoint(endpoint: str) -> str:

@@ -16,7 +16,7 @@ from typing import Literal
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from tracen_otel.client import PublishedTrace
+from tracen_otel.client import PublishedTrace, import_transport
 from tracen_otel.delivery import Delivery, Terms, new_delivery
 from tracen_otel.outbox import instrumentation_suppressed
 from tracen_otel.redact import Redaction
@@ -94,6 +94,8 @@ class TracenSpanExporter(SpanExporter):
         """Told the URL of each trace as soon as it is known, on the exporter's thread. `setup` uses it."""
         if self._terms is None:
             _logger.warning("no Tracen key (argument key, or TRACEN_KEY): traces are not published")
+        else:
+            import_transport()
         live.add(self)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:

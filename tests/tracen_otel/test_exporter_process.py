@@ -78,6 +78,15 @@ def test_program_that_ends_at_once_leaves_its_page(server: ScriptedServer, endin
     assert (ended.returncode, titles(server)) == (status, ["short"])
 
 
+def test_program_that_posts_before_and_at_its_end_leaves_no_connection_open(server: ScriptedServer) -> None:
+    """urllib3's own exit handler runs first and would close none that is opened after it."""
+    ended = run_program(
+        "work('early')\nprovider.force_flush(), exporter.force_flush()\nwork('late')", server.endpoint
+    )
+
+    assert (ended.returncode, ended.stderr, titles(server)) == (0, "", ["early", "late"])
+
+
 def test_program_ends_soon_when_the_server_is_down(server: ScriptedServer) -> None:
     """A dead or a silent server delays the end by a few seconds at most, and the loss is told on stderr."""
     server.script.extend([hang] * 10)
@@ -134,6 +143,21 @@ def test_forked_children_publish_their_own_spans_once(server: ScriptedServer) ->
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert titles(server) == ["after", "before", "child 0", "child 1", "child 2", "open"]
+
+
+def test_exporter_with_a_key_has_imported_what_it_posts_with(server: ScriptedServer) -> None:
+    """A fork amid an import on another thread would leave a child that can never post: nothing is left to import."""
+    ended = run_program(
+        """
+        before = set(sys.modules)
+        work("all")
+        provider.shutdown()
+        print(sorted(set(sys.modules) - before))
+        """,
+        server.endpoint.replace("127.0.0.1", "localhost"),
+    )
+
+    assert (ended.stdout, ended.stderr, titles(server)) == ("[]\n", "", ["all"])
 
 
 def test_program_whose_exporters_come_and_go_leaks_nothing(server: ScriptedServer) -> None:
