@@ -1,16 +1,20 @@
 """urllib3 pools whose answers have a wall: the read timeout holds for the whole answer, not for each piece.
 
-Without it a server that sends one byte a second keeps a reader for hours. Knows nothing of Tracen.
+Without it a server that sends one byte a second keeps a reader for hours. A fork's child lets go of the
+connections at once: they are its parent's. Knows nothing of Tracen.
 """
 
 from __future__ import annotations
 
 import http.client
 import io
+import os
 import socket
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -21,6 +25,21 @@ def new_pools() -> urllib3.PoolManager:
     pools = urllib3.PoolManager(num_pools=1, maxsize=1)
     pools.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
     return pools
+
+
+_open_sockets: WeakSet[socket.socket] = WeakSet()
+
+
+def _let_go_in_child() -> None:
+    """Close a child's copies, saying nothing to the server. A reader on them may have a lock that is held for ever."""
+    for sock in list(_open_sockets):
+        with suppress(OSError):
+            os.close(sock.detach())
+    _open_sockets.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 class _WalledReader(io.RawIOBase):
@@ -54,12 +73,20 @@ class _WalledResponse(http.client.HTTPResponse):
 
 
 class _WalledHTTPConnection(HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        _open_sockets.add(self.sock)
+
     def getresponse(self) -> Any:
         _build_wall(self)
         return super().getresponse()
 
 
 class _WalledHTTPSConnection(HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        _open_sockets.add(self.sock)
+
     def getresponse(self) -> Any:
         _build_wall(self)
         return super().getresponse()
