@@ -32,6 +32,8 @@ _JOURNALS = 16
 """That MAX_BYTES are divided into: a whole journal is dropped at a time, and deleted when none of it waits."""
 _SMALL = 32
 """A dead process's journal of less than this share of MAX_BYTES is moved to our own: it costs no open file."""
+_OVERHEAD_BYTES = 512
+"""Of a new journal."""
 _MAX_PARCEL_SPANS = 5_000
 _MAX_PARCEL_BYTES = 4 * 1024 * 1024
 _MAX_PAGES_KNOWN = 10_000
@@ -130,9 +132,10 @@ class Spool:
             self._mark_page(trace_id)
 
     def forget(self, trace_id: str) -> None:
-        """Forget whatever there is of a trace."""
+        """Forget whatever there is of a trace that is published, and that no dead process left."""
         with self._lock:
-            self._take(trace_id, None)
+            if trace_id not in self._left:
+                self._take(trace_id, None)
 
     def let_go(self, trace_id: str) -> int:
         """Deliver a trace from disk, as the memory has no room for it; answer how many spans there are."""
@@ -208,13 +211,14 @@ class Spool:
 
     def _writable(self, size: int) -> Journal:
         """Answer the journal to write to, a new one where the last has had its share."""
-        self._make_room(size)
+        self._make_room(size + _OVERHEAD_BYTES)
         current = self._current
         if current is None or (current.live and current.size + size > self._max_bytes // _JOURNALS):
-            self._current = self._new_journal()
+            journal = self._current = self._new_journal()
             if current is not None:
                 self._tidy(current)
-        return self._current
+            return journal
+        return current
 
     def _new_journal(self) -> Journal:
         make_folder(self._folder)
