@@ -630,6 +630,7 @@ def test_whatever_happens_each_span_is_taken_or_left(
         elif event == "die":
             spool.close()
             spool = house.spool()
+            spool.adopt()
         else:
             for found, spans in told(everything_left(spool)).items():
                 assert set(spans) == waiting.pop(found)
