@@ -14,6 +14,7 @@ Never logs, and no error's message holds, the key, the payload or the server's w
 from __future__ import annotations
 
 import gzip
+import hashlib
 import http
 import http.client
 import ipaddress
@@ -138,13 +139,15 @@ class TracenClient:
         self._pools_by_pid: dict[int, urllib3.PoolManager] = {}
         self.retries = 0
 
-    def publish(self, payload: dict[str, Any], *, idempotency_key: str, deadline_s: float) -> PublishedTrace:
+    def publish(self, payload: dict[str, Any], *, deadline_s: float) -> PublishedTrace:
         """Post `payload` and answer its page, trying again for at most `deadline_s` seconds from now.
+
+        The idempotency key follows the body: a post whose answer was lost is made once, whoever makes it again.
 
         Raises TracenError; at once where the server asks for a longer wait than there is time.
         """
         body = _body(payload)
-        headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": _idempotency_key(body)}
         reply = self._ask("POST", self._url, body, headers, deadline_s)
         return _published(reply, payload.get("otel_trace_id"))
 
@@ -291,6 +294,10 @@ def _body(payload: dict[str, Any]) -> bytes:
     if len(body) > MAX_BODY_BYTES:
         raise PayloadTooLarge(413, f"{len(body)} bytes, not sent")
     return body
+
+
+def _idempotency_key(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=20).hexdigest()
 
 
 def _wait_s(error: TracenError, failures: int) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 from tracen_otel.attributes import attribute
 from tracen_otel.dialects import DIALECTS
 from tracen_otel.dialects.table import fields_of
-from tracen_otel.model import Attributes, Event, Step, Trace
+from tracen_otel.model import Attributes, Event, Span, Step, Trace
 
 NOT_CAPTURED = "Content was left out by the program that sent this trace (capture_content is off)."
 """Note of such a trace."""
@@ -71,6 +71,12 @@ def without_content(trace: Trace) -> Trace:
         notes=(*trace.notes, NOT_CAPTURED),
         sources={name: step_id for name, step_id in trace.sources.items() if name in _FACTS | {"provider"}},
     )
+
+
+def bare_span(span: Span) -> Span:
+    """A span for the spool without what anybody said; a little less can be told of it than of a whole one."""
+    events = tuple(_bare_event(event) for event in span.events)
+    return replace(span, attributes=_facts(span.attributes), events=events, status_message="")
 
 
 def _bare(step: Step) -> Step:

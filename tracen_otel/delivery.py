@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import format_span_id
 
 from tracen_otel.client import PublishedTrace, TracenClient
+from tracen_otel.model import Span
 from tracen_otel.outbox import Outbox
-from tracen_otel.pending import Bounds, PendingTraces
+from tracen_otel.pending import Bounds, Parcel, PendingTraces
 from tracen_otel.publisher import Publisher
 from tracen_otel.redact import Redaction
 from tracen_otel.reservations import Reservations
+from tracen_otel.spool import Spool
 from tracen_otel.tally import Counts, Tally
 
 
@@ -32,6 +35,7 @@ class Terms:
     llm_only: bool
     extended: bool | None
     timeout_s: float
+    spool_dir: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,19 @@ class Delivery:
     client: TracenClient
     tally: Tally
     timeout_s: float
+    spool: Spool | None
+
+    def take(self, spans: Sequence[ReadableSpan]) -> bool:
+        """Hold spans that ended, on disk first: what is in memory is there too. False after the end."""
+        if self.spool is not None:
+            self.spool.append(self.publisher.to_spool(spans))
+        return self.outbox.add(spans)
+
+    def close(self, timeout_s: float) -> int:
+        """Publish what is held within `timeout_s` seconds; answers how many spans stay in the spool."""
+        self.outbox.close(timeout_s)
+        self.client.close()
+        return self.spool.close() if self.spool is not None else 0
 
     def counts(self) -> Counts:
         """Answer what was published, skipped, tried again and dropped so far."""
@@ -91,7 +108,37 @@ def new_delivery(
         clock=time.monotonic,
     )
     outbox.aside = reservations.ask
-    return Delivery(outbox, publisher, reservations, client, tally, terms.timeout_s)
+    spool = Spool(terms.spool_dir, terms.endpoint, terms.key, tally.drop) if terms.spool_dir else None
+    if spool is not None:
+        _connect(spool, pending, outbox)
+    return Delivery(outbox, publisher, reservations, client, tally, terms.timeout_s, spool)
+
+
+def _connect(spool: Spool, pending: PendingTraces, outbox: Outbox) -> None:
+    """Have what is settled leave the spool, and what dead processes left join the queue."""
+
+    def next_left() -> Parcel | None:
+        left = spool.next_left()
+        if left is None:
+            return None
+        return Parcel(int(left.trace_id, 16), left.spans, is_left=True, has_page=left.has_page)
+
+    def on_settled(parcel: Parcel, is_published: bool) -> None:
+        ids = [span_id for span in parcel.spans if (span_id := _span_id(span))]
+        spool.take(f"{parcel.trace_id:032x}", ids, has_page=is_published)
+
+    outbox.first = spool.adopt
+    outbox.next_left = next_left
+    outbox.on_settled = on_settled
+    pending.kept = lambda trace_id: spool.let_go(f"{trace_id:032x}")
+    pending.on_forget = lambda trace_id: spool.forget(f"{trace_id:032x}")
+
+
+def _span_id(span: ReadableSpan | Span) -> str | None:
+    if isinstance(span, Span):
+        return span.span_id
+    context = span.get_span_context()
+    return format_span_id(context.span_id) if context else None
 
 
 def _is_open(span: ReadableSpan, outbox: Outbox, is_known: Callable[[int], bool]) -> bool:

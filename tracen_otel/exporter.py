@@ -27,6 +27,7 @@ from tracen_otel.settings import (
     DEFAULT_TIMEOUT_S,
     checked_bool,
     checked_endpoint,
+    checked_folder,
     checked_key,
     checked_only,
     checked_seconds,
@@ -55,6 +56,8 @@ class TracenSpanExporter(SpanExporter):
     wait: seconds that the export of a trace's end may wait for its page, so that the URL is known when
         the root span has ended under a SimpleSpanProcessor, or `provider.force_flush()` has returned
         (`TRACEN_WAIT`; default 0).
+    spool_dir: a folder in which spans are kept until they are published, so that a killed program's traces are
+        delivered by the next one with this folder, endpoint and key (`TRACEN_SPOOL_DIR`; default none).
     timeout: seconds for one post with its retries (`TRACEN_TIMEOUT`; default 10).
     shutdown_timeout: seconds that `shutdown` may take at most (`TRACEN_SHUTDOWN_TIMEOUT`; default 5).
     extended: False sends the documented payload fields alone; then late spans can not join their page.
@@ -73,6 +76,7 @@ class TracenSpanExporter(SpanExporter):
         capture_content: bool | None = None,
         only: Literal["llm", "all"] | None = None,
         wait: float | None = None,
+        spool_dir: str | os.PathLike[str] | None = None,
         timeout: float | None = None,
         shutdown_timeout: float | None = None,
         extended: bool | None = None,
@@ -85,7 +89,7 @@ class TracenSpanExporter(SpanExporter):
             checked_seconds("shutdown_timeout", zero=True),
             DEFAULT_SHUTDOWN_TIMEOUT_S,
         )
-        self._terms = _terms(endpoint, key, redact, capture_content, only, timeout, extended)
+        self._terms = _terms(endpoint, key, redact, capture_content, only, spool_dir, timeout, extended)
         self.captures_content = self._terms is None or self._terms.capture_content
         self._urls = Urls()
         self._closed = False
@@ -106,7 +110,7 @@ class TracenSpanExporter(SpanExporter):
             delivery = self._delivery()
             if delivery is None:
                 return SpanExportResult.SUCCESS
-            taken = delivery.outbox.add(spans)
+            taken = delivery.take(spans)
             self._after_taking(delivery, spans)
         except Exception as error:  # the outer wall: whatever it is, the user's program goes on
             _logger.warning("a batch of spans is lost: %s in the exporter", type(error).__name__)
@@ -130,8 +134,8 @@ class TracenSpanExporter(SpanExporter):
             allowed_s = self._shutdown_timeout_s
             if timeout_millis is not None:
                 allowed_s = min(allowed_s, timeout_millis / 1000)
-            delivery.outbox.close(allowed_s)
-            delivery.client.close()
+            if left := delivery.close(allowed_s):
+                _logger.warning("%d spans stay in the spool for the next run", left)
 
     def url(self, otel_trace_id: str | int) -> str | None:
         """Answer the page of an OTel trace id (an int, or 32 hex digits) that was published or reserved lately."""
@@ -233,6 +237,7 @@ def _terms(
     redact: bool | Callable[[str], str] | Iterable[str | Pattern[str]] | None,
     capture_content: object,
     only: object,
+    spool_dir: object,
     timeout: object,
     extended: object,
 ) -> Terms | None:
@@ -248,6 +253,7 @@ def _terms(
             capture_content, "TRACEN_CAPTURE_CONTENT", checked_bool("capture_content"), True
         ),
         llm_only=setting(only, "TRACEN_ONLY", checked_only, "llm") == "llm",
+        spool_dir=setting(spool_dir, "TRACEN_SPOOL_DIR", checked_folder, None),
         extended=setting(extended, "TRACEN_EXTENDED", checked_bool("extended"), None),
         timeout_s=setting(timeout, "TRACEN_TIMEOUT", checked_seconds("timeout"), DEFAULT_TIMEOUT_S),
     )

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, get_current, set_value
 from opentelemetry.sdk.trace import ReadableSpan
@@ -24,6 +25,7 @@ _FIRST_PAUSE_S = 2.0
 _MOST_PAUSE_S = 60.0
 _LOOK_EVERY_S = 60.0
 _KNOWN_DOWN_CLOSE_S = 1.0
+_T = TypeVar("_T")
 _ENDED = "the program ended before they could be published"
 
 Publish = Callable[[Parcel, float], PublishedTrace | None]
@@ -65,6 +67,13 @@ class Outbox:
         self._is_woken = False
         self.aside: Callable[[], None] = lambda: None
         """What else is to be done on the sender's thread, when nothing is due and the server is up."""
+        self._left_waits = False
+        self.first: Callable[[], None] = lambda: None
+        """What is to be done on the sender's thread before it delivers."""
+        self.next_left: Callable[[], Parcel | None] = lambda: None
+        """Answers what a dead process left to deliver, the same until it is settled. Sender's thread."""
+        self.on_settled: Callable[[Parcel, bool], None] = lambda parcel, is_published: None
+        """Told of a parcel that is published, not wanted, or given up; not of one to be tried again."""
 
     def add(self, spans: Sequence[ReadableSpan]) -> bool:
         """Take spans that ended; False after `close`. Never waits for the network."""
@@ -133,15 +142,26 @@ class Outbox:
             self._changed.notify_all()
         end_s = time.monotonic() + timeout_s
         if threading.current_thread() is not self._sender:
-            self._wait_until(lambda: self._is_idle() or (self._server_asked and self._is_paused()), timeout_s)
+            self._wait_until(self._is_through, timeout_s)
         with self._changed:
             self._stopping.set()
             self._changed.notify_all()
             self._pending.drop_all(_ENDED)
             if self._in_flight is not None:
-                self._tally.drop(_ENDED, len(self._in_flight.spans))
+                self._drop_in_flight(self._in_flight)
         self._join_sender(end_s - time.monotonic())
         self._tally.report(self._clock(), last=True)
+
+    def _drop_in_flight(self, parcel: Parcel) -> None:
+        lost = 0 if parcel.is_left else len(parcel.spans) - self._pending.kept(parcel.trace_id)
+        if lost > 0:
+            self._tally.drop(_ENDED, lost)
+
+    def _is_through(self) -> bool:
+        """Whether a program that ends has nothing more to wait for; what a dead one left is worth waiting for, too."""
+        if self._is_paused() and (self._server_asked or self._is_idle()):
+            return True
+        return self._is_idle() and not self._left_waits
 
     def _join_sender(self, timeout_s: float) -> None:
         """It may be about to log; one that waits for an answer is left behind."""
@@ -186,6 +206,7 @@ class Outbox:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            self._beside(self.first)
             self.deliver_due(until=self._stopping.is_set)
             self._look_aside()
             self._tally.report(self._clock())
@@ -198,11 +219,15 @@ class Outbox:
             self._is_woken = False
             if self._is_paused() or self._closes_at_s is not None:
                 return
+        with instrumentation_suppressed():
+            self._beside(self.aside)
+
+    def _beside(self, work: Callable[[], _T]) -> _T | None:
         try:
-            with instrumentation_suppressed():
-                self.aside()
-        except Exception as error:  # the outer wall: what is done aside costs no trace and no program
+            return work()
+        except Exception as error:  # the outer wall: it costs no trace that is in memory, and no program
             _logger.warning("%s in the exporter, beside its deliveries", type(error).__name__)
+            return None
 
     def _nap_s(self) -> float:
         """Until something falls due, a warning may go out, or it is time to forget old traces."""
@@ -213,15 +238,25 @@ class Outbox:
             next_s = min(next_s, max(due_s, self._paused_until_s))
         if report_s is not None:
             next_s = min(next_s, report_s)
+        if self._left_waits:
+            next_s = min(next_s, self._paused_until_s)
         return max(0.0, next_s - now_s)
 
     def _take(self) -> Parcel | None:
         with self._changed:
             now_s = self._clock()
             self._pending.expire(now_s)
-            parcel = None if now_s < self._paused_until_s else self._pending.take(now_s)
-            self._in_flight = parcel
-            return parcel
+            if now_s < self._paused_until_s:
+                return None
+            self._in_flight = self._pending.take(now_s)
+            if self._in_flight is not None:
+                return self._in_flight
+        left = self._beside(self.next_left)
+        with self._changed:
+            self._in_flight = left
+            self._left_waits = left is not None
+            self._changed.notify_all()
+            return left
 
     def _deliver(self, parcel: Parcel) -> None:
         try:
@@ -231,6 +266,7 @@ class Outbox:
             self._failed(parcel, error)
         except Exception as error:  # the outer wall: a bug of ours costs a trace, never the user's program
             self._tally.drop(f"{type(error).__name__} in the exporter", len(parcel.spans))
+            self.on_settled(parcel, False)
         finally:
             with self._changed:
                 self._in_flight = None
@@ -242,10 +278,12 @@ class Outbox:
         return min(self._timeout_s, max(0.0, self._closes_at_s - self._clock()))
 
     def _succeeded(self, parcel: Parcel, published: PublishedTrace | None) -> None:
+        self.on_settled(parcel, published is not None)
         with self._changed:
             if published is None:
                 self._tally.count("skipped")
-                self._pending.release(parcel)
+                if not parcel.is_left:
+                    self._pending.release(parcel)
                 return
             self._tally.count("published")
             self._failures = 0
@@ -256,6 +294,7 @@ class Outbox:
         """Put the trace back and leave the server alone for a while, or give up on it."""
         if not error.retryable:
             self._tally.drop(str(error), len(parcel.spans))
+            self.on_settled(parcel, False)
             return
         with self._changed:
             if self._stopping.is_set():
@@ -267,8 +306,10 @@ class Outbox:
             pause_s = max(pause_s, error.retry_after_s or 0.0)
             self._paused_until_s = now_s + pause_s
             self._tally.count("retries")
-            if not self._pending.put_back(parcel, now_s):
-                self._tally.drop("too many traces", len(parcel.spans))
+            if not parcel.is_left and not self._pending.put_back(parcel, now_s):
+                lost = len(parcel.spans) - self._pending.kept(parcel.trace_id)
+                if lost > 0:
+                    self._tally.drop("too many traces", lost)
         if now_s - self._warned_at_s >= REPORT_EVERY_S:
             self._warned_at_s = now_s
             _logger.warning("a trace is not published yet: %s; next try in %.0f s", error, pause_s)

@@ -12,6 +12,7 @@ from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from tracen_otel.model import Span
 from tracen_otel.sdk import is_local_root
 
 OnDrop = Callable[[str, int], None]
@@ -42,10 +43,16 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A trace that is due: everything it has so far."""
+    """A trace that is due: everything it has so far.
+
+    `is_left`: a dead process's, or one there was no room for, from the spool; such spans are redacted already.
+    `has_page`: its spans join a page, whatever is at work in them.
+    """
 
     trace_id: int
-    spans: tuple[ReadableSpan, ...]
+    spans: tuple[ReadableSpan | Span, ...]
+    is_left: bool = False
+    has_page: bool = False
 
 
 @dataclass(slots=True)
@@ -78,6 +85,10 @@ class PendingTraces:
         self._published: dict[int, None] = {}
         self._spans = 0
         self._text_chars = 0
+        self.kept: Callable[[int], int] = lambda trace_id: 0
+        """Asked of a trace that there is no room or no time for: how many of its spans are kept elsewhere."""
+        self.on_forget: Callable[[int], None] = lambda trace_id: None
+        """Told of a trace that is published, or that nobody wants, when nothing is held of it any more."""
 
     def publish_once(self) -> None:
         """From now on publish every trace once: the server can not join late spans to their page."""
@@ -221,13 +232,16 @@ class PendingTraces:
         self._spans -= len(held.spans)
         self._text_chars -= held.text_chars
         if held.due_s is None:
+            self.on_forget(trace_id)
             self._published[trace_id] = None
             if len(self._published) > self._bounds.remembered:
                 del self._published[next(iter(self._published))]
         return held
 
     def _drop(self, trace_id: int, reason: str) -> None:
-        self._on_drop(reason, len(self._forget(trace_id).spans))
+        lost = len(self._forget(trace_id).spans) - self.kept(trace_id)
+        if lost > 0:
+            self._on_drop(reason, lost)
 
 
 def text_chars_of(span: ReadableSpan) -> int:

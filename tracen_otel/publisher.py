@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from opentelemetry.sdk.trace import ReadableSpan
 
 from tracen_otel.assemble import assemble
 from tracen_otel.client import PayloadTooLarge, PublishedTrace, Refused, TracenClient
-from tracen_otel.content import without_content
+from tracen_otel.content import bare_span, without_content
 from tracen_otel.interpret import interpret
 from tracen_otel.model import Span, StepKind, Trace
 from tracen_otel.payload import encode
@@ -53,7 +52,6 @@ class Publisher:
         self._extended = extended
         self._on_strict = on_strict
         self._asked: dict[int, None] = {}
-        self._token = uuid.uuid4().hex
 
     def ask_for(self, trace_id: int) -> None:
         """Publish a trace, whatever is at work in it: its URL has been given to somebody."""
@@ -75,41 +73,53 @@ class Publisher:
 
         Raises TracenError.
         """
-        spans = self._readable(parcel)
+        if parcel.has_page and self._extended is False:
+            self._on_drop("too late for their trace", len(parcel.spans))
+            return None
+        spans = list(self._spans_of(parcel.spans, self._on_drop))
         trace = assemble(spans) if spans else Trace()
-        if not trace.steps or not self._is_wanted(parcel.trace_id, trace):
+        if not trace.steps or not (parcel.has_page or self._is_wanted(parcel, spans, trace)):
             return None
         if not self._capture_content:
             trace = without_content(trace)
-        published = self._post(trace, self._idempotency_key(parcel), deadline_s)
+        published = self._post(trace, deadline_s)
         return replace(published, otel_trace_id=f"{parcel.trace_id:032x}")
 
-    def _is_wanted(self, trace_id: int, trace: Trace) -> bool:
-        if not self._llm_only or trace_id in self._asked:
+    def _is_wanted(self, parcel: Parcel, spans: list[Span], trace: Trace) -> bool:
+        if not self._llm_only or parcel.trace_id in self._asked:
             return True
-        return any(step.kind in _LLM_KINDS for step in trace.steps)
+        if any(step.kind in _LLM_KINDS for step in trace.steps):
+            return True
+        # A redaction hook that fails withholds every text, also the one that tells what a span is.
+        return any(span.masked for span in spans) and any(
+            self.wants(span) for span in parcel.spans if isinstance(span, ReadableSpan)
+        )
 
-    def _readable(self, parcel: Parcel) -> list[Span]:
-        spans = []
-        for readable in parcel.spans:
+    def to_spool(self, readables: Iterable[ReadableSpan]) -> list[Span]:
+        """Answer spans as they may leave the process."""
+        spans = self._spans_of(readables, lambda reason, count: None)
+        return list(spans) if self._capture_content else [bare_span(span) for span in spans]
+
+    def _spans_of(self, told: Iterable[ReadableSpan | Span], on_drop: OnDrop) -> Iterator[Span]:
+        """Spans with their secrets masked; those from the spool have been read before."""
+        for span in told:
             try:
-                spans.append(self._redaction.span(span_of(readable)))
+                yield span if isinstance(span, Span) else self._redaction.span(span_of(span))
             except Exception:  # a span may come from anybody's code, and must not cost its neighbours
-                self._on_drop("unreadable", 1)
-        return spans
+                on_drop("unreadable", 1)
 
-    def _post(self, trace: Trace, idempotency_key: str, deadline_s: float) -> PublishedTrace:
+    def _post(self, trace: Trace, deadline_s: float) -> PublishedTrace:
         """Post in the form the server takes; what it refused in one form it may take in the other."""
         if self._extended is not None:
-            return self._post_what_fits(trace, idempotency_key, deadline_s, extended=self._extended)
+            return self._post_what_fits(trace, deadline_s, extended=self._extended)
         try:
-            return self._post_what_fits(trace, idempotency_key, deadline_s, extended=True)
+            return self._post_what_fits(trace, deadline_s, extended=True)
         except Refused as error:
             if error.status not in _STRICT:
                 raise
             refusal = error
         try:
-            published = self._post_what_fits(trace, f"{idempotency_key}-plain", deadline_s, extended=False)
+            published = self._post_what_fits(trace, deadline_s, extended=False)
         except Refused:
             raise refusal from None  # it is not the form: what the server said first tells more
         self._extended = False
@@ -117,18 +127,12 @@ class Publisher:
         self._on_strict()
         return published
 
-    def _post_what_fits(
-        self, trace: Trace, idempotency_key: str, deadline_s: float, *, extended: bool
-    ) -> PublishedTrace:
+    def _post_what_fits(self, trace: Trace, deadline_s: float, *, extended: bool) -> PublishedTrace:
         refusal: PayloadTooLarge | None = None
         for form in forms(trace):
             try:
                 payload = encode(form, extended=extended)
-                return self._client.publish(payload, idempotency_key=idempotency_key, deadline_s=deadline_s)
+                return self._client.publish(payload, deadline_s=deadline_s)
             except PayloadTooLarge as error:
                 refusal = error
         raise refusal or AssertionError("a trace has at least the form it came in")
-
-    def _idempotency_key(self, parcel: Parcel) -> str:
-        """The same for the same spans, so that a post whose answer was lost is not stored twice."""
-        return f"{self._token}-{parcel.trace_id:032x}-{len(parcel.spans)}"

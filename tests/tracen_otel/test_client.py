@@ -59,7 +59,7 @@ def client_of(server: ScriptedServer, timeout_s: float = 5, **arguments: Any) ->
 
 
 def publish(client: TracenClient, deadline_s: float = 10) -> PublishedTrace:
-    return client.publish(PAYLOAD, idempotency_key="once", deadline_s=deadline_s)
+    return client.publish(PAYLOAD, deadline_s=deadline_s)
 
 
 def test_publish_posts_the_payload_with_key_and_idempotency_key(server: ScriptedServer) -> None:
@@ -70,7 +70,7 @@ def test_publish_posts_the_payload_with_key_and_idempotency_key(server: Scripted
     assert (request.method, request.path) == ("POST", "/api/traces")
     assert request.payload == PAYLOAD
     assert request.headers["x-tracen-key"] == KEY
-    assert request.headers["idempotency-key"] == "once"
+    assert 16 <= len(request.headers["idempotency-key"]) <= 255
     assert request.headers["content-type"] == "application/json"
     told = json.loads(page(request))
     assert published == PublishedTrace(told["trace_id"], told["url"], PAYLOAD["otel_trace_id"])
@@ -97,7 +97,9 @@ def test_publish_tries_again_when_the_server_says_later(server: ScriptedServer, 
     publish(client)
 
     first, *others = server.requests
-    assert [(r.body, r.headers["idempotency-key"]) for r in others] == 2 * [(first.body, "once")]
+    assert [(r.body, r.headers["idempotency-key"]) for r in others] == 2 * [
+        (first.body, first.headers["idempotency-key"])
+    ]
     assert 0.25 <= waits[0] <= 0.5 <= waits[1] <= 1.0
     assert client.retries == 2
 
@@ -202,7 +204,7 @@ def test_publish_names_refused_fields_but_never_their_values(server: ScriptedSer
 def test_publish_sends_no_body_over_the_limit(server: ScriptedServer) -> None:
     """More than 5 MiB is refused here: the server would, after reading it all."""
     with pytest.raises(PayloadTooLarge):
-        client_of(server).publish({"prompt": "x" * 5_300_000}, idempotency_key="once", deadline_s=5)
+        client_of(server).publish({"prompt": "x" * 5_300_000}, deadline_s=5)
 
     assert server.requests == []
 
@@ -301,7 +303,7 @@ def test_publish_speaks_tls_only_with_whom_it_can_trust(server: ScriptedServer) 
 
 def test_publish_replaces_text_that_is_no_unicode(server: ScriptedServer) -> None:
     """A lone surrogate out of some JSON string costs itself, not the trace."""
-    client_of(server).publish({"prompt": "a\ud800b"}, idempotency_key="once", deadline_s=5)
+    client_of(server).publish({"prompt": "a\ud800b"}, deadline_s=5)
 
     assert server.requests[0].payload == {"prompt": "a?b"}
 
@@ -380,7 +382,7 @@ def test_publish_packs_what_leaves_the_machine(server: ScriptedServer) -> None:
     """A body goes out as gzip where that is worth it: not to this machine, and not a body of a few bytes."""
     long = PAYLOAD | {"response": "over and over " * 1000}
     for compress in (None, True):
-        client_of(server, compress=compress).publish(long, idempotency_key="x", deadline_s=5)
+        client_of(server, compress=compress).publish(long, deadline_s=5)
     publish(client_of(server, compress=True))
 
     plain, packed, short = server.requests
@@ -397,7 +399,7 @@ def test_publish_packs_nothing_for_a_server_that_does_not_unpack(server: Scripte
     client = client_of(server, compress=True)
 
     for _ in range(2):
-        client.publish(long, idempotency_key="x", deadline_s=5)
+        client.publish(long, deadline_s=5)
 
     assert ["content-encoding" in request.headers for request in server.requests] == [True, False, False]
 

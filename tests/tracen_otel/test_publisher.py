@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.util.types import AnyValue
 
 from tests.tracen_otel.readable_spans import readable_span, root_span
 from tests.tracen_otel.scripted_server import KEY, ScriptedServer, answer, scripted_server
@@ -50,7 +51,7 @@ def publisher_of(
 
 
 def test_publisher_uses_one_idempotency_key_for_the_same_spans(server: ScriptedServer) -> None:
-    """A post whose answer was lost is the same post; with more spans, or from another process, it is not."""
+    """A post whose answer was lost is the same post, also from the next process; with more spans it is not."""
     publisher, other = publisher_of(server), publisher_of(server)
     once, more = Parcel(1, (root_span(1),)), Parcel(1, (root_span(1), readable_span(1, 2)))
     for parcel in (once, once, more):
@@ -60,7 +61,7 @@ def test_publisher_uses_one_idempotency_key_for_the_same_spans(server: ScriptedS
     first, again, later, elsewhere = [request.headers["idempotency-key"] for request in server.requests]
     assert first == again
     assert server.requests[0].body == server.requests[1].body
-    assert len({first, later, elsewhere}) == 3
+    assert first == elsewhere != later
     assert all(len(key) <= 255 for key in (first, later, elsewhere))
 
 
@@ -153,7 +154,7 @@ def test_publisher_sends_a_trace_that_was_asked_for_whatever_is_in_it(server: Sc
 
 def test_publisher_sends_no_content_when_none_is_captured(server: ScriptedServer) -> None:
     """Model, tokens and times go out; what was said stays, wherever it stands."""
-    said = {
+    said: dict[str, AnyValue] = {
         "openinference.span.kind": "LLM",
         "llm.model_name": "gpt-5",
         "llm.token_count.prompt": 7,

@@ -194,7 +194,7 @@ def test_connections_that_are_open_at_a_fork_stay_with_the_parent(server: Script
 
 def _publish(client: TracenClient) -> None:
     with suppress(TracenError):
-        client.publish({}, idempotency_key="once", deadline_s=10)
+        client.publish({}, deadline_s=10)
 
 
 def _open_sockets(addresses: list[Any]) -> list[str]:
