@@ -184,11 +184,11 @@ class Api:
     async def _reserve(self, request: Request, record: RequestRecord) -> Response:
         try:
             key = await self._key_of(request)
+            record.key_id = key.id
             otel_trace_id = _otel_trace_id(request.path_params["otel_trace_id"])
             if otel_trace_id is None:
                 record.outcome, record.message = "no_trace_id", "an OTel trace id is 32 hex digits"
                 return _no_otel_trace_id()
-            record.key_id = key.id
             page = await self._store.reserve(key.account_id, otel_trace_id, self._clock_ns(), RESERVATIONS)
         except REFUSALS as error:
             record.outcome, record.message = outcome_of(error, REFUSALS), str(error)

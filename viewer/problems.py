@@ -55,8 +55,8 @@ def refusal(error: Exception) -> JSONResponse:
     if isinstance(error, ReservationsUsedUp):
         headers["retry-after"] = str(error.retry_after_s)
         detail = (
-            f"{error.limit.count} pages of this account wait for the first of their traces; another one is made "
-            f"as soon as something of one of them arrives, or in {error.retry_after_s} s. "
+            f"{error.limit.count:,} pages of this account wait for something of their traces to arrive, which is "
+            f"as many as may; another one is made when that comes, or in {error.retry_after_s} s. "
             "What is sent without asking first gets its page all the same."
         )
     if isinstance(error, StoreUnavailable):

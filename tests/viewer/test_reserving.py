@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from starlette.testclient import TestClient
 
-from tests.viewer.test_api import BASE_URL, NS_PER_S, PAYLOAD, Service, problem, service
+from tests.bridge.otlp_bodies import json_body, json_span
+from tests.processes import TracenProcess
+from tests.viewer.stores import NOW, TRACE, key_in
+from tests.viewer.test_api import BASE_URL, PAYLOAD, Service, problem, service
 from viewer import api
-from viewer.store.base import Limit
+from viewer.app import create_app
+from viewer.housekeeping import Housekeeping
+from viewer.keys import Authenticator
+from viewer.metrics import Metrics
+from viewer.requests import Requests
+from viewer.settings import Settings
+from viewer.store.base import NS_PER_S, RESERVATIONS, Limit, Page
+from viewer.store.sqlite import SqliteStore
 
 __all__ = ["service"]  # the fixture
 
@@ -125,13 +139,23 @@ def test_pages_that_wait_are_bounded(service: Service, monkeypatch: pytest.Monke
     assert reserve(service, fresh_id()).status_code == 200
 
 
-def test_reservations_are_counted_and_refusals_remembered(service: Service) -> None:
+def test_reservations_are_counted_and_refusals_remembered(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The last requests of a key are about what was sent: what was answered as asked does not push it out."""
     reserve(service, fresh_id())
     headers = {"x-tracen-key": service.key}
     assert service.client.get("/api/requests", headers=headers).json()["requests"] == []
     metrics = service.client.get("/metrics").text
     assert 'tracen_requests_total{door="post",outcome="accepted",signal="reservations"} 1.0' in metrics
+    reserve(service, "nonsense")
+    monkeypatch.setattr(api, "RESERVATIONS", Limit(1, 3600))
+    reserve(service, fresh_id())
+    told = service.client.get("/api/requests", headers=headers).json()["requests"]
+    assert [(one["signal"], one["outcome"], one["status"]) for one in told] == [
+        ("reservations", "reservations_used_up", "429"),
+        ("reservations", "no_trace_id", "404"),
+    ]
 
 
 def test_lists_leave_out_what_has_not_come(service: Service) -> None:
@@ -215,3 +239,61 @@ def test_page_that_waits_can_be_shared(service: Service, waiting: str) -> None:
     told = service.client.get("/oembed", params={"url": BASE_URL + waiting}).json()
     assert told["title"] == "The run has begun"
     assert f"/embed/{waiting[8:]}" in told["html"]
+
+
+def test_page_that_was_given_up_is_unknown(tmp_path: Path) -> None:
+    """After a day, at the hand of the housekeeping: 404, for it never was, and never 410."""
+    store, now_ns = SqliteStore(tmp_path / "t.db"), [NOW]
+
+    async def reserved() -> Page:
+        key = await key_in(store)
+        return await store.reserve(key.account_id, TRACE, NOW, RESERVATIONS)
+
+    async def swept(page: Page, age_s: int) -> bool:
+        """Whether a round of the housekeeping gives the page up."""
+        now_ns[0] = NOW + age_s * NS_PER_S
+        rounds = asyncio.create_task(Housekeeping(store, None, lambda: now_ns[0]).run())
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if await store.page(page.id) is None:
+                break
+        rounds.cancel()
+        return await store.page(page.id) is None
+
+    page = asyncio.run(reserved())
+    assert not asyncio.run(swept(page, 24 * 3600 - 1))
+    assert asyncio.run(swept(page, 24 * 3600))
+    keys, requests = Authenticator(store, lambda: 0.0), Requests(Metrics(), lambda: NOW)
+    with TestClient(create_app(store, Settings(base_url=BASE_URL), keys, requests)) as client:
+        for form in ("", ".json", ".md", "/events", "/og.png"):
+            assert client.get(f"/traces/{page.id}{form}").status_code == 404
+    asyncio.run(store.close())
+
+
+# -- a server ------------------------------------------------------------------------------------------
+
+
+def test_many_who_reserve_at_once_get_one_page_for_each_account(tracen: TracenProcess) -> None:
+    """A hundred PUTs of one trace id from each of two accounts, mingled with what is sent of it."""
+    trace_id, keys = fresh_id(), (tracen.key, tracen.create_key("eve@example.com"))
+    path = f"{tracen.http}/api/traces/by-otel/{trace_id}"
+    spans = json_body(json_span(trace_id), json_span(fresh_id()))
+
+    def put(number: int) -> tuple[str, str]:
+        key = keys[number % 2]
+        with httpx2.Client(headers={"x-tracen-key": key}, trust_env=False, timeout=60) as client:
+            if number % 40 == 20:  # of the first account alone
+                headers = {"content-type": "application/json"}
+                assert (
+                    client.post(f"{tracen.http}/v1/traces", content=spans, headers=headers).status_code == 200
+                )
+            answer = client.put(path)
+        assert answer.status_code == 200, answer.text
+        return key, answer.json()["url"]
+
+    with ThreadPoolExecutor(20) as threads:
+        pages = set(threads.map(put, range(200)))
+    assert len(pages) == len({url for _, url in pages}) == 2
+    urls = dict(pages)
+    assert "The run has begun" not in httpx2.get(urls[keys[0]], trust_env=False).text
+    assert "The run has begun" in httpx2.get(urls[keys[1]], trust_env=False).text

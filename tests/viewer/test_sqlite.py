@@ -10,8 +10,8 @@ from typing import cast
 
 import pytest
 
-from tests.viewer.stores import MANY_BYTES, TRACE, accepted, batch, key_in, post
-from viewer.store.base import StoreUnavailable, StoreUnusable
+from tests.viewer.stores import MANY_BYTES, NOW, OTHER_TRACE, TRACE, accepted, batch, key_in, post
+from viewer.store.base import RESERVATIONS, StoreUnavailable, StoreUnusable
 from viewer.store.sqlite import SqliteStore
 from viewer.store.writer import Writer
 
@@ -172,3 +172,23 @@ async def test_sqlite_after_close_nothing_is_accepted(tmp_path: Path) -> None:
     await store.close()
     with pytest.raises(StoreUnavailable):
         await store.append(batch(key, b"late", TRACE))
+
+
+async def test_sqlite_reservation_is_kept_where_only_the_bodies_tell_that_its_trace_came(
+    tmp_path: Path,
+) -> None:
+    """After a crash between the two commits FILE does not know it yet: nothing that came is ever given up."""
+    store = SqliteStore(tmp_path / "store.db")
+    key = await key_in(store)
+    page = await store.reserve(key.account_id, TRACE, NOW, RESERVATIONS)
+    await store.append(batch(key, b"spans", TRACE, OTHER_TRACE))
+    await store._writer.submit(
+        lambda connection: connection.execute("update pages set reserved_ns = ?", (NOW,))
+    )
+    assert (await store.progress(page)).received_ns == NOW
+    while await store.expire_reservations(NOW):
+        pass
+    found = await store.page(page.id)
+    assert found is not None
+    assert found.waits_since_ns is None
+    await store.close()
