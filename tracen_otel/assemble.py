@@ -6,10 +6,11 @@ The result does not depend on the order or number of deliveries. It knows no dia
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from tracen_otel.interpret import interpret, latency_ns
+from tracen_otel.interpret import Meaning, latency_ns
+from tracen_otel.meant import Meant
 from tracen_otel.model import LogRecord, Provider, Span, Step, StepKind, Trace
 from tracen_otel.providers import provider_of
 from tracen_otel.summary import Chosen, model_step, outcome_of, prompt_of, response_of, system_of
@@ -29,11 +30,7 @@ def assemble(spans: Iterable[Span], logs: Iterable[LogRecord] = ()) -> Trace:
 
     Raises ValueError without spans, or with several trace ids.
     """
-    spans = list(spans)
-    trace_ids = {span.trace_id for span in spans}
-    if len(trace_ids) != 1:
-        raise ValueError(f"a trace needs spans of one trace id, got {len(trace_ids)} ids")
-    tree = grow(spans, (record for record in logs if record.trace_id in trace_ids))
+    tree = _tree(spans, logs)
     return _trace(tree, _root(tree))
 
 
@@ -49,6 +46,14 @@ def assemble_all(spans: Iterable[Span], logs: Iterable[LogRecord] = ()) -> list[
     return sorted(traces, key=lambda trace: (trace.started_ns, trace.otel_trace_id))
 
 
+def _tree(spans: Iterable[Span], logs: Iterable[LogRecord]) -> Tree:
+    spans = list(spans)
+    trace_ids = {span.trace_id for span in spans}
+    if len(trace_ids) != 1:
+        raise ValueError(f"a trace needs spans of one trace id, got {len(trace_ids)} ids")
+    return grow(spans, (record for record in logs if record.trace_id in trace_ids))
+
+
 def _root(tree: Tree) -> Span:
     """The earliest span that names no parent; where none arrived, the earliest whose parent did not."""
     top = [span for span in tree.spans if span.parent_id is None]
@@ -60,31 +65,38 @@ def _is_root(span: Span, tree: Tree) -> bool:
 
 
 def _trace(tree: Tree, root: Span) -> Trace:
-    steps, response_id_by_step = _interpreted(tree.spans)
-    told_root = next(step for step in steps if step.id == root.span_id)
+    meanings = [Meaning(span) for span in tree.spans]
+    whole, counted = _summary(tree, root, meanings)
+    steps = _with_counts_told(tuple([meaning.step() for meaning in meanings]), counted)
+    return _with_system(replace(whole, steps=_with_their_past(steps, tree)))
+
+
+def summarize(spans: Iterable[Span]) -> Trace:
+    """Tell what spans that share a trace id mean as a whole: the trace without steps and system prompt.
+
+    Reads of each span what that takes. Raises ValueError as `assemble` does.
+    """
+    tree = _tree(spans, ())
+    return _summary(tree, _root(tree), [Meaning(span) for span in tree.spans])[0]
+
+
+def _summary(tree: Tree, root: Span, meanings: Sequence[Meaning]) -> tuple[Trace, Collection[str]]:
+    """The trace without its steps, and the ids of those whose tokens count."""
+    told_root = next(meaning for meaning in meanings if meaning.id == root.span_id)
+    true_root = told_root if _is_root(root, tree) else None
+    ids = {meaning.id: told for meaning in meanings if (told := meaning.response_id)}
+    whole, counted = _concluded(meanings, true_root, ids)
     service_name = root.resource.get("service.name")
-    whole = conclude(steps, told_root if _is_root(root, tree) else None, response_id_by_step)
-    return replace(
+    trace = replace(
         whole,
-        steps=_with_their_past(whole.steps, tree),
         title=told_root.name,
-        started_ns=root.start_ns or min((s.start_ns for s in steps if s.start_ns), default=0),
+        started_ns=root.start_ns or min((m.start_ns for m in meanings if m.start_ns), default=0),
         latency_ns=_latency_ns(tree, root),
         service_name=service_name if isinstance(service_name, str) else None,
         otel_trace_id=root.trace_id,
         notes=tuple(_notes(tree, root)),
     )
-
-
-def _interpreted(spans: Iterable[Span]) -> tuple[tuple[Step, ...], dict[str, str]]:
-    """The steps, and the ids of the responses they tell of by the steps' ids."""
-    steps, response_id_by_step = [], {}
-    for span in spans:
-        meaning = interpret(span)
-        steps.append(meaning.step)
-        if meaning.response_id:
-            response_id_by_step[span.span_id] = meaning.response_id
-    return tuple(steps), response_id_by_step
+    return trace, counted
 
 
 def conclude(
@@ -94,6 +106,14 @@ def conclude(
 
     `true_root` is None where no step is known to be the root of the run.
     """
+    whole, counted = _concluded(steps, true_root, response_id_by_step)
+    return _with_system(replace(whole, steps=_with_counts_told(steps, counted)))
+
+
+def _concluded(
+    steps: Sequence[Meant], true_root: Meant | None, response_id_by_step: Mapping[str, str]
+) -> tuple[Trace, Collection[str]]:
+    """What steps mean as a whole, and the ids of those whose tokens count."""
     counted = counted_steps(steps, response_id_by_step)
     status, error = outcome_of(steps, true_root)
     speaker = model_step(steps)
@@ -101,24 +121,29 @@ def conclude(
     chosen = {
         "prompt": prompt_of(steps, true_root),
         "response": response_of(steps, true_root),
-        "system": system_of(steps),
         "model": model,
         "error_message": error,
     }
     sources = {name: c.step.id for name, c in chosen.items() if c.step and c.text}
-    return Trace(
+    whole = Trace(
         prompt=chosen["prompt"].text,
         response=chosen["response"].text,
         provider=provider_of(speaker.provider_name, speaker.model) if speaker else Provider.CUSTOM,
         model=model.text,
         status=status,
-        steps=_with_counts_told(steps, {step.id for step in counted}),
-        system=chosen["system"].text or None,
         provider_name=speaker.provider_name if speaker else None,
         error_message=error.text or None,
         usage=total_usage(counted),
         sources=sources | {"provider": speaker.id} if speaker else sources,
     )
+    return whole, {step.id for step in counted}
+
+
+def _with_system(trace: Trace) -> Trace:
+    system = system_of(trace.steps)
+    if not system.step or not system.text:
+        return trace
+    return replace(trace, system=system.text, sources={**trace.sources, "system": system.step.id})
 
 
 def _with_counts_told(steps: tuple[Step, ...], counted: Collection[str]) -> tuple[Step, ...]:

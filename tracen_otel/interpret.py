@@ -5,15 +5,15 @@ Knows what a step needs; which attribute keys say it is the tables' business alo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tracen_otel.attributes import attribute, clean, encode_json, is_cut_json, read_integer
 from tracen_otel.dialects import DIALECTS, Reading
 from tracen_otel.dialects.otel_genai import OTEL_GENAI
 from tracen_otel.dialects.readings import kind_of_model
-from tracen_otel.dialects.vocabulary import VocabularyIndex
+from tracen_otel.dialects.vocabulary import Chain, VocabularyIndex
 from tracen_otel.envelopes import (
     ANSWER,
     QUESTION,
@@ -50,62 +50,150 @@ _MAX_SHOWN = 40
 _VOCABULARY = VocabularyIndex(DIALECTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What the tables say about a span: a value per field, the key it was read from, and what is odd about it."""
+class Meaning:
+    """What a span means, read field by field when it is asked for: whoever wants a sum pays for no conversation.
 
-    values: Mapping[str, Any]
-    sources: Mapping[str, Source]
-    unread: tuple[str, ...]
-    refused: tuple[str, ...]
+    Has the fields of a Step under their names, and `response_id`, by which two tellings of one call are known.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Interpretation:
-    """A step, and the id of the response it tells of, by which two tellings of one call are known."""
-
-    step: Step
-    response_id: str | None = None
-
-
-def interpret(span: Span) -> Interpretation:
-    """Tell what a span means."""
-    found = _without_own_name(span, _look_up(span))
-    told = found.values.get
-    model = told("model")
-    kind = _kind(told("kind"), model)
-    asked = _told(told("input"), QUESTION, kind)
-    answered = _with_calls(_told(told("output"), ANSWER, kind), told("tool_calls"))
-    status, error_message = _outcome(span, found, asked, answered)
-    provider_name = told("provider_name")
-    has_provider = (provider_name or model) and kind in _MODEL_KINDS
-    usage = _usage(found.values)
-    step = Step(
-        name=_name(span, kind, told("tool_name"), told("label")),
-        id=span.span_id,
-        parent_id=span.parent_id,
-        scope=span.scope.name,
-        kind=kind,
-        start_ns=span.start_ns,
-        latency_ns=latency_ns(span.start_ns, span.end_ns),
-        status=status,
-        error_message=error_message,
-        input=asked.text,
-        output=answered.text,
-        input_messages=_with_system(asked.messages, told("system")),
-        output_messages=answered.messages,
-        model=model,
-        provider=provider_of(provider_name, model) if has_provider else None,
-        provider_name=provider_name,
-        usage=usage,
-        attributes=span.attributes,
-        events=span.events,
-        warnings=(*_warnings(span), *found.refused),
-        sources=_with_calls_source(found.sources, answered),
-        unread=found.unread,
-        tokens_counted=kind is StepKind.LLM and bool(usage),  # until the trace as a whole says otherwise
+    __slots__ = (
+        "_faults",
+        "_sources",
+        "_values",
+        "_vocabulary",
+        "answered",
+        "asked",
+        "error_message",
+        "id",
+        "kind",
+        "model",
+        "parent_id",
+        "provider_name",
+        "response_id",
+        "span",
+        "start_ns",
+        "status",
+        "usage",
     )
-    return Interpretation(step, told("response_id"))
+
+    kind: StepKind
+    model: str | None
+    provider_name: str | None
+    usage: Usage
+    status: Status
+    error_message: str | None
+    response_id: str | None
+    asked: Told
+    answered: Told
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self.id = span.span_id
+        self.parent_id = span.parent_id
+        self.start_ns = span.start_ns
+        self._vocabulary = _VOCABULARY.vocabulary_of(span)
+        self._values: dict[str, Any] = {}
+        self._sources: dict[str, Source] = {}
+        self._faults: dict[str, dict[str, str]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        """Read a field the first time it is asked for; it is found without this from then on."""
+        read = _READ.get(name)
+        if read is None:
+            raise AttributeError(name)
+        value = read(self)
+        setattr(self, name, value)
+        return value
+
+    @property
+    def name(self) -> str:
+        return _name(self.span, self.kind, self.told("tool_name"), self.told("label"))
+
+    @property
+    def input(self) -> str | None:
+        return self.asked.text
+
+    @property
+    def output(self) -> str | None:
+        return self.answered.text
+
+    @property
+    def output_messages(self) -> tuple[Message, ...]:
+        return self.answered.messages
+
+    def told(self, field: str) -> Any:
+        """What the tables say about a field; None where they say nothing."""
+        if field in self._values:
+            return self._values[field]
+        chain = self._vocabulary.chain_by_field.get(field)
+        value = self._values[field] = self._looked_up(field, chain) if chain else None
+        return value
+
+    def source(self, field: str) -> Source | None:
+        """Where a field was read."""
+        self.told(field)
+        return self._sources.get(field)
+
+    def _looked_up(self, field: str, chain: Chain) -> Any:
+        """The first reading of the chain that says something; what is of the wrong type is noted."""
+        span, attributes = self.span, self.span.attributes
+        for reading, source in chain:
+            key = reading.key
+            told = attributes.get(key) if reading.find is attribute else reading.find(span, key)
+            if told is None:
+                continue
+            if (value := reading.read(told)) is not None:
+                if field == "provider_name" and _is_own_name(value, span):
+                    return None
+                self._sources[field] = source
+                return value
+            if field in _EXPECTED_BY_FIELD and _is_of_wrong_type(reading, told):
+                fault = f"{key}: expected {_EXPECTED_BY_FIELD[field]}, got {_shown(told)}"
+                self._faults.setdefault(field, {})[key] = fault
+        return None
+
+    def step(self) -> Step:
+        """Answer the step, with everything that was told and where it was read."""
+        span, kind, model, provider_name = self.span, self.kind, self.model, self.provider_name
+        fields = self._vocabulary.chain_by_field
+        for field in fields:
+            self.told(field)
+        has_provider = (provider_name or model) and kind in _MODEL_KINDS
+        sources = {field: self._sources[field] for field in fields if field in self._sources}
+        faults: dict[str, str] = {}
+        if self._faults:
+            for field in fields:
+                faults |= self._faults.get(field, {})
+        return Step(
+            name=self.name,
+            id=span.span_id,
+            parent_id=span.parent_id,
+            scope=span.scope.name,
+            kind=kind,
+            start_ns=span.start_ns,
+            latency_ns=latency_ns(span.start_ns, span.end_ns),
+            status=self.status,
+            error_message=self.error_message,
+            input=self.asked.text,
+            output=self.answered.text,
+            input_messages=_with_system(self.asked.messages, self.told("system")),
+            output_messages=self.answered.messages,
+            model=model,
+            provider=provider_of(provider_name, model) if has_provider else None,
+            provider_name=provider_name,
+            usage=self.usage,
+            attributes=span.attributes,
+            events=span.events,
+            warnings=(*_warnings(span), *faults.values()),
+            sources=_with_calls_source(sources or _NO_SOURCES, self.answered),
+            unread=self._vocabulary.unread,
+            tokens_counted=kind is StepKind.LLM and bool(self.usage),  # until the trace says otherwise
+        )
+
+
+def interpret(span: Span) -> Step:
+    """Tell what a span means."""
+    return Meaning(span).step()
 
 
 def response_id_of(step: Step) -> str | None:
@@ -130,36 +218,11 @@ def latency_ns(start_ns: int, end_ns: int) -> int | None:
 # -- looking up ---------------------------------------------------------------------------------------
 
 
-def _look_up(span: Span) -> Found:
-    attributes = span.attributes
-    vocabulary = _VOCABULARY.vocabulary_of(span)
-    values: dict[str, Any] = {}
-    sources: dict[str, Source] = {}
-    faults: dict[str, str] = {}
-    for field, chain in vocabulary.chains:
-        for reading, source in chain:
-            key = reading.key
-            told = attributes.get(key) if reading.find is attribute else reading.find(span, key)
-            if told is None:
-                continue
-            if (value := reading.read(told)) is not None:
-                values[field], sources[field] = value, source
-                break
-            if field in _EXPECTED_BY_FIELD and _is_of_wrong_type(reading, told):
-                faults[key] = f"{key}: expected {_EXPECTED_BY_FIELD[field]}, got {_shown(told)}"
-    return Found(values, sources or _NO_SOURCES, vocabulary.unread, tuple(faults.values()))
-
-
-def _without_own_name(span: Span, found: Found) -> Found:
-    """The same without a provider that is the program itself: Strands for JavaScript names its service there."""
-    name = found.values.get("provider_name")
-    if name is None or name not in (span.scope.name, span.resource.get("service.name")):
-        return found
-    if provider_of(name, None) is not Provider.CUSTOM:
-        return found
-    values, sources = dict(found.values), dict(found.sources)
-    del values["provider_name"], sources["provider_name"]
-    return replace(found, values=values, sources=sources)
+def _is_own_name(provider_name: Any, span: Span) -> bool:
+    """Tell a provider that is the program itself: Strands for JavaScript names its service there."""
+    if provider_name not in (span.scope.name, span.resource.get("service.name")):
+        return False
+    return provider_of(provider_name, None) is Provider.CUSTOM
 
 
 def _is_of_wrong_type(reading: Reading, told: Any) -> bool:
@@ -177,9 +240,10 @@ def _shown(value: Any) -> str:
 # -- fields -------------------------------------------------------------------------------------------
 
 
-def _kind(told: Any, model: Any) -> StepKind:
+def _kind(meaning: Meaning) -> StepKind:
     """The kind that was told; but a model that embeds was not asked in words, whatever its span says."""
-    if model and told is StepKind.LLM and kind_of_model(model) is StepKind.EMBEDDING:
+    told = meaning.told("kind")
+    if told is StepKind.LLM and meaning.model and kind_of_model(meaning.model) is StepKind.EMBEDDING:
         return StepKind.EMBEDDING
     return told or StepKind.OTHER
 
@@ -222,37 +286,65 @@ def _with_system(messages: tuple[Message, ...], system: Any) -> tuple[Message, .
     return (*system, *messages)
 
 
-def _usage(values: Mapping[str, Any]) -> Usage:
+def _usage(meaning: Meaning) -> Usage:
     """Counts told one by one win over those in a usage object."""
-    told = {field: values[field] for field in _USAGE_FIELDS if field in values}
-    usage = values.get("usage") or _NO_USAGE
+    told = {field: count for field in _USAGE_FIELDS if (count := meaning.told(field)) is not None}
+    usage = meaning.told("usage") or _NO_USAGE
     if told:
         usage = Usage(**told) if usage is _NO_USAGE else replace(usage, **told)
     return usage if usage is _NO_USAGE else whole(usage)
 
 
-def _outcome(span: Span, found: Found, asked: Told, answered: Told) -> tuple[Status, str | None]:
-    """Status and message: as the span's status tells, or as what else it tells of a failure."""
-    if span.status is not StatusCode.ERROR and not _failed_silently(span, found, asked, answered):
-        return Status.SUCCESS, None
-    return Status.ERROR, clean(span.status_message) or found.values.get("error_message")
+def _status(meaning: Meaning) -> Status:
+    """As the span's status tells, or what else it tells of a failure."""
+    has_failed = meaning.span.status is StatusCode.ERROR or _failed_silently(meaning)
+    return Status.ERROR if has_failed else Status.SUCCESS
 
 
-def _failed_silently(span: Span, found: Found, asked: Told, answered: Told) -> bool:
+def _error_message(meaning: Meaning) -> str | None:
+    if meaning.status is Status.SUCCESS:
+        return None
+    return clean(meaning.span.status_message) or meaning.told("error_message")
+
+
+def _failed_silently(meaning: Meaning) -> bool:
     """Tell a failure that the status does not tell, by an error that was told otherwise.
 
     A vendor's own verdict holds; an exception or error type that all use, only where nothing was answered.
     Where the status is OK nothing but an exception counts, and only of a step that was asked: LangSmith sets
     OK when a run starts, which the SDK then refuses to change.
     """
-    source = found.sources.get("failed") or found.sources.get("error_message")
+    source = meaning.source("failed") or meaning.source("error_message")
     if source is None:
         return False
+    answered = meaning.answered
     is_silent = answered.text is None and not answered.messages
-    if span.status is StatusCode.OK:
-        has_thrown = any(event.name == "exception" for event in span.events)
-        return has_thrown and is_silent and asked.text is not None
+    if meaning.span.status is StatusCode.OK:
+        has_thrown = any(event.name == "exception" for event in meaning.span.events)
+        return has_thrown and is_silent and meaning.asked.text is not None
     return is_silent or source.dialect != OTEL_GENAI.name
+
+
+def _asked(meaning: Meaning) -> Told:
+    return _told(meaning.told("input"), QUESTION, meaning.kind)
+
+
+def _answered(meaning: Meaning) -> Told:
+    return _with_calls(_told(meaning.told("output"), ANSWER, meaning.kind), meaning.told("tool_calls"))
+
+
+_READ: Mapping[str, Callable[[Meaning], Any]] = {
+    "kind": _kind,
+    "model": lambda meaning: meaning.told("model"),
+    "provider_name": lambda meaning: meaning.told("provider_name"),
+    "usage": _usage,
+    "status": _status,
+    "error_message": _error_message,
+    "response_id": lambda meaning: meaning.told("response_id"),
+    "asked": _asked,
+    "answered": _answered,
+}
+"""How a field is read when it is asked for."""
 
 
 def _warnings(span: Span) -> list[str]:

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from tracen_otel.assemble import assemble
 from tracen_otel.client import PayloadTooLarge, PublishedTrace, Refused, TracenClient
 from tracen_otel.content import bare_span, without_content
-from tracen_otel.interpret import interpret
+from tracen_otel.interpret import Meaning
 from tracen_otel.model import Span, StepKind, Trace
 from tracen_otel.payload import encode
 from tracen_otel.pending import OnDrop, Parcel
@@ -64,7 +64,7 @@ class Publisher:
         if not self._llm_only:
             return True
         try:
-            return interpret(span_of(readable)).step.kind in _LLM_KINDS
+            return Meaning(span_of(readable)).kind in _LLM_KINDS
         except Exception:  # a span may come from anybody's code
             return False
 

@@ -1,14 +1,16 @@
 """What a reader wants first: the question, the answer, whose model, how it ended. Chosen from the steps.
 
-Steps come in reading order, so the outermost comes first. Knows no attribute keys.
+Steps come in reading order, so the outermost comes first. What is said is asked of as few steps as will do, since
+a Meaning reads it only then. Knows no attribute keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tracen_otel.envelopes import strings_in
+from tracen_otel.meant import Meant
 from tracen_otel.messages import last_text
 from tracen_otel.model import Status, Step, StepKind
 
@@ -24,31 +26,32 @@ class Chosen:
     """A text that stands for the whole trace, and the step it is taken from; "" of none where nobody says it."""
 
     text: str = ""
-    step: Step | None = None
+    step: Meant | None = None
 
 
 _NOTHING = Chosen()
 
 
-def prompt_of(steps: Sequence[Step], root: Step | None) -> Chosen:
+def prompt_of(steps: Sequence[Meant], root: Meant | None) -> Chosen:
     """The root's own input; else that of the outermost step that speaks; else anything the run was given."""
     if root and root.input and root.kind not in _ASIDE:
         spoken = next((s.input for s in steps if s.kind in _MODEL and s.input), None)
         return Chosen(_leaf_said(root.input, spoken), root)
-    asked = [step for step in steps if step.input]
-    chosen = _first(asked, _SPEAKING) or _first(asked, set(StepKind) - _ASIDE)
+    chosen = _first_asked(steps, _SPEAKING) or _first_asked(steps, set(StepKind) - _ASIDE)
     return Chosen(chosen.input or "", chosen) if chosen else _NOTHING
 
 
-def response_of(steps: Sequence[Step], root: Step | None) -> Chosen:
+def response_of(steps: Sequence[Meant], root: Meant | None) -> Chosen:
     """The root's own output; else the last one of the outermost steps that speak."""
     if root and root.output and root.kind not in _ASIDE:
-        last = max((s for s in steps if s.kind in _MODEL and s.output), key=_by_start, default=None)
+        last = next((s for s in _latest_first(steps, _MODEL) if s.output), None)
         return Chosen(_leaf_said(root.output, last.output if last else None), root)
     if _gave_up(steps):
         return _NOTHING
-    answered = _outermost([step for step in steps if step.output and step.kind in _SPEAKING], steps)
-    last = max(answered, key=_by_start, default=None)
+    step_by_id = {step.id: step for step in steps}
+    last = next(
+        (s for s in _latest_first(steps, _SPEAKING) if s.output and not _is_covered(s, step_by_id)), None
+    )
     return Chosen(last.output or "", last) if last else _NOTHING
 
 
@@ -58,13 +61,14 @@ def system_of(steps: Iterable[Step]) -> Chosen:
     return next((Chosen(text, step) for text, step in said if text), _NOTHING)
 
 
-def model_step(steps: Sequence[Step]) -> Step | None:
+def model_step(steps: Sequence[Meant]) -> Meant | None:
     """The step that names the trace's model: the first LLM step that succeeded, else any that tells one."""
     told = [step for step in steps if (step.model or step.provider_name) and step.kind not in _ASIDE]
-    return max(told, key=_speaks_for_model, default=None)
+    first = next((step for step in told if all(_speaks_for_model(step))), None)
+    return first or max(told, key=_speaks_for_model, default=None)
 
 
-def outcome_of(steps: Sequence[Step], root: Step | None) -> tuple[Status, Chosen]:
+def outcome_of(steps: Sequence[Meant], root: Meant | None) -> tuple[Status, Chosen]:
     """How the run ended, and the message of an error: as its root did; but one whose model failed last failed.
 
     A failed step that was retried or replaced, or a root that has an answer, does not fail the run.
@@ -88,13 +92,13 @@ def _leaf_said(text: str, spoken: str | None) -> str:
     )
 
 
-def _gave_up(steps: Sequence[Step]) -> bool:
+def _gave_up(steps: Sequence[Meant]) -> bool:
     """Tell whether the last thing a model was asked failed."""
-    last = max((step for step in steps if step.kind in _MODEL), key=_by_start, default=None)
+    last = next(iter(_latest_first(steps, _MODEL)), None)
     return last is not None and last.status is Status.ERROR
 
 
-def _speaks_for_model(step: Step) -> tuple[bool, bool, bool, bool]:
+def _speaks_for_model(step: Meant) -> tuple[bool, bool, bool, bool]:
     return (
         step.model is not None and step.kind is StepKind.LLM and step.status is Status.SUCCESS,
         step.model is not None and step.kind is StepKind.LLM,
@@ -103,19 +107,22 @@ def _speaks_for_model(step: Step) -> tuple[bool, bool, bool, bool]:
     )
 
 
-def _by_start(step: Step) -> int:
-    return step.start_ns
+def _latest_first(steps: Iterable[Meant], kinds: Collection[StepKind]) -> list[Meant]:
+    """The steps of these kinds, the last to start first."""
+    return sorted((step for step in steps if step.kind in kinds), key=lambda step: -step.start_ns)
 
 
-def _first(steps: Iterable[Step], kinds: Collection[StepKind]) -> Step | None:
-    return next((step for step in steps if step.kind in kinds), None)
+def _first_asked(steps: Iterable[Meant], kinds: Collection[StepKind]) -> Meant | None:
+    return next((step for step in steps if step.kind in kinds and step.input), None)
 
 
-def _outermost(chosen: Sequence[Step], steps: Sequence[Step]) -> list[Step]:
-    """Those of the chosen steps that stand under none of the others."""
-    ids = {step.id for step in chosen}
-    covered: set[str] = set()
-    for step in steps:
-        if step.parent_id in ids or step.parent_id in covered:
-            covered.add(step.id)
-    return [step for step in chosen if step.id not in covered]
+def _is_covered(step: Meant, step_by_id: Mapping[str, Meant]) -> bool:
+    """Tell whether a step stands under another that speaks and has said something."""
+    seen = {step.id}
+    above = step_by_id.get(step.parent_id or "")
+    while above is not None and above.id not in seen:
+        if above.kind in _SPEAKING and above.output:
+            return True
+        seen.add(above.id)
+        above = step_by_id.get(above.parent_id or "")
+    return False

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from tracen_otel.model import Status, Step, StepKind, Usage
+from tracen_otel.meant import Meant
+from tracen_otel.model import Status, StepKind, Usage
 
 _NOT_LLM = frozenset({StepKind.EMBEDDING, StepKind.RERANK})
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+_M = TypeVar("_M", bound=Meant)
 NO_IDS: Mapping[str, str] = {}
 
 _Sums = list[int | None]
 """Input and output tokens of the counted steps below a step; None: no step told any."""
 
 
-def counted_steps(steps: Sequence[Step], response_id_by_step: Mapping[str, str] = NO_IDS) -> tuple[Step, ...]:
+def counted_steps(steps: Sequence[_M], response_id_by_step: Mapping[str, str] = NO_IDS) -> tuple[_M, ...]:
     """Tell whose tokens make up the trace's: the deepest steps that tell any, and model calls above them.
 
     A step above others is left out where it only rolls them up: where it is no LLM step, or its tokens are
@@ -34,13 +37,13 @@ def counted_steps(steps: Sequence[Step], response_id_by_step: Mapping[str, str] 
     return tuple(step for step in counted if step.id in once)
 
 
-def total_usage(steps: Iterable[Step]) -> Usage:
+def total_usage(steps: Iterable[Meant]) -> Usage:
     """Add up; a count that no step tells stays untold."""
     usages = [_spent(step) for step in steps]
     return Usage(*(_sum(getattr(usage, name) for usage in usages) for name in _COUNTS))
 
 
-def _counted(steps: Sequence[Step], without: frozenset[StepKind]) -> tuple[Step, ...]:
+def _counted(steps: Sequence[_M], without: frozenset[StepKind]) -> tuple[_M, ...]:
     """The steps that tell tokens of their own. Every step is looked at once, children before parents."""
     sums_below: dict[str | None, _Sums] = {}
     counted = []
@@ -59,7 +62,7 @@ def _added(sums: _Sums | None, more: _Sums) -> _Sums:
     return [_sum(pair) for pair in zip(sums, more, strict=True)] if sums else more
 
 
-def _rolls_up(step: Step, below: _Sums) -> bool:
+def _rolls_up(step: Meant, below: _Sums) -> bool:
     """Tell whether a step's tokens are those of the counted steps below it."""
     if step.kind is not StepKind.LLM or not step.usage:
         return True
@@ -69,12 +72,12 @@ def _rolls_up(step: Step, below: _Sums) -> bool:
     return step.usage.input_tokens == input_tokens
 
 
-def _tells_cost(step: Step) -> bool:
+def _tells_cost(step: Meant) -> bool:
     """Tell whether something is known of what a step cost."""
     return bool(step.usage) or _failed_call(step)
 
 
-def _spent(step: Step) -> Usage:
+def _spent(step: Meant) -> Usage:
     """What a step cost: nothing for a call that failed, no output tokens for an embedding."""
     if _failed_call(step):
         return Usage(input_tokens=0, output_tokens=0)
@@ -83,14 +86,14 @@ def _spent(step: Step) -> Usage:
     return step.usage
 
 
-def _failed_call(step: Step) -> bool:
+def _failed_call(step: Meant) -> bool:
     """Tell whether a model call failed before it gave anything back, for which nobody reports tokens."""
     if step.kind is not StepKind.LLM or step.status is not Status.ERROR:
         return False
     return not (step.usage or step.output or step.output_messages)
 
 
-def _embedded(step: Step) -> bool:
+def _embedded(step: Meant) -> bool:
     return step.kind is StepKind.EMBEDDING and step.status is Status.SUCCESS
 
 

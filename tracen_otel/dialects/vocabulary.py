@@ -6,7 +6,7 @@ So a span costs what its own keys cost, however many dialects there are. Reads n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tracen_otel.attributes import attribute, in_events, indexed, is_of_family
@@ -17,14 +17,14 @@ _MAX_SHAPES = 2048
 _MAX_SHAPE_CHARACTERS = 8192
 """Shapes remembered, and the longest one: keys are a stranger's, and memory is not endless."""
 
-Chain = tuple[str, tuple[tuple[Reading, Source], ...]]
+Chain = tuple[tuple[Reading, Source], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """For each field that can be told the readings in order, and the attribute keys that nobody reads."""
 
-    chains: tuple[Chain, ...]
+    chain_by_field: Mapping[str, Chain]
     unread: tuple[str, ...]
 
 
@@ -55,7 +55,7 @@ class _Shape:
         for entry in entries:
             chain_by_field[entry.field].append((entry.reading, entry.source))
         vocabulary = Vocabulary(
-            tuple((name, tuple(chain)) for name, chain in chain_by_field.items()),
+            {name: tuple(chain) for name, chain in chain_by_field.items()},
             _unread(self.keys, [entry.reading for entry in entries]),
         )
         self.vocabulary_by_open[opened] = vocabulary
