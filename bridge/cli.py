@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from viewer.settings import Settings, default_db, duration_ns
+from viewer.settings import Settings, default_db, duration_ns, flag_of
 
 if TYPE_CHECKING:
     from bridge.server import Ready
@@ -40,10 +40,10 @@ def _with_settings(command: Command) -> Command:
     for setting in reversed(fields(Settings)):
         default = setting.default_factory() if setting.default is MISSING else setting.default
         command = click.option(
-            "--" + setting.name.replace("_", "-"),
+            flag_of(setting),
             setting.name,
             default=default,
-            show_default=bool(default),
+            show_default=bool(default),  # of a switch, its name that is on
             type=_type_of(setting, default),
             envvar=f"TRACEN_{setting.name.upper()}",
             show_envvar=True,
@@ -61,6 +61,8 @@ def _type_of(setting: Field[Any], default: Any) -> Any:
         return _Duration()
     if setting.metadata["choices"]:
         return click.Choice(setting.metadata["choices"])
+    if isinstance(default, bool):
+        return click.BOOL
     return click.IntRange(min=setting.metadata["least"]) if isinstance(default, int) else str
 
 
@@ -161,13 +163,14 @@ async def _create_key(db: str, email: str, label: str) -> str:
     "--logs", multiple=True, metavar="FILE", help="OTLP log bodies whose events belong to the spans."
 )
 @click.option("--extended", is_flag=True, help="Add the documented extension to every payload.")
-def convert(files: tuple[str, ...], logs: tuple[str, ...], extended: bool) -> None:
+@click.option("--redact/--no-redact", default=True, show_default=True, help="Mask secrets.")
+def convert(files: tuple[str, ...], logs: tuple[str, ...], extended: bool, redact: bool) -> None:
     """Turn OTLP trace request bodies (.pb, .json; - is stdin) into payloads, one JSON line a trace."""
     from bridge.convert import convert as convert_files
     from tracen_otel.otlp import UndecodableBody
 
     try:
-        for line in convert_files(files, logs, extended=extended):
+        for line in convert_files(files, logs, extended=extended, redacts=redact):
             click.echo(line)
     except (OSError, UndecodableBody) as error:
         raise click.ClickException(str(error)) from None

@@ -11,17 +11,22 @@ from typing import TypeVar
 from tracen_otel import payload
 from tracen_otel.assemble import assemble_all
 from tracen_otel.otlp import Encoding, UndecodableBody, decode_logs, decode_spans
+from tracen_otel.redact import Redaction
 
 T = TypeVar("T")
 
 
-def convert(files: Iterable[str], logs: Iterable[str] = (), *, extended: bool = False) -> Iterator[str]:
+def convert(
+    files: Iterable[str], logs: Iterable[str] = (), *, extended: bool = False, redacts: bool = True
+) -> Iterator[str]:
     """Yield one payload as a JSON line per trace, in order of trace start; the files are one stream.
+    Secrets are masked, since a payload is there to be sent on.
 
     `-` is standard input. Raises OSError and UndecodableBody; both name the file.
     """
-    spans = _read_all(files, decode_spans)
-    records = _read_all(logs, decode_logs)
+    redaction = Redaction(redacts)
+    spans = map(redaction.span, _read_all(files, decode_spans))
+    records = map(redaction.log_record, _read_all(logs, decode_logs))
     for trace in assemble_all(spans, records):
         yield json.dumps(payload.encode(trace, extended=extended), ensure_ascii=False)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tracen_otel import TracenSpanExporter
 from tracen_otel.dialects import DIALECTS
 from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS, Field
-from viewer.settings import Settings
+from viewer.settings import Settings, flag_of
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -19,7 +19,9 @@ def settings_table() -> str:
     rows = []
     for setting in fields(Settings):
         default = "in the user's data folder" if setting.default is MISSING else f"`{setting.default}`"
-        flag = "--" + setting.name.replace("_", "-")
+        if isinstance(setting.default, bool):
+            default = "on" if setting.default else "off"
+        flag = flag_of(setting).replace("/", "`, `")
         variable = f"TRACEN_{setting.name.upper()}"
         rows.append(
             f"| `{flag}`, `{variable}` | {default if default != '``' else ''} | {setting.metadata['help']} |"

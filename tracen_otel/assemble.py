@@ -135,6 +135,7 @@ def _concluded(
         error_message=error.text or None,
         usage=total_usage(counted),
         sources=sources | {"provider": speaker.id} if speaker else sources,
+        masked=masked_in(steps),
     )
     return whole, {step.id for step in counted}
 
@@ -144,6 +145,11 @@ def _with_system(trace: Trace) -> Trace:
     if not system.step or not system.text:
         return trace
     return replace(trace, system=system.text, sources={**trace.sources, "system": system.step.id})
+
+
+def masked_in(steps: Iterable[Meant]) -> int:
+    """Places in the steps where a secret was masked."""
+    return sum(step.masked for step in steps)
 
 
 def _with_counts_told(steps: tuple[Step, ...], counted: Collection[str]) -> tuple[Step, ...]:

@@ -49,6 +49,11 @@ def _is_integer_or_null(value: Any) -> str | None:
     return None if value is None or _is_integer(value) is None else "an integer of at most 64 bits, or null"
 
 
+def _is_count(value: Any) -> str | None:
+    is_told = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _INT64
+    return None if is_told else "an integer from 0 on, of at most 64 bits"
+
+
 def _is_array(value: Any) -> str | None:
     return None if isinstance(value, list) else "an array"
 
@@ -184,6 +189,7 @@ TRACE_FIELDS = (
     Field("latency_ns", _is_integer_or_null, "total_latency_ms, unrounded"),
     Field("notes", _is_strings, "what was odd about the data"),
     Field("sources", _is_string_by_name, "for prompt, response … the id of the step it is taken from"),
+    Field("masked", _is_count, "places where a secret was masked, those of the steps included"),
 )
 
 STEP_FIELDS = (
@@ -212,4 +218,5 @@ STEP_FIELDS = (
     Field("sources", _is_sources, "for each field the dialect and the attribute key it was read from"),
     Field("unread", _is_strings, "attribute keys that nobody read"),
     Field("tokens_counted", _is_boolean, "whether its tokens are part of the trace's"),
+    Field("masked", _is_count, "places in it where a secret was masked"),
 )

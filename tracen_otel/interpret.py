@@ -118,6 +118,10 @@ class Meaning:
         return self.answered.text
 
     @property
+    def masked(self) -> int:
+        return self.span.masked
+
+    @property
     def output_messages(self) -> tuple[Message, ...]:
         return self.answered.messages
 
@@ -188,6 +192,7 @@ class Meaning:
             sources=_with_calls_source(sources or _NO_SOURCES, self.answered),
             unread=self._vocabulary.unread,
             tokens_counted=kind is StepKind.LLM and bool(self.usage),  # until the trace says otherwise
+            masked=span.masked,
         )
 
 

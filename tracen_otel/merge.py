@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tracen_otel.assemble import conclude
+from tracen_otel.assemble import conclude, masked_in
 from tracen_otel.interpret import response_id_of
 from tracen_otel.model import Step, Trace
 
@@ -61,6 +61,7 @@ def _with_word_of(told_root: Trace, whole: Trace, root: Step | None) -> Trace:
     return replace(
         told_root,
         **{name: getattr(whole, name) for name in _CONCLUDED} | spoken,
+        masked=whole.masked + max(0, told_root.masked - masked_in(told_root.steps)),
         sources={k: v for k, v in whole.sources.items() if k not in spoken} | known,
         notes=(),
     )

@@ -163,6 +163,7 @@ def _trace(value: Mapping[str, Any]) -> Trace:
         otel_trace_id=value.get("otel_trace_id"),
         notes=tuple(value.get("notes", ())),
         sources=value.get("sources", {}),
+        masked=value.get("masked", 0),
     )
 
 
@@ -198,6 +199,7 @@ def decode_step(value: Mapping[str, Any]) -> Step:
         sources={name: Source(s["dialect"], s["key"]) for name, s in value.get("sources", {}).items()},
         unread=tuple(value.get("unread", ())),
         tokens_counted=value.get("tokens_counted", False),
+        masked=value.get("masked", 0),
     )
 
 
@@ -255,6 +257,7 @@ def encode(trace: Trace, *, extended: bool = True) -> dict[str, Any]:
                 "start_time_unix_nano": str(trace.started_ns) if trace.started_ns else None,
                 "notes": list(trace.notes),
                 "sources": dict(trace.sources),
+                "masked": trace.masked or None,
                 **_usage_details(trace.usage),
             }
         )
@@ -297,6 +300,7 @@ def encode_step(step: Step, *, extended: bool = True) -> dict[str, Any]:
             "sources": {name: {"dialect": s.dialect, "key": s.key} for name, s in step.sources.items()},
             "unread": list(step.unread),
             "tokens_counted": step.tokens_counted or None,
+            "masked": step.masked or None,
         }
     )
     value["latency_ns"] = step.latency_ns

@@ -103,17 +103,24 @@ class Redaction:
         """A payload alike; what is masked is added to the counts that it and its steps tell."""
         if not self.is_on:
             return value, 0
-        own, count = self.json({name: field for name, field in value.items() if name != "steps"})
-        told = list(map(self._step, value.get("steps", ())))
+        own, count = self._counted({name: field for name, field in value.items() if name != "steps"})
+        told = [self._counted(step) for step in value["steps"]]
         total = count + sum(masked for _, masked in told)
         if not total:
             return value, 0
         steps = [step for step, _ in told]
-        return {**own, "steps": steps, "masked": (own.get("masked") or 0) + total}, total
+        return {**own, "steps": steps, "masked": value.get("masked", 0) + total}, total
 
-    def _step(self, value: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
-        step, count = self.json(value)
-        return ({**step, "masked": (step.get("masked") or 0) + count}, count) if count else (value, 0)
+    def _counted(self, value: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
+        """A payload or a step of it. `sources` of a payload names steps by their ids."""
+        work = _Work(self)
+        masked = {
+            name: work.ids(field) if name == "sources" else work.member(name, field, _MAX_DEPTH)
+            for name, field in value.items()
+        }
+        if not work.count:
+            return value, 0
+        return {**masked, "masked": value.get("masked", 0) + work.count}, work.count
 
     def _looked_at(self, text: str, count: int) -> tuple[str, int]:
         """What the user's patterns and hook make of it. Where a hook fails, the text is withheld."""
@@ -146,8 +153,9 @@ class _Work:
         return masked
 
     def mapping(self, value: Attributes) -> Attributes:
-        masked = self.value(value, _MAX_DEPTH)
-        return masked if isinstance(masked, Mapping) else {}
+        before = self.count
+        masked = self._members(value, _MAX_DEPTH)
+        return value if self.count == before else masked
 
     def scope(self, scope: Scope) -> Scope:
         before = self.count
@@ -182,19 +190,34 @@ class _Work:
             return _TOO_DEEP
         before = self.count
         if isinstance(value, Mapping):
-            members = {self.text(str(k)): self._member(str(k), v, depth - 1) for k, v in value.items()}
+            members = self._members(value, depth - 1)
             return value if self.count == before else members
         if isinstance(value, list | tuple):
             items = [self.value(item, depth - 1) for item in value]
             return value if self.count == before else items
         return value
 
-    def _member(self, name: str, value: Any, depth: int) -> Any:
-        if isinstance(value, int) and name.lower().endswith("id"):
+    def _members(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        return {
+            self.text(str(name)): self.member(
+                _name_in_pair(value) if name == "value" else str(name), item, depth
+            )
+            for name, item in value.items()
+        }
+
+    def member(self, name: str, value: Any, depth: int) -> Any:
+        """A value with its name, which may say that it is secret, or an id and no number of a card."""
+        if isinstance(value, str | int) and name[-2:].lower() == "id" and str(value).isdigit():
             return value
         if isinstance(value, str | bytes | list | tuple) and is_secret_name(name):
             return self._named(value, depth)
         return self.value(value, depth)
+
+    def ids(self, value: Any) -> Any:
+        """Names with ids under them."""
+        if not isinstance(value, Mapping):
+            return self.value(value, _MAX_DEPTH)
+        return {self.text(name): self.member("id", item, _MAX_DEPTH) for name, item in value.items()}
 
     def _named(self, value: Any, depth: int) -> Any:
         """What stands under a secret name: it is masked whatever it looks like."""
@@ -220,6 +243,12 @@ class _Work:
         before = self.count
         masked = self.text(value.decode("latin-1"))
         return value if self.count == before else masked.encode("latin-1", "replace")
+
+
+def _name_in_pair(pair: Mapping[Any, Any]) -> str:
+    """The name of a header where it is written as a pair: `{"name": "x-api-key", "value": …}`."""
+    name = pair.get("key", pair.get("name"))
+    return name if isinstance(name, str) else "value"
 
 
 def _masked(text: str, found: Sequence[Found]) -> str:

@@ -107,17 +107,18 @@ def _settle_pending(span_by_id: dict[str, Span]) -> None:
 
 def _add_logs(span_by_id: dict[str, Span], logs: Iterable[LogRecord]) -> None:
     """Give every span the events that log records tell of it, each once."""
-    events: defaultdict[str, dict[str, Event]] = defaultdict(dict)
+    records: defaultdict[str, dict[str, LogRecord]] = defaultdict(dict)
     for record in logs:
         if record.span_id in span_by_id:
             event = record.event
             content = spelled((event.time_ns, event.name, _sorted(event.attributes), event.body))
-            events[record.span_id].setdefault(content, event)
-    for span_id, event_by_content in events.items():
+            records[record.span_id].setdefault(content, record)
+    for span_id, record_by_content in records.items():
         span = span_by_id[span_id]
-        told = sorted(event_by_content.items(), key=lambda item: (*_event_order(item[1]), item[0]))
-        merged = sorted((*span.events, *(event for _, event in told)), key=_event_order)
-        span_by_id[span_id] = replace(span, events=tuple(merged))
+        told = sorted(record_by_content.items(), key=lambda item: (*_event_order(item[1].event), item[0]))
+        merged = sorted((*span.events, *(record.event for _, record in told)), key=_event_order)
+        masked = span.masked + sum(record.masked for _, record in told)
+        span_by_id[span_id] = replace(span, events=tuple(merged), masked=masked)
 
 
 def _event_order(event: Event) -> tuple[int, int, int]:

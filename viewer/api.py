@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from tracen_otel import payload
 from tracen_otel.model import Trace
+from tracen_otel.redact import Redaction
 from viewer.bodies import drained, media_type_of, read_body
 from viewer.keys import Authenticator, secret_of
 from viewer.listing import Listing, next_cursor, parse_cursor, parse_limit
@@ -113,7 +115,7 @@ class Api:
             request.stream(), headers.get("content-length"), headers.get("content-encoding"), max_bytes
         )
         record.size = len(body)
-        trace = await run_sized(len(body), _decode, body)
+        trace, body = await run_sized(len(body), _read, body, self._settings.redact)
         otel_trace_id = bytes.fromhex(trace.otel_trace_id) if trace.otel_trace_id else secrets.token_bytes(16)
         outcome = await self._store.post(
             Post(key.account_id, key.id, body, otel_trace_id, self._clock_ns(), self._limit, idempotency_key)
@@ -219,8 +221,14 @@ def _no_otel_trace_id() -> Response:
     return problem(404, "No such trace", "An OTel trace id is 32 hex digits, not all zero.")
 
 
-def _decode(body: bytes) -> Trace:
-    return payload.decode(payload.parse(body))
+def _read(body: bytes, redacts: bool) -> tuple[Trace, bytes]:
+    """What is posted, and the body to keep: as it came, or with its secrets masked."""
+    value = payload.parse(body)
+    trace = payload.decode(value)
+    masked, count = Redaction(redacts).payload(value)
+    if not count:
+        return trace, body
+    return payload.decode(masked), json.dumps(masked, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def page_url(base_url: str, page_id: str) -> str:

@@ -44,11 +44,11 @@ def create_app(
     clock_ns: Callable[[], int] = time.time_ns,
 ) -> Starlette:
     """Compose the viewer over a store; `more_routes` (the bridge's) come first."""
-    documents = Documents(store, requests.metrics)
+    documents = Documents(store, requests.metrics, redacts=settings.redact)
     api = Api(store, keys, settings, requests, Listing(store, documents), clock_ns)
     service = _Service(store, settings, requests.metrics)
     reader = Reader(store, documents, settings.base_url, clock_ns)
-    forms = TraceForms(reader)
+    forms = TraceForms(reader, redacts=settings.redact)
     traces = TracePages(reader, forms)
     app = Starlette(
         routes=[

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from typing import Any
 
 from platformdirs import user_data_path
@@ -22,6 +22,12 @@ def default_db() -> str:
 
 def _setting(default: Any, help: str, least: int = 1, choices: tuple[str, ...] = ()) -> Any:
     return field(default=default, metadata={"help": help, "least": least, "choices": choices})
+
+
+def flag_of(setting: Field[Any]) -> str:
+    """The flag of `tracen serve` for a setting; a switch has two."""
+    name = setting.name.replace("_", "-")
+    return f"--{name}/--no-{name}" if isinstance(setting.default, bool) else f"--{name}"
 
 
 _NS_BY_UNIT = {"h": 3600 * 10**9, "d": 24 * 3600 * 10**9, "w": 7 * 24 * 3600 * 10**9}
@@ -70,6 +76,9 @@ class Settings:
     )
     retention: str = _setting(
         "", "Delete traces this old (12h, 30d, 8w) that nobody posted or looked at; default: keep for ever."
+    )
+    redact: bool = _setting(
+        True, "Mask secrets in what is posted before it is kept, and before a page is shown."
     )
     tls_cert: str = _setting("", "Certificate chain (PEM) of all three ports; taken up anew when it changes.")
     tls_key: str = _setting("", "Its private key (PEM).")

@@ -15,6 +15,7 @@ from tracen_otel.assemble import assemble
 from tracen_otel.merge import merge
 from tracen_otel.model import LogRecord, Span, Trace
 from tracen_otel.otlp import Signal, decode_logs, decode_spans
+from tracen_otel.redact import Redaction
 from viewer import document
 from viewer.document import FIRST, NEEDED, Document
 from viewer.metrics import Metrics
@@ -25,6 +26,8 @@ logger = logging.getLogger("tracen.viewer")
 
 MEANING = f"{version('tracen-otel')}/{document.FORMAT}"
 """Documents assembled by another release are assembled anew: a better dialect table improves old traces."""
+_UNMASKED = "/unmasked"
+"""Of documents that were assembled while nothing was masked: they are not shown once it is."""
 MAX_READ_BYTES = 256 * 1024 * 1024
 """Of bodies for one page: what came later is left out, and said so."""
 _TRIES = 5
@@ -40,9 +43,11 @@ Choose = Callable[[Document], Iterable[str]]
 class Documents:
     """What was assembled of the traces that pages show, saved until more of them arrives."""
 
-    def __init__(self, store: Store, metrics: Metrics) -> None:
+    def __init__(self, store: Store, metrics: Metrics, *, redacts: bool = True) -> None:
         self._store = store
         self._metrics = metrics
+        self._redacts = redacts
+        self._meaning = MEANING if redacts else MEANING + _UNMASKED
         self._lock_by_page: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def read(self, page: Page, choose: Choose = lambda document: ()) -> Document:
@@ -52,7 +57,7 @@ class Documents:
             names = [name for name in choose(document) if not document.has(name)]
             if not names:
                 return document
-            more = await self._store.document(page, MEANING, names)
+            more = await self._store.document(page, self._meaning, names)
             if more is not None and more.edition == document.edition and more.parts.keys() >= set(names):
                 return document.with_parts(more.parts)
         async with self._lock_of(page):
@@ -61,7 +66,7 @@ class Documents:
     async def _begin(self, page: Page) -> Document:
         """By one reader at a time: the others find what it saved."""
         async with self._lock_of(page):
-            saved = await self._store.document(page, MEANING, FIRST)
+            saved = await self._store.document(page, self._meaning, FIRST)
             if saved is not None and saved.parts.keys() >= set(NEEDED):
                 return Document(saved.edition, saved.parts)
             return await self._assemble(page)
@@ -73,24 +78,27 @@ class Documents:
         telling = await self._store.telling(page, MAX_READ_BYTES)
         size = sum(len(body) for _, body in telling.bodies)
         with self._metrics.assembly.time():
-            parts = await run_sized(size, _parts, telling, page.otel_trace_id.hex())
+            parts = await run_sized(size, _parts, telling, page.otel_trace_id.hex(), self._redacts)
         try:
-            edition = await self._store.save_document(page, telling.version, MEANING, parts)
+            edition = await self._store.save_document(page, telling.version, self._meaning, parts)
         except StoreUnavailable:  # the page is right without it, only slower next time
             edition = uuid.uuid4().hex
         return Document(edition, parts)
 
 
-def _parts(telling: Telling, otel_trace_id: str) -> dict[str, bytes]:
+def _parts(telling: Telling, otel_trace_id: str, redacts: bool) -> dict[str, bytes]:
     try:
-        return document.encode(trace_of(telling, otel_trace_id))
+        return document.encode(trace_of(telling, otel_trace_id, Redaction(redacts)))
     except Exception:  # the wall before the reader: a trace we can not assemble is a page that says so
         logger.exception("a trace can not be assembled")
         return document.encode(Trace(title=otel_trace_id, notes=(_NOT_ASSEMBLED,)))
 
 
-def trace_of(telling: Telling, otel_trace_id: str) -> Trace:
-    """Assemble a trace from its bodies: spans and logs from OTLP, payloads from POST, merged by step id."""
+def trace_of(telling: Telling, otel_trace_id: str, redaction: Redaction) -> Trace:
+    """Assemble a trace from its bodies: spans and logs from OTLP, payloads from POST, merged by step id.
+
+    Spans are kept as they came, and so are posts from before they were masked: nothing is made of either unmasked.
+    """
     spans: list[Span] = []
     records: list[LogRecord] = []
     posted: list[Trace] = []
@@ -98,13 +106,13 @@ def trace_of(telling: Telling, otel_trace_id: str) -> Trace:
     for kind, body in telling.bodies:
         try:
             if kind is BodyKind.PAYLOAD:
-                posted.append(payload.decode(payload.parse(body)))
+                posted.append(payload.decode(redaction.payload(payload.parse(body))[0]))
                 continue
             encoding, signal = kind.otlp()
             if signal is Signal.TRACES:
-                spans += decode_spans(body, encoding, otel_trace_id)
+                spans += map(redaction.span, decode_spans(body, encoding, otel_trace_id))
             else:
-                records += decode_logs(body, encoding)
+                records += map(redaction.log_record, decode_logs(body, encoding))
         except ValueError:  # accepted by another release; it costs no neighbour
             unreadable += 1
     assembled = [assemble(spans, records)] if spans else []

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tracen_otel.redact import Redaction
 from viewer import trace_page, waiting
 from viewer.bodies import media_type_of
 from viewer.cards import card_of
@@ -42,8 +43,9 @@ Make = Callable[[Page, Document], Awaitable[str | bytes]]
 class TraceForms:
     """The routes of all forms of a trace but its page for people."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, *, redacts: bool = True) -> None:
         self._reader = reader
+        self._redacts = redacts
         self._previews: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         self._turns = asyncio.Semaphore(MAX_WHOLE)
         self.routes = [
@@ -101,12 +103,14 @@ class TraceForms:
         return await self._of_whole(request, make, "perfetto.json", "application/json")
 
     async def otlp_json(self, request: Request) -> Response:
-        """The spans as they came, as an OTLP/JSON request."""
+        """The spans as they came but for secrets, as an OTLP/JSON request."""
 
         async def make(page: Page, document: Document) -> bytes:
             telling = await self._reader.store.telling(page, MAX_READ_BYTES)
             size = sum(len(body) for _, body in telling.bodies) + document.size
-            return await run_sized(size, _otlp_json, telling, page.otel_trace_id.hex(), document)
+            return await run_sized(
+                size, _otlp_json, telling, page.otel_trace_id.hex(), document, self._redacts
+            )
 
         return await self._of_whole(request, make, "otlp.json", "application/json")
 
@@ -229,8 +233,8 @@ def _perfetto(document: Document) -> bytes:
     return perfetto.render(document.trace())
 
 
-def _otlp_json(telling: Telling, otel_trace_id: str, document: Document) -> bytes:
-    return otlp_json.render(telling.bodies, otel_trace_id, document.trace())
+def _otlp_json(telling: Telling, otel_trace_id: str, document: Document, redacts: bool) -> bytes:
+    return otlp_json.render(telling.bodies, otel_trace_id, document.trace(), Redaction(redacts))
 
 
 def _drawn(document: Document) -> bytes:

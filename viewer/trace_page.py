@@ -173,6 +173,8 @@ def _inlined(document: Document, view: View) -> range:
 
 
 def _notes(trace: Trace, outline: Outline, is_receiving: bool) -> Iterable[str]:
+    if trace.masked:
+        yield wording.masked(trace.masked)
     awaited = (ROOT_MISSING, PARENTS_MISSING) if is_receiving else ()
     yield from (note for note in trace.notes[:MAX_NOTES] if not note.startswith(awaited))
     if len(trace.notes) > MAX_NOTES:

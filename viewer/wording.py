@@ -30,6 +30,11 @@ def duration(nanoseconds: int | None) -> str:
     return f"{days:,} d {hours % 24} h" if days < 36_500 else "over 100 years"
 
 
+def masked(count: int) -> str:
+    """What a reader is told of secrets that were masked."""
+    return f"{plural(count, 'secret')} {'was' if count == 1 else 'were'} masked before this page was made."
+
+
 def _milliseconds(nanoseconds: int) -> str:
     hundredths = _round(nanoseconds, 10_000)
     if nanoseconds == 0 or hundredths >= 1000:

@@ -123,6 +123,8 @@ class _Page:
             self._left_out.parts = [_FACTS]
         self._sheet.add("\n".join(lines))
         notes = [f"- Note: {inline(note, 2 * self._name)}" for note in self._trace.notes[:_MAX_NOTES]]
+        if self._trace.masked:
+            notes.insert(0, f"- Note: {wording.masked(self._trace.masked)}")
         if len(self._trace.notes) > _MAX_NOTES or (notes and not self._sheet.add("\n".join(notes))):
             self._left_out.parts.append(_NOTES)
 

@@ -23,18 +23,27 @@ from tracen_otel.assemble import assemble
 from tracen_otel.model import Trace
 from tracen_otel.otlp import Encoding, Signal
 from tracen_otel.otlp_wire import UndecodableBody
+from tracen_otel.redact import Redaction
 from viewer.forms.otlp_canonical import canonical, with_hex_ids
+from viewer.forms.otlp_masked import masked
 from viewer.forms.otlp_steps import SCOPE_OF_POSTS, resource_of_posts, root_span, spans_of
 from viewer.store.base import BodyKind
 
+_MASKING = Redaction()
 
-def render(bodies: Iterable[tuple[BodyKind, bytes]], otel_trace_id: str, trace: Trace) -> bytes:
+
+def render(
+    bodies: Iterable[tuple[BodyKind, bytes]],
+    otel_trace_id: str,
+    trace: Trace,
+    redaction: Redaction = _MASKING,
+) -> bytes:
     """Write the request: the trace's spans out of `bodies`, then those of steps that only a post told of.
 
     `trace` is what was assembled of the bodies; `otel_trace_id` is hex. A body or span that can not be read
-    costs itself alone.
+    costs itself alone. Bodies are kept as they came: `redaction` masks what is told of them.
     """
-    request = _Request()
+    request = _Request(redaction)
     is_posted = False
     for kind, body in bodies:
         if kind is BodyKind.PAYLOAD:
@@ -56,6 +65,7 @@ def render(bodies: Iterable[tuple[BodyKind, bytes]], otel_trace_id: str, trace: 
 class _Request:
     """Spans by resource and scope, each as JSON text: what is written the same is the same, and told once."""
 
+    redaction: Redaction
     spans_by_scope_by_resource: dict[str, dict[str, dict[str, None]]] = field(default_factory=dict)
     span_ids: set[str] = field(default_factory=set)
 
@@ -64,13 +74,14 @@ class _Request:
         told: dict[str, None] = {}
         for span in spans:
             try:
-                told[_text(span)] = None
+                told[_text(masked(span, self.redaction))] = None
             except RecursionError:  # deeper than JSON goes; its neighbours are not
                 continue
             self.span_ids.add(span["spanId"])
         if told:
-            by_scope = self.spans_by_scope_by_resource.setdefault(_text(resource), {})
-            by_scope.setdefault(_text(scope), {}).update(told)
+            around = [_text(masked(group, self.redaction)) for group in (resource, scope)]
+            by_scope = self.spans_by_scope_by_resource.setdefault(around[0], {})
+            by_scope.setdefault(around[1], {}).update(told)
 
     def encoded(self) -> bytes:
         """The request as JSON; what no UTF-8 can hold becomes a question mark."""
@@ -174,7 +185,7 @@ def _says_all(resource: Mapping[str, Any], spans: list[dict[str, Any]], trace_id
     """Whether the spans alone, read again, tell what the trace tells."""
     if not spans:
         return False
-    alone = _Request()
+    alone = _Request(Redaction(redact=False))
     alone.add(resource, SCOPE_OF_POSTS, spans)
     told = assemble(otlp.decode_spans(alone.encoded(), Encoding.JSON, trace_id))
     return _gist(told) == _gist(trace)

@@ -267,10 +267,10 @@ def _told(**fields: Any) -> dict[str, Any]:
 
 def attributes(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Attributes as OTLP/JSON key-values."""
-    return [{"key": str(key), "value": _any_value(value)} for key, value in values.items()]
+    return [{"key": str(key), "value": any_value(value)} for key, value in values.items()]
 
 
-def _any_value(value: Any) -> dict[str, Any]:  # one branch per case of AnyValue
+def any_value(value: Any) -> dict[str, Any]:  # one branch per case of AnyValue
     if value is None:
         return {}
     if isinstance(value, bool):
@@ -285,9 +285,9 @@ def _any_value(value: Any) -> dict[str, Any]:  # one branch per case of AnyValue
     if isinstance(value, Mapping):
         return {"kvlistValue": {"values": list(_key_values(value))}}
     if isinstance(value, list | tuple):
-        return {"arrayValue": {"values": [_any_value(item) for item in value]}}
+        return {"arrayValue": {"values": [any_value(item) for item in value]}}
     return {"stringValue": str(value)}
 
 
 def _key_values(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    return ({"key": str(key), "value": _any_value(value)} for key, value in values.items())
+    return ({"key": str(key), "value": any_value(value)} for key, value in values.items())

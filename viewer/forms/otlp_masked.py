@@ -1,0 +1,61 @@
+"""OTLP/JSON with its secrets masked: names, messages, attributes. Ids, times and numbers are as they came."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from tracen_otel.redact import Redaction
+from viewer.forms.otlp_steps import any_value
+
+_TEXTS = frozenset({"name", "version", "message", "traceState", "schemaUrl"})
+
+
+def masked(message: Mapping[str, Any], redaction: Redaction) -> Mapping[str, Any]:
+    """A span, or a group around spans, in OTLP's own spelling; the same object where masking is switched off."""
+    return _message(message, redaction) if redaction.is_on else message
+
+
+def _message(message: Mapping[str, Any], redaction: Redaction) -> dict[str, Any]:
+    return {name: _field(name, value, redaction) for name, value in message.items()}
+
+
+def _field(name: str, value: Any, redaction: Redaction) -> Any:
+    if isinstance(value, str):
+        return redaction.text(value)[0] if name in _TEXTS else value
+    if isinstance(value, Mapping):
+        return _message(value, redaction)
+    if not isinstance(value, list):
+        return value
+    if name == "attributes":
+        return [_key_value(item, redaction) for item in value]
+    return [_message(item, redaction) if isinstance(item, Mapping) else item for item in value]
+
+
+def _key_value(item: Mapping[str, Any], redaction: Redaction) -> Mapping[str, Any]:
+    """An attribute, written anew only where something in it is masked."""
+    if "value" not in item:
+        return _message(item, redaction)
+    told, count = redaction.json({item.get("key", ""): _plain(item["value"])})
+    if not count:
+        return item
+    ((key, value),) = told.items()
+    return {"key": key, "value": any_value(value)}
+
+
+def _plain(value: Mapping[str, Any]) -> Any:
+    """What an AnyValue holds."""
+    for name, told in value.items():
+        if name == "intValue":
+            return int(told)
+        if name == "doubleValue":
+            return float(told)  # also "NaN" and "Infinity"
+        if name == "bytesValue":
+            return base64.b64decode(told)
+        if name == "arrayValue":
+            return [_plain(item) for item in told.get("values", ())]
+        if name == "kvlistValue":
+            return {item.get("key", ""): _plain(item.get("value", {})) for item in told.get("values", ())}
+        return told
+    return None
