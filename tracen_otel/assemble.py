@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tracen_otel.interpret import Meaning, latency_ns
 from tracen_otel.meant import Meant
@@ -71,13 +71,27 @@ def _trace(tree: Tree, root: Span) -> Trace:
     return _with_system(replace(whole, steps=_with_their_past(steps, tree)))
 
 
-def summarize(spans: Iterable[Span]) -> Trace:
-    """Tell what spans that share a trace id mean as a whole: the trace without steps and system prompt.
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A trace without steps and system prompt, and its spans in reading order, of which little has been read.
 
-    Reads of each span what that takes. Raises ValueError as `assemble` does.
+    `orphans` are the parents that spans named and that are not among them, by the spans' ids.
+    """
+
+    trace: Trace
+    meanings: tuple[Meaning, ...]
+    orphans: Mapping[str, str]
+
+
+def outline(spans: Iterable[Span]) -> Outline:
+    """Tell what spans that share a trace id mean as a whole, reading of each what that takes.
+
+    Raises ValueError as `assemble` does.
     """
     tree = _tree(spans, ())
-    return _summary(tree, _root(tree), [Meaning(span) for span in tree.spans])[0]
+    meanings = tuple([Meaning(span) for span in tree.spans])
+    trace, _ = _summary(tree, _root(tree), meanings)
+    return Outline(trace, meanings, tree.orphans)
 
 
 def _summary(tree: Tree, root: Span, meanings: Sequence[Meaning]) -> tuple[Trace, Collection[str]]:

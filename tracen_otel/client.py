@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tracen_otel import __version__
-from tracen_otel.payload import MAX_BODY_BYTES
+from tracen_otel.payload import MAX_BODY_BYTES, dumps
 from tracen_otel.retry import backoff_s, retry_after_s
 
 if TYPE_CHECKING:
@@ -288,9 +288,7 @@ def checked_key(key: str) -> str:
 
 
 def _body(payload: dict[str, Any]) -> bytes:
-    body = json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
-        errors="replace"
-    )
+    body = dumps(payload)
     if len(body) > MAX_BODY_BYTES:
         raise PayloadTooLarge(413, f"{len(body)} bytes, not sent")
     return body

@@ -10,8 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tracen_otel.model import Provider, Status, StepKind
+from tracen_otel.model import Provider, SpanKind, Status, StatusCode, StepKind
 from tracen_otel.timestamps import parse_timestamp
+
+SPANS = "spans"
+"""The form of a payload whose steps hold spans as they were told, for the service to read."""
 
 _INT64 = 2**63
 _HEX_TRACE_ID = re.compile(r"[0-9a-f]{32}")
@@ -64,6 +67,10 @@ def _is_object(value: Any) -> str | None:
 
 def _is_boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "true or false"
+
+
+def _is_form(value: Any) -> str | None:
+    return None if value == SPANS else f'"{SPANS}"'
 
 
 def _is_string_by_name(value: Any) -> str | None:
@@ -152,6 +159,16 @@ def _one_of(values: type[Provider] | type[Status] | type[StepKind]) -> Callable[
     return check
 
 
+def _named(values: type[SpanKind] | type[StatusCode]) -> Callable[[Any], str | None]:
+    accepted = frozenset(member.name.lower() for member in values)
+    expected = "one of " + ", ".join(member.name.lower() for member in values)
+
+    def check(value: Any) -> str | None:
+        return None if isinstance(value, str) and value in accepted else expected
+
+    return check
+
+
 _is_provider = _one_of(Provider)
 
 
@@ -190,6 +207,8 @@ TRACE_FIELDS = (
     Field("notes", _is_strings, "what was odd about the data"),
     Field("sources", _is_string_by_name, "for prompt, response … the id of the step it is taken from"),
     Field("masked", _is_count, "places where a secret was masked, those of the steps included"),
+    Field("form", _is_form, "`spans`: steps hold spans as they were told, and the service reads them"),
+    Field("resource", _is_object, "attributes of the spans' resource, in that form"),
 )
 
 STEP_FIELDS = (
@@ -217,6 +236,15 @@ STEP_FIELDS = (
     Field("warnings", _is_strings, "what was odd about this step"),
     Field("sources", _is_sources, "for each field the dialect and the attribute key it was read from"),
     Field("unread", _is_strings, "attribute keys that nobody read"),
+    Field("span_name", _is_string, "form `spans`: the span's name, where the step is called otherwise"),
+    Field("span_kind", _named(SpanKind), "form `spans`: the span's kind"),
+    Field("status_code", _named(StatusCode), "form `spans`: the span's status"),
+    Field("status_message", _is_string, "form `spans`: its description"),
+    Field("end_time_unix_nano", _is_nanoseconds, "form `spans`: the span's end"),
+    Field("scope_version", _is_string, "form `spans`: version of the instrumentation scope"),
+    Field("resource", _is_object, "form `spans`: the resource, where it is another than the trace's"),
+    Field("dropped_attributes", _is_integer, "form `spans`: attributes that the SDK dropped"),
+    Field("dropped_events", _is_integer, "form `spans`: events that the SDK dropped"),
     Field("tokens_counted", _is_boolean, "whether its tokens are part of the trace's"),
     Field("masked", _is_count, "places in it where a secret was masked"),
 )

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from tracen_otel.attributes import nests_deeper
 from tracen_otel.fields import STEP_FIELDS, TOKEN_FIELDS, TRACE_FIELDS, Field
 from tracen_otel.model import Event, Message, Part, Provider, Source, Status, Step, StepKind, Trace, Usage
+from tracen_otel.spans_form import decode_spans_form, is_in_spans_form
 from tracen_otel.timestamps import format_timestamp, known_time, parse_timestamp
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
@@ -112,7 +113,7 @@ def decode(value: Any) -> Trace:
                 errors.append(FieldError(f"steps[{index}]", f"expected an object, got {_shown(step)}"))
     if errors:
         raise InvalidPayload(errors)
-    return _trace(value)
+    return decode_spans_form(value) if is_in_spans_form(value) else _trace(value)
 
 
 def restored(value: Mapping[str, Any]) -> Trace:
@@ -338,6 +339,26 @@ def _present(value: dict[str, Any]) -> dict[str, Any]:
 
 def _milliseconds(latency_ns: int | None) -> int | None:
     return None if latency_ns is None else (latency_ns + 500_000) // 1_000_000
+
+
+def dumps(value: Mapping[str, Any]) -> bytes:
+    """Write a payload as JSON in UTF-8. Bytes become base64, NaN and infinities strings, as in `json_value`."""
+    try:
+        text = _ENCODER.encode(value)
+    except (ValueError, TypeError):  # NaN or an infinity; a key or a value that JSON does not have
+        text = _ENCODER.encode(json_value(value))
+    return text.encode("utf-8", "replace")
+
+
+def _base64(value: Any) -> str:
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode("ascii")
+    raise TypeError(f"JSON has no {type(value).__name__}")
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"), default=_base64
+)
 
 
 def _non_finite(value: float) -> str:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from tracen_otel.assemble import assemble
+from tracen_otel.assemble import Outline, assemble, outline
 from tracen_otel.client import PayloadTooLarge, PublishedTrace, Refused, TracenClient
 from tracen_otel.content import bare_span, without_content
 from tracen_otel.interpret import Meaning
-from tracen_otel.model import Span, StepKind, Trace
+from tracen_otel.model import Span, StepKind
 from tracen_otel.payload import encode
 from tracen_otel.pending import OnDrop, Parcel
 from tracen_otel.redact import Redaction
 from tracen_otel.sdk import span_of
 from tracen_otel.shrink import forms
+from tracen_otel.spans_form import encode_spans
 
 _logger = logging.getLogger("tracen_otel")
 _LLM_KINDS = frozenset({StepKind.LLM, StepKind.AGENT, StepKind.EMBEDDING, StepKind.RETRIEVAL, StepKind.TOOL})
@@ -77,21 +79,18 @@ class Publisher:
             self._on_drop("too late for their trace", len(parcel.spans))
             return None
         spans = list(self._spans_of(parcel.spans, self._on_drop))
-        trace = assemble(spans) if spans else Trace()
-        if not trace.steps or not (parcel.has_page or self._is_wanted(parcel, spans, trace)):
+        if not spans or not self._is_wanted(parcel, told := outline(spans)):
             return None
-        if not self._capture_content:
-            trace = without_content(trace)
-        published = self._post(trace, deadline_s)
+        published = self._post(Telling(spans, told), deadline_s)
         return replace(published, otel_trace_id=f"{parcel.trace_id:032x}")
 
-    def _is_wanted(self, parcel: Parcel, spans: list[Span], trace: Trace) -> bool:
-        if not self._llm_only or parcel.trace_id in self._asked:
+    def _is_wanted(self, parcel: Parcel, told: Outline) -> bool:
+        if not self._llm_only or parcel.has_page or parcel.trace_id in self._asked:
             return True
-        if any(step.kind in _LLM_KINDS for step in trace.steps):
+        if any(meaning.kind in _LLM_KINDS for meaning in told.meanings):
             return True
         # A redaction hook that fails withholds every text, also the one that tells what a span is.
-        return any(span.masked for span in spans) and any(
+        return bool(told.trace.masked) and any(
             self.wants(span) for span in parcel.spans if isinstance(span, ReadableSpan)
         )
 
@@ -108,18 +107,18 @@ class Publisher:
             except Exception:  # a span may come from anybody's code, and must not cost its neighbours
                 on_drop("unreadable", 1)
 
-    def _post(self, trace: Trace, deadline_s: float) -> PublishedTrace:
+    def _post(self, telling: Telling, deadline_s: float) -> PublishedTrace:
         """Post in the form the server takes; what it refused in one form it may take in the other."""
         if self._extended is not None:
-            return self._post_what_fits(trace, deadline_s, extended=self._extended)
+            return self._post_what_fits(telling, deadline_s, extended=self._extended)
         try:
-            return self._post_what_fits(trace, deadline_s, extended=True)
+            return self._post_what_fits(telling, deadline_s, extended=True)
         except Refused as error:
             if error.status not in _STRICT:
                 raise
             refusal = error
         try:
-            published = self._post_what_fits(trace, deadline_s, extended=False)
+            published = self._post_what_fits(telling, deadline_s, extended=False)
         except Refused:
             raise refusal from None  # it is not the form: what the server said first tells more
         self._extended = False
@@ -127,12 +126,29 @@ class Publisher:
         self._on_strict()
         return published
 
-    def _post_what_fits(self, trace: Trace, deadline_s: float, *, extended: bool) -> PublishedTrace:
+    def _post_what_fits(self, telling: Telling, deadline_s: float, *, extended: bool) -> PublishedTrace:
         refusal: PayloadTooLarge | None = None
-        for form in forms(trace):
+        for payload in self._payloads(telling, extended):
             try:
-                payload = encode(form, extended=extended)
                 return self._client.publish(payload, deadline_s=deadline_s)
             except PayloadTooLarge as error:
                 refusal = error
         raise refusal or AssertionError("a trace has at least the form it came in")
+
+    def _payloads(self, telling: Telling, extended: bool) -> Iterator[dict[str, Any]]:
+        """The whole trace first, as spans where that says all; then ever less of what was made of them."""
+        if extended and self._capture_content:
+            yield encode_spans(telling.outline)
+        trace = assemble(telling.spans)
+        if not self._capture_content:
+            trace = without_content(trace)
+        for form in forms(trace):
+            yield encode(form, extended=extended)
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """The spans of a trace, and what they mean as a whole."""
+
+    spans: list[Span]
+    outline: Outline

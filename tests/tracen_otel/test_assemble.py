@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.tracen_otel.made_spans import CHILD, GRANDCHILD, ROOT, STRANGER, TRACE_ID, llm, span
 from tracen_otel.assemble import assemble, assemble_all
+from tracen_otel.attributes import in_events
 from tracen_otel.dialects import DIALECTS
 from tracen_otel.dialects.table import FIELDS, OfEvents, fields_of
 from tracen_otel.model import (
@@ -265,7 +266,8 @@ def test_index_of_keys_finds_what_a_walk_through_all_tables_finds(told: Span) ->
                 found = reading.find(told, reading.key)
                 if name not in walked and found is not None and reading.read(found) is not None:
                     walked[name] = Source(dialect.name, reading.key)
-                    if not isinstance(reading.find, OfEvents):  # an event's key may be an attribute's too
+                    # an event's key may be an attribute's too
+                    if not isinstance(reading.find, OfEvents) and reading.find is not in_events:
                         attributes_read.add(reading.key)
 
     (step,) = assemble([replace(told, parent_id=None)]).steps

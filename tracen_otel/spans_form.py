@@ -1,0 +1,133 @@
+"""The form `spans` of a payload: its steps hold spans as they were told, and whoever receives it reads them.
+
+Half the bytes and half the work of a payload whose steps hold what was made of the spans, for the program that
+sends it; and a better dialect table improves old traces. The documented fields are there as in any payload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from tracen_otel.assemble import Outline, assemble
+from tracen_otel.fields import SPANS
+from tracen_otel.interpret import Meaning, latency_ns
+from tracen_otel.model import Attributes, Event, Scope, Span, SpanKind, StatusCode, Trace
+from tracen_otel.timestamps import format_timestamp
+
+_STATUS_BY_NAME = {status.name.lower(): status for status in StatusCode}
+_KIND_BY_NAME = {kind.name.lower(): kind for kind in SpanKind}
+_NAME_BY_STATUS = {status: name for name, status in _STATUS_BY_NAME.items()}
+_NAME_BY_KIND = {kind: name for name, kind in _KIND_BY_NAME.items()}
+
+
+def encode_spans(outline: Outline) -> dict[str, Any]:
+    """The payload of a trace in the form `spans`. Values are as the spans have them: `payload.dumps` writes them."""
+    trace, usage = outline.trace, outline.trace.usage
+    resource = outline.meanings[0].span.resource
+    return {
+        "prompt": trace.prompt,
+        "response": trace.response,
+        "provider": trace.provider.value,
+        "model": trace.model,
+        "status": trace.status.value,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "total_latency_ms": _milliseconds(trace.latency_ns),
+        "error_message": trace.error_message,
+        "title": trace.title,
+        "service_name": trace.service_name,
+        "otel_trace_id": trace.otel_trace_id,
+        "masked": trace.masked,
+        "form": SPANS,
+        "resource": resource,
+        "steps": [_encode(meaning, outline.orphans, resource) for meaning in outline.meanings],
+    }
+
+
+def _encode(meaning: Meaning, orphans: Mapping[str, str], resource: Attributes) -> dict[str, Any]:
+    span = meaning.span
+    value = {
+        "name": meaning.name,
+        "timestamp": format_timestamp(span.start_ns),
+        "latency_ms": _milliseconds(latency_ns(span.start_ns, span.end_ns)) or 0,
+        "id": span.span_id,
+        "kind": meaning.kind.value,
+        "start_time_unix_nano": str(span.start_ns),
+        "end_time_unix_nano": str(span.end_ns),
+        "scope": span.scope.name,
+        "attributes": span.attributes,
+    }
+    for name, told in _rarely_told(span, orphans):
+        if told:
+            value[name] = told
+    if value["name"] != span.name:
+        value["span_name"] = span.name
+    if span.resource is not resource and span.resource != resource:
+        value["resource"] = span.resource
+    return value
+
+
+def _rarely_told(span: Span, orphans: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    yield "parent_id", span.parent_id or orphans.get(span.span_id)
+    if span.kind:
+        yield "span_kind", _NAME_BY_KIND[span.kind]
+    if span.status:
+        yield "status_code", _NAME_BY_STATUS[span.status]
+        yield "status_message", span.status_message
+    yield "scope_version", span.scope.version
+    yield "dropped_attributes", span.dropped_attributes
+    yield "dropped_events", span.dropped_events
+    yield "masked", span.masked
+    if span.events:
+        yield "events", [_encode_event(event) for event in span.events]
+
+
+def _encode_event(event: Event) -> dict[str, Any]:
+    value = {"name": event.name, "time_unix_nano": str(event.time_ns), "attributes": event.attributes}
+    return value if event.body is None else value | {"body": event.body}
+
+
+def _milliseconds(duration_ns: int | None) -> int | None:
+    return None if duration_ns is None else (duration_ns + 500_000) // 1_000_000
+
+
+def is_in_spans_form(value: Mapping[str, Any]) -> bool:
+    """Tell whether a valid payload can be read as spans: its steps have ids, and it says of what trace."""
+    if value.get("form") != SPANS or not value.get("otel_trace_id"):
+        return False
+    return bool(value["steps"]) and all(step.get("id") for step in value["steps"])
+
+
+def decode_spans_form(value: Mapping[str, Any]) -> Trace:
+    """The trace that the spans of such a payload mean, with the notes that its sender made."""
+    trace_id = value["otel_trace_id"]
+    resource = value.get("resource", {})
+    trace = assemble(_decode(step, trace_id, resource) for step in value["steps"])
+    notes = [note for note in value.get("notes", ()) if note not in trace.notes]
+    return replace(trace, notes=(*trace.notes, *notes)) if notes else trace
+
+
+def _decode(step: Mapping[str, Any], trace_id: str, resource: Attributes) -> Span:
+    return Span(
+        trace_id=trace_id,
+        span_id=step["id"],
+        name=step.get("span_name", step["name"]),
+        parent_id=step.get("parent_id") or None,
+        kind=_KIND_BY_NAME[step.get("span_kind", "unspecified")],
+        start_ns=int(step.get("start_time_unix_nano", 0)),
+        end_ns=int(step.get("end_time_unix_nano", 0)),
+        status=_STATUS_BY_NAME[step.get("status_code", "unset")],
+        status_message=step.get("status_message", ""),
+        attributes=step.get("attributes", {}),
+        events=tuple(
+            Event(e["name"], int(e.get("time_unix_nano", 0)), e.get("attributes", {}), e.get("body"))
+            for e in step.get("events", ())
+        ),
+        scope=Scope(step.get("scope", ""), step.get("scope_version", "")),
+        resource=step.get("resource", resource),
+        dropped_attributes=step.get("dropped_attributes", 0),
+        dropped_events=step.get("dropped_events", 0),
+        masked=step.get("masked", 0),
+    )
