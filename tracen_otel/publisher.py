@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -137,12 +138,13 @@ class Publisher:
 
     def _payloads(self, telling: Telling, extended: bool) -> Iterator[dict[str, Any]]:
         """The whole trace first, as spans where that says all; then ever less of what was made of them."""
-        if extended and self._capture_content:
+        as_spans = extended and self._capture_content
+        if as_spans:
             yield encode_spans(telling.outline)
         trace = assemble(telling.spans)
         if not self._capture_content:
             trace = without_content(trace)
-        for form in forms(trace):
+        for form in islice(forms(trace), 1 if as_spans else 0, None):  # whole it is larger than as spans
             yield encode(form, extended=extended)
 
 

@@ -1,61 +1,101 @@
 """Smaller forms of a trace whose payload is larger than a server takes: a page with gaps beats no page.
 
-Every form tells the reader what was left out.
+What is given up, in this order: attributes and events (which hold what steps say once more), the bodies of steps, the
+middle of the question and the answer, at last the steps in the middle. Every form tells the reader.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tracen_otel.model import Event, Message, Part, Step, Trace
 
-_TEXT_LIMITS = (100_000, 10_000, 1_000)
+_ATTRIBUTE_LIMIT = 1_000
+_BODY_LIMITS = (100_000, 10_000, 1_000)
+_PROMPT_LIMITS = (1_000_000, 100_000, 10_000, 1_000)
+_NAME_LIMIT = 1_000
 _STEP_LIMITS = (2_000, 200)
+_HEAD = 2 / 3
+"""Of a text that is cut: how a text begins mostly tells more than how it ends."""
 
 
 def forms(trace: Trace) -> Iterator[Trace]:
-    """Yield `trace` as it is, then ever smaller: texts cut, attributes left out, at last the later steps."""
+    """Yield `trace` as it is, then ever smaller; a form that leaves out nothing more is skipped."""
+    last = trace
     yield trace
-    for limit in _TEXT_LIMITS:
-        yield _noted(_cut_texts(trace, limit), f"texts were cut at {limit:,} characters")
-    bare = replace(_cut_texts(trace, _TEXT_LIMITS[-1]), steps=tuple(_bare(step) for step in trace.steps))
-    note = f"texts were cut at {_TEXT_LIMITS[-1]:,} characters, attributes, events and messages left out"
-    yield _noted(bare, note)
+    for smaller, what in _forms(trace):
+        if smaller != last:
+            last = smaller
+            note = f"The trace was too large to send: {what}."
+            yield replace(smaller, notes=(*smaller.notes, note))
+
+
+def _forms(trace: Trace) -> Iterator[tuple[Trace, str]]:
+    """Each is cut from what nobody has cut before, so that it tells the lengths that there were."""
+    cut = "attributes and events"
+    yield (
+        _each_step(trace, _with_short_attributes),
+        f"{cut} were cut at {_ATTRIBUTE_LIMIT:,} characters",
+    )
+    bare = _each_step(trace, _without_attributes)
+    yield bare, f"{cut} were left out"
+    for limit in _BODY_LIMITS:
+        short = _each_step(bare, partial(_with_short_body, limit=limit))
+        yield short, f"{cut} were left out, and the texts of steps cut at {limit:,} characters"
+    cut = f"attributes, events and messages were left out, and the texts of steps cut at {limit:,} characters"
+    for limit in _PROMPT_LIMITS:
+        shorter = _with_short_prompt(short, limit)
+        cut_all = f"{cut}, question and answer at {limit:,}"
+        yield shorter, cut_all
     for count in _STEP_LIMITS:
-        if len(bare.steps) > count:
-            shorter = replace(bare, steps=bare.steps[:count])
-            yield _noted(shorter, f"{note}, and all but the first {count:,} of {len(bare.steps):,} steps")
+        if len(shorter.steps) > count:
+            ends = (*shorter.steps[: count // 2], *shorter.steps[-count // 2 :])
+            middle = (
+                f"{len(shorter.steps) - count:,} of {len(shorter.steps):,} steps, in the middle, left out"
+            )
+            yield replace(shorter, steps=ends), f"{cut_all}, and {middle}"
 
 
-def _noted(trace: Trace, what: str) -> Trace:
-    return replace(trace, notes=(*trace.notes, f"The trace was too large to send: {what}."))
+def _each_step(trace: Trace, change: Callable[[Step], Step]) -> Trace:
+    return replace(trace, steps=tuple([change(step) for step in trace.steps]))
 
 
-def _cut_texts(trace: Trace, limit: int) -> Trace:
+# -- attributes and events ----------------------------------------------------------------------------
+
+
+def _with_short_attributes(step: Step) -> Step:
     return replace(
-        trace,
-        prompt=_cut(trace.prompt, limit),
-        response=_cut(trace.response, limit),
-        title=_cut(trace.title, limit),
-        system=_cut_optional(trace.system, limit),
-        error_message=_cut_optional(trace.error_message, limit),
-        steps=tuple(_cut_step(step, limit) for step in trace.steps),
+        step,
+        attributes=_cut_value(step.attributes, _ATTRIBUTE_LIMIT),
+        events=tuple(_cut_event(event, _ATTRIBUTE_LIMIT) for event in step.events),
     )
 
 
-def _cut_step(step: Step, limit: int) -> Step:
+def _without_attributes(step: Step) -> Step:
+    return replace(step, attributes={}, events=(), sources={}, unread=())
+
+
+def _cut_event(event: Event, limit: int) -> Event:
+    return replace(event, attributes=_cut_value(event.attributes, limit), body=_cut_value(event.body, limit))
+
+
+# -- what steps say -----------------------------------------------------------------------------------
+
+
+def _with_short_body(step: Step, limit: int) -> Step:
+    """At the shortest without the conversation: input and output are the end of it."""
+    is_shortest = limit == _BODY_LIMITS[-1]
     return replace(
         step,
-        name=_cut(step.name, limit),
+        name=_cut(step.name, _NAME_LIMIT),
         error_message=_cut_optional(step.error_message, limit),
         input=_cut_optional(step.input, limit),
         output=_cut_optional(step.output, limit),
-        input_messages=tuple(_cut_message(message, limit) for message in step.input_messages),
-        output_messages=tuple(_cut_message(message, limit) for message in step.output_messages),
-        attributes=_cut_value(step.attributes, limit),
-        events=tuple(_cut_event(event, limit) for event in step.events),
+        input_messages=() if is_shortest else tuple(_cut_message(m, limit) for m in step.input_messages),
+        output_messages=() if is_shortest else tuple(_cut_message(m, limit) for m in step.output_messages),
     )
 
 
@@ -67,8 +107,22 @@ def _cut_part(part: Part, limit: int) -> Part:
     return replace(part, text=_cut(part.text, limit), value=_cut_value(part.value, limit))
 
 
-def _cut_event(event: Event, limit: int) -> Event:
-    return replace(event, attributes=_cut_value(event.attributes, limit), body=_cut_value(event.body, limit))
+# -- question and answer ------------------------------------------------------------------------------
+
+
+def _with_short_prompt(trace: Trace, limit: int) -> Trace:
+    return replace(
+        trace,
+        prompt=_cut(trace.prompt, limit),
+        response=_cut(trace.response, limit),
+        title=_cut(trace.title, _NAME_LIMIT),
+        model=_cut(trace.model, _NAME_LIMIT),
+        system=_cut_optional(trace.system, limit),
+        error_message=_cut_optional(trace.error_message, limit),
+    )
+
+
+# -- cutting ------------------------------------------------------------------------------------------
 
 
 def _cut_value(value: Any, limit: int) -> Any:
@@ -88,10 +142,10 @@ def _cut_optional(text: str | None, limit: int) -> str | None:
 
 
 def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit:,} characters left out]"
-
-
-def _bare(step: Step) -> Step:
-    """The step without what it holds twice or in bulk; place, time, status, tokens and short texts stay."""
-    short = _cut_step(replace(step, attributes={}, events=(), input_messages=(), output_messages=()), 1_000)
-    return replace(short, sources={})
+    """The text without its middle, and with its length; one that is hardly longer stays whole."""
+    if len(text) <= limit + 100:
+        return text
+    head = int(limit * _HEAD)
+    tail = limit - head
+    left_out = f"{len(text) - limit:,} of {len(text):,} characters left out"
+    return f"{text[:head]}… [{left_out}] …{text[-tail:]}"

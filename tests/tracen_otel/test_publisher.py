@@ -97,10 +97,11 @@ def test_publisher_tries_smaller_forms_when_the_server_takes_less(server: Script
 
     assert publisher_of(server).publish(Parcel(1, (span,)), 5) is not None
 
-    sizes = [len(request.body) for request in server.requests]
-    assert len(sizes) == 3
-    assert sizes[2] < 50_000 < sizes[0]
-    assert "10,000 characters" in server.requests[2].payload["notes"][-1]
+    whole, short, bare = server.requests
+    assert whole.payload["form"] == "spans"
+    assert len(bare.body) < len(short.body) < len(whole.body) * 3
+    assert "attributes" not in bare.payload["steps"][0]
+    assert "attributes and events were left out" in bare.payload["notes"][-1]
 
 
 def test_publisher_gives_up_when_no_form_is_small_enough(server: ScriptedServer) -> None:

@@ -51,12 +51,29 @@ def test_forms_reach_a_small_size_whatever_is_large() -> None:
             decode(encode(last, extended=extended))
 
 
-def test_forms_tell_the_reader_what_was_left_out() -> None:
-    """The cut text says how much is missing, the trace says why, and what was odd before stays noted."""
-    _, *others = forms(large_trace(201, 150_000))
+def test_forms_give_up_attributes_then_bodies_then_the_middle_of_prompts() -> None:
+    """The order is stated, and each form tells what it left out, with the length it had."""
+    _, short, without, body, *others = forms(large_trace(201, 150_000))
 
-    assert others[0].prompt.endswith("é… [50,000 characters left out]")
-    assert others[0].steps[0].attributes["blob"] == "[150,000 bytes left out]"
-    assert others[0].notes[0] == "odd"
-    assert others[0].notes[1] == "The trace was too large to send: texts were cut at 100,000 characters."
-    assert others[-1].notes[-1].endswith("and all but the first 200 of 201 steps.")
+    assert short.steps[0].attributes["blob"] == "[150,000 bytes left out]"
+    assert len(short.steps[0].input or "") == 150_000
+    assert (without.steps[0].attributes, without.steps[0].events) == ({}, ())
+    assert len(without.steps[0].input or "") == len(without.prompt) == 150_000
+    assert "… [50,000 of 150,000 characters left out] …é" in (body.steps[0].input or "")
+    assert len(body.prompt) == 150_000
+    last = others[-1]
+    assert "… [149,000 of 150,000 characters left out] …é" in last.prompt
+    assert [form.notes[0] for form in (short, last)] == ["odd", "odd"]
+    assert short.notes[1] == (
+        "The trace was too large to send: attributes and events were cut at 1,000 characters."
+    )
+    assert last.notes[-1].endswith("and 1 of 201 steps, in the middle, left out.")
+
+
+def test_forms_keep_how_a_long_run_began_and_ended() -> None:
+    """What failed at the end is worth more than what went well in the middle."""
+    trace = Trace(steps=tuple(Step(f"step {n}", id=str(n)) for n in range(5_000)))
+
+    *_, last = forms(trace)
+
+    assert [last.steps[0].name, last.steps[-1].name, len(last.steps)] == ["step 0", "step 4999", 200]
