@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from tracen_otel.model import Attributes, Event, LogRecord, Scope, Span
@@ -27,6 +28,7 @@ _TOO_DEEP = "[withheld: nested too deep]"
 _EXTRA = "by your pattern"
 _MIN_TEXT = 8
 """No secret that tells itself is shorter."""
+_SHORT_NAME = 256
 _MAX_DEPTH = 100
 _MIN_CARD, _MAX_CARD = 10**13, 10**16
 _EXPECTED = (
@@ -49,21 +51,22 @@ class Redaction:
                 self._hook = redact
             else:
                 self._patterns = _patterns(redact)
-        self._looks_at_short = bool(self._hook or self._patterns)
+        self._looks_at_all = bool(self._hook or self._patterns)
+        self._clean_resource: Attributes | None = None
 
     def text(self, text: str) -> tuple[str, int]:
         """The text with its secrets masked, and how many those were."""
         count = 0
         if len(text) >= _MIN_TEXT and self.is_on and (found := find(text)):
             text, count = _masked(text, found), len(found)
-        return self._looked_at(text, count) if self._looks_at_short else (text, count)
+        return self._looked_at(text, count) if self._looks_at_all else (text, count)
 
     def span(self, span: Span) -> Span:
         """The span with its secrets masked, and counted in `masked`.
 
         What its resource holds is counted with spans without a parent alone: all spans of a process share it.
         """
-        if not self.is_on:
+        if not self.is_on or (not self._looks_at_all and self._is_clean(span)):
             return span
         work = _Work(self)
         name, message = work.text(span.name), work.text(span.status_message)
@@ -84,9 +87,23 @@ class Redaction:
             masked=span.masked + (count if span.parent_id else work.count),
         )
 
+    def _is_clean(self, span: Span) -> bool:
+        if span.resource is not self._clean_resource:  # that of the span before, more often than not
+            if not _is_clean(span.resource, _MAX_DEPTH):
+                return False
+            self._clean_resource = span.resource
+        return (
+            _is_clean(span.attributes, _MAX_DEPTH)
+            and _is_clean(span.name, 0)
+            and _is_clean(span.status_message, 0)
+            and _is_clean(span.scope.name, 0)
+            and _is_clean(span.scope.version, 0)
+            and all(map(_is_clean_event, span.events))
+        )
+
     def log_record(self, record: LogRecord) -> LogRecord:
         """The log record with its secrets masked, and counted in `masked`."""
-        if not self.is_on:
+        if not self.is_on or (not self._looks_at_all and _is_clean_event(record.event)):
             return record
         work = _Work(self)
         event = work.event(record.event)
@@ -94,7 +111,7 @@ class Redaction:
 
     def json(self, value: Any) -> tuple[Any, int]:
         """A JSON value with the secrets of its texts and names masked, and how many those were."""
-        if not self.is_on:
+        if not self.is_on or (not self._looks_at_all and _is_clean(value, _MAX_DEPTH)):
             return value, 0
         work = _Work(self)
         return work.value(value, _MAX_DEPTH), work.count
@@ -113,6 +130,8 @@ class Redaction:
 
     def _counted(self, value: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
         """A payload or a step of it. `sources` of a payload names steps by their ids."""
+        if not self._looks_at_all and _is_clean(value, _MAX_DEPTH):
+            return value, 0
         work = _Work(self)
         masked = {
             name: work.ids(field) if name == "sources" else work.member(name, field, _MAX_DEPTH)
@@ -136,6 +155,53 @@ class Redaction:
         if not isinstance(looked_at, str):
             return WITHHELD, count + 1
         return looked_at, count + (looked_at != text)
+
+
+# -- nine of ten spans: nothing is there ---------------------------------------------------------------
+
+
+def _is_clean(value: Any, depth: int) -> bool:
+    """Tell that nothing in a value would be masked. Copies nothing: this runs over everything that is told."""
+    if isinstance(value, str):
+        return len(value) < _MIN_TEXT or not find(value)
+    if value is None or isinstance(value, bool | float):
+        return True
+    if isinstance(value, int):
+        return not _MIN_CARD <= value < _MAX_CARD
+    if isinstance(value, Mapping):
+        return depth > 0 and _are_clean_members(value, depth - 1)
+    if isinstance(value, list | tuple):
+        return depth > 0 and False not in [_is_clean(item, depth - 1) for item in value]
+    return not isinstance(value, bytes | bytearray)
+
+
+def _are_clean_members(members: Mapping[Any, Any], depth: int) -> bool:
+    for name, value in members.items():
+        is_plain = _is_plain_name(name) if len(name) <= _SHORT_NAME else not _says_something(name)
+        if not (is_plain and _is_clean(value, depth)):
+            return False
+    return True
+
+
+@lru_cache(maxsize=4096)
+def _is_plain_name(name: str) -> bool:
+    return not _says_something(name)
+
+
+def _says_something(name: str) -> bool:
+    """Whether a name may say that its value is secret, or is a secret itself."""
+    return is_secret_name(name) or name == "value" or bool(len(name) >= _MIN_TEXT and find(name))
+
+
+def _is_clean_event(event: Event) -> bool:
+    return (
+        _is_clean(event.attributes, _MAX_DEPTH)
+        and _is_clean(event.name, 0)
+        and _is_clean(event.body, _MAX_DEPTH)
+    )
+
+
+# -- the tenth -----------------------------------------------------------------------------------------
 
 
 class _Work:
