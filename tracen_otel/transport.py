@@ -10,6 +10,7 @@ import http.client
 import io
 import os
 import socket
+import ssl
 import time
 from contextlib import suppress
 from functools import partial
@@ -84,6 +85,8 @@ class _WalledHTTPConnection(HTTPConnection):
 
 class _WalledHTTPSConnection(HTTPSConnection):
     def connect(self) -> None:
+        if self.ssl_context is None:  # urllib3's own would be the class that gevent had not patched yet
+            self.ssl_context = ssl.create_default_context()
         super().connect()
         _open_sockets.add(self.sock)
 
