@@ -44,7 +44,7 @@ def answer(status: int = 200, body: bytes | None = None, **headers: str) -> Step
         content = page(request) if body is None and status == 200 else body or b""
         told = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
         head = f"HTTP/1.1 {status} Scripted\r\nContent-Length: {len(content)}\r\n{told}\r\n"
-        sock.sendall(head.encode() + content)
+        sock.sendall(head.encode("utf-8") + content)
 
     return step
 
@@ -136,9 +136,10 @@ def _read_request(reader: Any) -> Request | None:
 
 
 @contextmanager
-def scripted_server(*script: Step) -> Iterator[ScriptedServer]:
+def scripted_server(*script: Step, host: str = "127.0.0.1") -> Iterator[ScriptedServer]:
     """Serve on a free port until the block ends."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listener:
         server = ScriptedServer(listener.getsockname()[1], deque(script))
 
         def accept() -> None:

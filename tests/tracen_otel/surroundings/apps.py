@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from tests.tracen_otel.surroundings.traced import run_agent
+from tests.tracen_otel.surroundings.traced import provider, run_agent
 
 
 def _answer(path: str) -> bytes:
@@ -29,6 +29,7 @@ async def asgi(
     if scope["type"] == "lifespan":
         while (await receive())["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
+        provider.shutdown()  # uvicorn ends by the signal it was sent, and runs no exit handlers
         await send({"type": "lifespan.shutdown.complete"})
         return
     body = _answer(scope["path"])
