@@ -76,7 +76,7 @@ class Overloaded(TracenError):
 
     def __init__(self, status: int, retry_after_s: float | None) -> None:
         super().__init__(f"the server answered {_status_text(status)}")
-        self.status = status
+        self.status: int | None = status
         self.retry_after_s = retry_after_s
 
 
@@ -85,7 +85,7 @@ class Refused(TracenError):
 
     def __init__(self, status: int, hint: str = "") -> None:
         super().__init__(f"the server answered {_status_text(status)}{hint and f': {hint}'}")
-        self.status = status
+        self.status: int | None = status
 
 
 class KeyRefused(Refused):
@@ -137,7 +137,7 @@ class TracenClient:
         self._pause = pause
         self._unix_time = unix_time
         self._pools_by_pid: dict[int, urllib3.PoolManager] = {}
-        self.retries = 0
+        self.retries: int = 0
 
     def publish(self, payload: dict[str, Any], *, deadline_s: float) -> PublishedTrace:
         """Post `payload` and answer its page, trying again for at most `deadline_s` seconds from now.

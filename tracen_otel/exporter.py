@@ -90,7 +90,7 @@ class TracenSpanExporter(SpanExporter):
             DEFAULT_SHUTDOWN_TIMEOUT_S,
         )
         self._terms = _terms(endpoint, key, redact, capture_content, only, spool_dir, timeout, extended)
-        self.captures_content = self._terms is None or self._terms.capture_content
+        self.captures_content: bool = self._terms is None or self._terms.capture_content
         self._urls = Urls()
         self._closed = False
         self._delivery_by_pid: dict[int, Delivery] = {}

@@ -61,14 +61,14 @@ class Journal:
     def __init__(self, path: Path, header: Header, size: int) -> None:
         self.path = path
         self.header = header
-        self.size = size
+        self.size: int = size
         self.live: dict[str, dict[str, Place]] = {}
         """The spans that wait, by trace and by span id."""
-        self.live_bytes = 0
+        self.live_bytes: int = 0
         self.has_page: set[str] = set()
-        self.damaged = 0
+        self.damaged: int = 0
         """Whole lines that could not be read."""
-        self.touched_s = 0.0
+        self.touched_s: float = 0.0
         """When it was written to for the last time (Unix time), as far as the next process knows."""
         self._header_bytes = len(header_line(header))
 

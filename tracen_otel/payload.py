@@ -56,8 +56,8 @@ class InvalidPayload(PayloadError):
 
     def __init__(self, errors: list[FieldError]) -> None:
         super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors[:10]))
-        self.errors = tuple(errors[:MAX_NAMED_ERRORS])
-        self.is_complete = len(errors) <= MAX_NAMED_ERRORS
+        self.errors: tuple[FieldError, ...] = tuple(errors[:MAX_NAMED_ERRORS])
+        self.is_complete: bool = len(errors) <= MAX_NAMED_ERRORS
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Large payloads are read in another process."""

@@ -43,7 +43,7 @@ class Redaction:
     """
 
     def __init__(self, redact: Redact = True) -> None:
-        self.is_on = redact is not False
+        self.is_on: bool = redact is not False
         self._hook: Callable[[str], str] | None = None
         self._patterns: tuple[re.Pattern[str], ...] = ()
         if not isinstance(redact, bool):
