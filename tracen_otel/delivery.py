@@ -56,6 +56,12 @@ class Delivery:
             self.spool.append(self.publisher.to_spool(spans))
         return self.outbox.add(spans)
 
+    def ask_for(self, trace_id: int) -> None:
+        """Publish a trace, whatever is at work in it, also in the next run: its URL has been given to somebody."""
+        self.publisher.ask_for(trace_id)
+        if self.spool is not None:
+            self.spool.expect_page(f"{trace_id:032x}")
+
     def close(self, timeout_s: float) -> int:
         """Publish what is held within `timeout_s` seconds; answers how many spans stay in the spool."""
         self.outbox.close(timeout_s)

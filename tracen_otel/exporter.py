@@ -162,7 +162,7 @@ class TracenSpanExporter(SpanExporter):
             delivery = None if self._closed else self._delivery()
             if delivery is None:
                 return None
-            delivery.publisher.ask_for(otel_trace_id)
+            delivery.ask_for(otel_trace_id)
             known = self.url(otel_trace_id)
             if known is not None:
                 return known

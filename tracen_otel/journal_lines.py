@@ -112,6 +112,7 @@ class SpanLines:
             span.resource,
             span.dropped_attributes,
             span.dropped_events,
+            span.masked,
         ]
         text = f"s {span.trace_id} {span.span_id} {second} {self._encode(fields)}"
         return SpanLine(span.trace_id, span.span_id, second, _line(text.encode("utf-8", "surrogatepass")))
@@ -151,9 +152,10 @@ def _span(trace_id: str, span_id: str, fields: list[Any]) -> Span:
         events,
         scope,
         resource,
-        *dropped,
+        dropped_attributes,
+        dropped_events,
+        masked,
     ) = fields
-    dropped_attributes, dropped_events = dropped
     return Span(
         trace_id=trace_id,
         span_id=span_id,
@@ -170,6 +172,7 @@ def _span(trace_id: str, span_id: str, fields: list[Any]) -> Span:
         resource=resource,
         dropped_attributes=dropped_attributes,
         dropped_events=dropped_events,
+        masked=masked,
     )
 
 

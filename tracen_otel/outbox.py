@@ -67,7 +67,8 @@ class Outbox:
         self._is_woken = False
         self.aside: Callable[[], None] = lambda: None
         """What else is to be done on the sender's thread, when nothing is due and the server is up."""
-        self._left_waits = False
+        self._left_waits = True
+        """Until `next_left` has answered None."""
         self.first: Callable[[], None] = lambda: None
         """What is to be done on the sender's thread before it delivers."""
         self.next_left: Callable[[], Parcel | None] = lambda: None
@@ -186,7 +187,8 @@ class Outbox:
 
     def _is_idle(self) -> bool:
         due_s = self._pending.next_due_s()
-        return self._in_flight is None and (due_s is None or due_s > self._clock())
+        in_flight = self._in_flight is not None and not self._in_flight.is_left
+        return not in_flight and (due_s is None or due_s > self._clock())
 
     def _is_paused(self) -> bool:
         return self._in_flight is None and self._clock() < self._paused_until_s

@@ -132,7 +132,9 @@ def _read_request(reader: Any) -> Request | None:
     while line := reader.readline().decode().strip():
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
-    return Request(method, path, headers, reader.read(int(headers.get("content-length", 0))))
+    length = int(headers.get("content-length", 0))
+    body = reader.read(length)
+    return Request(method, path, headers, body) if len(body) == length else None  # the client died meanwhile
 
 
 @contextmanager

@@ -254,3 +254,84 @@ def test_outbox_can_be_flushed_from_its_own_callback() -> None:
     assert outbox.drain(10)
     assert answers == [False]
     outbox.close(5)
+
+
+@dataclass
+class Shelf:
+    """What dead processes left, in order; and what the outbox told of its parcels."""
+
+    parcels: list[Parcel]
+    settled: list[tuple[int, bool]] = field(default_factory=list)
+
+    def next_left(self) -> Parcel | None:
+        return self.parcels[0] if self.parcels else None
+
+    def on_settled(self, parcel: Parcel, is_published: bool) -> None:
+        self.settled.append((parcel.trace_id, is_published))
+        if parcel.is_left:
+            self.parcels.remove(parcel)
+
+    def serve(self, outbox: Outbox) -> None:
+        outbox.next_left, outbox.on_settled = self.next_left, self.on_settled
+
+
+def left(trace_id: int) -> Parcel:
+    return Parcel(trace_id, (root_span(trace_id),), is_left=True)
+
+
+@pytest.mark.usefixtures("no_threads")
+def test_outbox_delivers_what_is_left_after_what_is_new() -> None:
+    """A person who waits for a page waits for no other; what is published, unwanted or refused is told."""
+    shelf = Shelf([left(7), left(8), left(9)])
+    desk = Desk([None, None, KeyRefused(401)], unwanted=(9,))  # type: ignore[list-item]
+    outbox = desk.outbox()
+    shelf.serve(outbox)
+    outbox.add([root_span(1)])
+    outbox.deliver_due()
+
+    assert [trace_id for trace_id, _ in desk.posts] == [1, 7, 8, 9]
+    assert shelf.settled == [(1, True), (7, True), (8, False), (9, False)]
+    assert desk.tally.counts().skipped == 1
+
+
+@pytest.mark.usefixtures("no_threads")
+def test_outbox_keeps_what_is_left_while_the_server_asks_for_a_pause() -> None:
+    """The rate limit holds for old traces too, and the one that met it is the first afterwards."""
+    shelf = Shelf([left(7), left(8)])
+    desk = Desk([Overloaded(429, 1800)])
+    outbox = desk.outbox()
+    shelf.serve(outbox)
+    for _ in range(3):
+        outbox.deliver_due()
+        desk.now_s += 600
+    outbox.deliver_due()
+
+    assert [trace_id for trace_id, _ in desk.posts] == [7, 7, 8]
+    assert shelf.settled == [(7, True), (8, True)]
+    assert desk.tally.counts().dropped == {}
+
+
+def test_outbox_flush_waits_for_what_is_new_alone_and_close_for_both() -> None:
+    """`force_flush` is about this program; one that ends has time for what another left."""
+    shelf = Shelf([left(trace_id) for trace_id in range(2, 200)])
+    desk = Desk()
+    outbox = desk.outbox()
+    shelf.serve(outbox)
+    outbox.add([root_span(1)])
+
+    assert outbox.drain(10)
+    outbox.close(10)
+    assert sorted(desk.posts) == [(trace_id, 1) for trace_id in range(1, 200)]
+
+
+@pytest.mark.usefixtures("no_threads")
+def test_outbox_close_counts_no_span_that_is_kept_elsewhere() -> None:
+    """What the next run will deliver is not lost."""
+    desk = Desk([Unreachable("down")] * 10)
+    outbox = desk.outbox()
+    desk.pending.kept = lambda trace_id: 2 if trace_id == 1 else 0
+    outbox.add([readable_span(1, 2), root_span(1), root_span(2)])
+
+    outbox.close(5)
+
+    assert desk.tally.counts().dropped == {"the program ended before they could be published": 1}

@@ -242,3 +242,28 @@ def test_text_chars_of_counts_nested_text() -> None:
     span = readable_span(1, 2, attributes={"a": "xx", "b": [{"c": "yyy"}, b"zzzz"], "n": 7})
 
     assert text_chars_of(span) == 9
+
+
+def test_pending_drops_only_what_is_kept_nowhere_else(dropped: Dropped) -> None:
+    """A trace there is no room for is offered elsewhere first; what is kept there is not counted."""
+    asked: list[int] = []
+    pending = pending_of(dropped, traces=1)
+    pending.kept = lambda trace_id: asked.append(trace_id) or 1  # type: ignore[func-returns-value]
+    for span in (readable_span(1, 2), readable_span(1, 3), readable_span(2, 2), readable_span(3, 2)):
+        pending.add(span, 0)
+
+    assert asked == [1, 2]
+    assert dropped == {"too many traces": 1}
+
+
+def test_pending_tells_of_traces_that_are_over(dropped: Dropped) -> None:
+    """What is published and long quiet need not be kept anywhere; what waits still does."""
+    over: list[int] = []
+    pending = pending_of(dropped)
+    pending.on_forget = over.append
+    pending.add(root_span(1), 0)
+    taken(pending, 0)
+    pending.add(readable_span(2, 2), 0)
+    pending.expire(1000)
+
+    assert over == [1]

@@ -1,15 +1,9 @@
-"""Spans on disk: what a dead process leaves is delivered once, and no disk and no stranger's file does harm."""
+"""Spans on disk: what a dead process leaves is delivered once, to whom it was meant for."""
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
 import stat
-import sys
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -17,77 +11,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.tracen_otel.made_spans import TRACE_ID, span
-from tracen_otel.journal import SUFFIX
-from tracen_otel.journal_lines import SpanLines
-from tracen_otel.model import Event, Scope, Span, SpanKind, StatusCode
-from tracen_otel.spool import FULL, LOOK_EVERY_S, MAX_AGE_S, TOO_OLD, UNREADABLE, LeftTrace, Spool
-
-ENDPOINT, KEY = "http://127.0.0.1:8000", "tracen_sk_test0000000000000000000000000000"
-DAY_S = 86400.0
-
-
-@dataclass
-class House:
-    """A folder in which processes come and go; `now_s` is their clock. A process that dies is one that unlocks."""
-
-    folder: Path
-    now_s: float = 1_790_000_000.0
-    dropped: Counter[str] = field(default_factory=Counter)
-    max_bytes: int = 4 * 1024 * 1024
-
-    def spool(self, endpoint: str = ENDPOINT, key: str = KEY) -> Spool:
-        return Spool(
-            self.folder, endpoint, key, self.on_drop, max_bytes=self.max_bytes, clock=lambda: self.now_s
-        )
-
-    def on_drop(self, reason: str, spans: int) -> None:
-        self.dropped[reason] += spans
-
-    def files(self) -> list[Path]:
-        return sorted(self.folder.iterdir()) if self.folder.exists() else []
-
-    def the_file(self) -> Path:
-        [file] = self.files()
-        return file
-
-    def size(self) -> int:
-        return sum(file.stat().st_size for file in self.files())
+from tests.tracen_otel.spool_house import (
+    DAY_S,
+    ENDPOINT,
+    KEY,
+    House,
+    everything_left,
+    spans_of,
+    told,
+    trace_id,
+)
+from tracen_otel.spool import LOOK_EVERY_S, MAX_AGE_S, TOO_OLD
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     return House(tmp_path / "spool")
-
-
-def trace_id(number: int) -> str:
-    return f"{number:032x}"
-
-
-def spans_of(trace: int, *numbers: int, text: str = "hello") -> list[Span]:
-    """Spans of a trace; span 1 is its root."""
-    return [
-        replace(
-            span(f"{n:016x}", None if n == 1 else f"{1:016x}", attributes={"output.value": text}),
-            trace_id=trace_id(trace),
-        )
-        for n in numbers
-    ]
-
-
-def everything_left(spool: Spool) -> list[LeftTrace]:
-    """Deliver all that dead processes left."""
-    spool.adopt()
-    left = []
-    while trace := spool.next_left():
-        left.append(trace)
-        spool.take(trace.trace_id, trace.span_ids, has_page=True)
-    return left
-
-
-def told(left: list[LeftTrace]) -> dict[int, list[int]]:
-    """Span numbers by trace number."""
-    return {int(trace.trace_id, 16): sorted(int(i, 16) for i in trace.span_ids) for trace in left}
 
 
 # -- from one process to the next ---------------------------------------------------------------------
@@ -248,92 +187,6 @@ def test_fork_child_neither_holds_nor_writes_its_parents_journal(house: House) -
             os.close(fd)
 
 
-# -- what crashes and strangers leave -----------------------------------------------------------------
-
-
-def test_line_that_is_torn_at_any_byte_costs_itself_alone(house: House) -> None:
-    """Wherever a crash cuts the last span off, all before it are delivered, and writing goes on."""
-    first = house.spool()
-    first.append(spans_of(1, 1, 2))
-    whole = house.the_file().stat().st_size
-    first.append(spans_of(2, 1, text="naïve"))
-    first.close()
-    file = house.the_file()
-    content = file.read_bytes()
-    for length in range(whole, len(content)):
-        file.write_bytes(content[:length])
-        second = house.spool()
-        second.adopt()
-        left = second.next_left()
-        assert left is not None
-        second.take(left.trace_id, left.span_ids[:1], has_page=True)
-        second.close()
-
-        assert told(everything_left(house.spool())) == {1: [2]}, length
-
-    assert house.dropped == {}
-
-
-def test_damaged_line_costs_itself_alone(house: House) -> None:
-    """A disk's mistake in one span is counted; the others are delivered."""
-    first = house.spool()
-    for n in (1, 2, 3):
-        first.append(spans_of(1, n, text=f"text {n}"))
-    first.close()
-    file = house.the_file()
-    file.write_bytes(file.read_bytes().replace(b"text 2", b"\0\0\0\0\0\0"))
-
-    assert told(everything_left(house.spool())) == {1: [1, 3]}
-    assert house.dropped == {UNREADABLE: 1}
-
-
-@given(content=st.binary(max_size=300), start=st.integers(0, 200))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_file_of_any_content_harms_nobody(
-    content: bytes, start: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """A journal that is overwritten in any way is read as far as it can be, or set aside; the next works."""
-    house = House(tmp_path_factory.mktemp("any") / "spool")
-    first = house.spool()
-    first.append(spans_of(1, 1, 2))
-    first.close()
-    file = house.the_file()
-    file.write_bytes(file.read_bytes()[:start] + content)
-    second = house.spool()
-    second.append(spans_of(2, 1))
-    everything_left(second)
-    second.close()
-
-    assert told(everything_left(house.spool())) == {2: [1]}
-
-
-def test_what_is_no_journal_is_set_aside_and_told_once(
-    house: House, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Other files with a journal's name are renamed, links are not followed, and delivery goes on."""
-    first = house.spool()
-    first.append(spans_of(1, 1))
-    first.close()
-    precious = house.folder.parent / "precious"
-    precious.write_bytes(house.the_file().read_bytes())
-    (house.folder / f"0{SUFFIX}").write_text("my own notes\n")
-    (house.folder / f"1{SUFFIX}").symlink_to(precious)
-    (house.folder / f"2{SUFFIX}").mkdir()
-    os.mkfifo(house.folder / f"3{SUFFIX}")
-    (house.folder / f"4{SUFFIX}").touch()
-    (house.folder / "other.txt").write_text("left alone")
-
-    second = house.spool()
-    with caplog.at_level(logging.WARNING):
-        assert told(everything_left(second)) == {1: [1]}
-    second.close()
-
-    names = [file.name for file in house.files()]
-    assert names == [*(f"{n}{SUFFIX}.bad" for n in range(4)), "other.txt"]
-    assert precious.exists()
-    assert len(caplog.records) == 1
-
-
 # -- whose spans --------------------------------------------------------------------------------------
 
 
@@ -387,219 +240,7 @@ def test_files_are_the_owners_alone_and_hold_no_key(house: House) -> None:
     spool.close()
 
 
-# -- room ---------------------------------------------------------------------------------------------
-
-
-def test_spool_never_exceeds_its_bound_and_drops_the_oldest(house: House) -> None:
-    """What is written and not published stays below the bound; what dead processes left goes first, and is counted."""
-    house.max_bytes = 200_000
-    for run in range(5):
-        spool = house.spool()
-        spool.adopt()
-        for n in range(1, 11):
-            spool.append(spans_of(100 * run + n, 1, text="x" * 10_000))
-            assert house.size() <= house.max_bytes
-        spool.close()
-
-    left = everything_left(house.spool())
-
-    assert {400 + n for n in range(1, 11)} <= told(left).keys()
-    assert house.dropped[FULL] == 50 - len(left)
-
-
-def test_many_small_journals_become_few(house: House) -> None:
-    """A program that dies again and again while the server is down leaves neither many files nor many open ones."""
-    for n in range(1, 31):
-        spool = house.spool()
-        spool.append(spans_of(n, 1))
-        spool.adopt()
-        assert len(house.files()) <= 2
-        spool.close()
-
-    assert told(everything_left(house.spool())) == {n: [1] for n in range(1, 31)}
-
-
-def test_long_trace_keeps_no_dead_weight(house: House) -> None:
-    """A trace that goes on for long costs about its own bytes, not those of everything published meanwhile."""
-    house.max_bytes = 16 * 50_000
-    spool = house.spool()
-    for n in range(1, 201):
-        spool.append(spans_of(1, n))
-        spool.append(spans_of(n + 1, 1, text="x" * 10_000))
-        spool.take(trace_id(n + 1), [f"{1:016x}"], has_page=True)
-
-    assert house.size() < 250_000
-    assert spool.close() == 200
-    assert sorted(told(everything_left(house.spool()))[1]) == list(range(1, 201))
-
-
-def test_spool_of_published_traces_does_not_grow(house: House) -> None:
-    """When each trace is published before the next, the file is as long as its header."""
-    spool = house.spool()
-    sizes = set()
-    for n in range(1, 20):
-        spool.append(spans_of(n, 1, 2))
-        spool.take(trace_id(n), [f"{i:016x}" for i in (1, 2)], has_page=True)
-        sizes.add(house.size())
-
-    assert len(sizes) == 1
-    spool.close()
-
-
-def test_batch_larger_than_the_spool_is_published_from_memory_alone(
-    house: House, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It costs a warning, and the next batch is spooled."""
-    house.max_bytes = 5_000
-    spool = house.spool()
-    spool.append(spans_of(1, 1, text="x" * 5_000))
-    spool.append(spans_of(2, 1))
-
-    assert spool.close() == 1
-    assert len(caplog.records) == 1
-
-
-# -- disks --------------------------------------------------------------------------------------------
-
-
-def a_file(folder: Path) -> None:
-    folder.write_text("in the way")
-
-
-def a_link(folder: Path) -> None:
-    folder.parent.joinpath("real").mkdir()
-    folder.symlink_to(folder.parent / "real")
-
-
-@pytest.mark.parametrize("obstacle", [a_file, a_link])
-def test_folder_that_can_not_be_used_is_told_once(
-    house: House, obstacle: Callable[[Path], None], caplog: pytest.LogCaptureFixture
-) -> None:
-    """The program goes on without a spool; where the obstacle goes away, with one."""
-    obstacle(house.folder)
-    spool = house.spool()
-    for _ in range(3):
-        spool.append(spans_of(1, 1))
-        house.now_s += 61
-    assert len([r for r in caplog.records if "not spooled for now" in r.getMessage()]) == 1
-
-    house.folder.unlink()
-    spool.append(spans_of(2, 1))
-    assert spool.close() == 1
-
-
-@pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="needs /dev/full and RLIMIT_FSIZE as on Linux"
-)
-def test_full_disk_leaves_what_was_written_whole(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    """A write that ends in the middle is taken back; when there is room again spans are spooled again."""
-    import resource
-    import signal
-
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    spool = house.spool()
-    spool.append(spans_of(1, 1))
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (house.size() + 100, limits[1]))
-        spool.append(spans_of(2, 1, text="x" * 1000))
-        house.now_s += 1
-        spool.append(spans_of(3, 1))  # it rests
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
-    house.now_s += 61
-    spool.append(spans_of(4, 1))
-    spool.close()
-
-    assert told(everything_left(house.spool())) == {1: [1], 4: [1]}
-    assert [os.strerror(errno.EFBIG) in message for message in caplog.messages] == [True]
-
-
-def test_clock_that_jumps_back_stops_nothing(house: House) -> None:
-    """A spool that rests, or has just looked, is not asleep for the year that a clock was wrong."""
-    a_file(house.folder)
-    spool = house.spool()
-    spool.append(spans_of(1, 1))
-    spool.adopt()
-    house.folder.unlink()
-    house.now_s -= 365 * DAY_S
-    first = house.spool()
-    first.append(spans_of(2, 1))
-    first.close()
-
-    spool.append(spans_of(3, 1))
-    assert told(everything_left(spool)) == {2: [1]}
-    assert spool.close() == 1
-
-
-# -- lines --------------------------------------------------------------------------------------------
-
-texts = st.text(st.characters(), max_size=20)
-surrogates = st.text(st.characters(categories=["Cs", "Lu", "Cc"]), max_size=5)
-values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats()
-    | texts
-    | surrogates
-    | st.binary(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
-    max_leaves=10,
-)
-attributes = st.dictionaries(texts, values, max_size=5)
-nanoseconds = st.integers(0, 2**64 - 1)
-made_spans = st.builds(
-    Span,
-    trace_id=st.just(TRACE_ID),
-    span_id=st.from_regex(r"[0-9a-f]{16}", fullmatch=True),
-    name=texts,
-    parent_id=st.none() | st.from_regex(r"[0-9a-f]{16}", fullmatch=True),
-    kind=st.sampled_from(SpanKind),
-    start_ns=nanoseconds,
-    end_ns=nanoseconds,
-    status=st.sampled_from(StatusCode),
-    status_message=texts,
-    attributes=attributes,
-    events=st.lists(st.builds(Event, texts, nanoseconds, attributes, values), max_size=3).map(tuple),
-    scope=st.builds(Scope, texts, texts),
-    resource=attributes,
-    dropped_attributes=st.integers(0, 1000),
-    dropped_events=st.integers(0, 1000),
-)
-
-
-@given(made_spans)
-@settings(max_examples=200)
-def test_span_comes_back_as_it_was(told_span: Span) -> None:
-    """Every value an attribute can have survives, bytes and NaN and halves of characters too, on one line."""
-    lines = SpanLines("0123456789abcdef")
-
-    line = lines.write(told_span, 1_790_000_000).line
-    again = lines.read(line)
-
-    assert line.index(b"\n") == len(line) - 1
-    assert repr(again) == repr(told_span)  # NaN equals nothing
-    assert again is not None
-    assert type(again.kind) is SpanKind
-    assert type(again.status) is StatusCode
-
-
-@given(made_spans, st.data())
-@settings(max_examples=100)
-def test_line_with_any_byte_changed_is_not_believed(told_span: Span, data: st.DataObject) -> None:
-    """A checksum stands before every span."""
-    lines = SpanLines("0123456789abcdef")
-    line = bytearray(lines.write(told_span, 1).line)
-    position = data.draw(st.integers(0, len(line) - 1))
-    line[position] ^= data.draw(st.integers(1, 255))
-
-    assert lines.read(bytes(line)) is None
-
-
 # -- any history --------------------------------------------------------------------------------------
-
 
 histories = st.lists(
     st.tuples(st.sampled_from(["span", "take", "die", "let go", "deliver"]), st.integers(1, 4)), max_size=40
