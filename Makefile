@@ -7,7 +7,7 @@ SECONDS ?= 60
 ROUNDS ?= 2000
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup run test lint format docs shots bench bench-page bench-scale bench-peers collector fuzz torture lock browser clean
+.PHONY: help setup run test lint format docs shots bench bench-page bench-exporter bench-scale bench-peers collector fuzz torture lock browser clean
 
 help:
 	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
@@ -18,6 +18,7 @@ help:
 	@echo "make docs    renew the README's tables from the code"
 	@echo "make bench   measure: start-up, memory, ingest, conversion"
 	@echo "make bench-page  measure pages: server time, and Chromium with 100,000 steps (minutes)"
+	@echo "make bench-exporter  what the exporter costs a program, beside OTLP's own (2 minutes)"
 	@echo "make shots   pictures of every kind of page, into shots/"
 	@echo "make bench-scale  ingest with ten million spans in the store (minutes, gigabytes)"
 	@echo "make bench-peers  the same load on Phoenix and MLflow (a gigabyte to install)"
@@ -65,6 +66,9 @@ bench-peers: setup
 
 bench-page: setup browser
 	@$(BIN)/python -m tests.bench.page
+
+bench-exporter: setup
+	@$(BIN)/python -m tests.bench.exporter
 
 shots: setup browser
 	@$(BIN)/python -m tests.shots

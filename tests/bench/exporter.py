@@ -1,0 +1,256 @@
+"""`make bench-exporter`: what TracenSpanExporter costs the program it lives in, beside OTLP's own HTTP exporter.
+
+Both export the same spans to the same sink, in turns, each run a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tests.bench.agent import SHAPES, Cost, Task
+from tests.bench.imports import import_times_ms, server_modules
+from tests.bench.sink import Sink, running_sink
+
+ROUNDS, IMPORT_ROUNDS, SPANS = 3, 7, 2_400
+MEMORY_SPANS, MEMORY_SHAPE = 24_000, "agent of 100"
+"""More than the exporter may hold, so that its buffer is full."""
+PACKED_SHAPE, SHORT_SHAPE = "agent of 30", "agent of 10"
+LLM_SHAPES = tuple(name for name in SHAPES if not name.startswith("mixed"))
+_RUN_TIMEOUT_S = 120
+
+Runs = dict[str, list[Cost]]
+"""Costs by exporter, one a round."""
+
+
+class _Program:
+    """Runs the measured program against a sink."""
+
+    def __init__(self, sink: Sink, advance: Callable[[str], None]) -> None:
+        self._sink = sink
+        self._advance = advance
+
+    def run(
+        self, exporter: str, shape: str, spans: int, *, packed: bool = False, warm_up: bool = True
+    ) -> Cost:
+        """One run. Raises RuntimeError where not every span arrived."""
+        self._advance(f"{shape}: {exporter}")
+        self._sink.forget()
+        traces = max(1, spans // SHAPES[shape].spans)
+        task = Task(exporter, shape, traces, self._sink.endpoint, str(self._sink.file), packed, warm_up)
+        command = [sys.executable, "-m", "tests.bench.agent", json.dumps(asdict(task))]
+        environment = {n: v for n, v in os.environ.items() if not n.startswith(("OTEL_", "TRACEN_"))}
+        told = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=_RUN_TIMEOUT_S
+        )
+        if told.returncode:
+            raise RuntimeError(f"{exporter}, {shape}: {told.stderr.strip().splitlines()[-1]}")
+        cost = Cost(**json.loads(told.stdout))
+        if packed and cost.sent["gzipped"] != cost.sent["posts"]:
+            raise RuntimeError(f"{exporter}, {shape}: bodies were to be packed with gzip, and are not")
+        return cost
+
+    def rounds(
+        self, shape: str, spans: int, rounds: int, *, packed: bool = False, warm_up: bool = True
+    ) -> Runs:
+        """Runs in turns: without an exporter, ours, theirs; every other round the other way round."""
+        runs: Runs = {"none": [], "tracen": [], "otlp": []}
+        for number in range(rounds):
+            for exporter in runs if number % 2 == 0 else reversed(runs):
+                runs[exporter].append(self.run(exporter, shape, spans, packed=packed, warm_up=warm_up))
+        return runs
+
+
+# -- figures ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of a figure over all rounds, with the least and the most."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> Spread:
+        return cls(statistics.median(values), min(values), max(values))
+
+
+def worker_us(cost: Cost) -> float:
+    """CPU of every thread but the program's own, for a span."""
+    return cost.worker_s / cost.spans * 1e6
+
+
+def own_us(cost: Cost) -> float:
+    """CPU of the program's own thread while it makes spans, for a span."""
+    return cost.own_s / cost.spans * 1e6
+
+
+def own_wall_us(cost: Cost) -> float:
+    return cost.own_wall_s / cost.spans * 1e6
+
+
+def ratio(runs: Runs, figure: Callable[[Cost], float]) -> Spread:
+    """Ours by theirs, round by round."""
+    pairs = zip(runs["tracen"], runs["otlp"], strict=True)
+    return Spread.of([figure(ours) / figure(theirs) for ours, theirs in pairs])
+
+
+def added(runs: Runs, exporter: str, figure: Callable[[Cost], float]) -> float:
+    """What an exporter adds to a run without one; the median of the rounds."""
+    pairs = zip(runs[exporter], runs["none"], strict=True)
+    return statistics.median([figure(cost) - figure(without) for cost, without in pairs])
+
+
+def verdict(is_met: bool) -> str:
+    return "[green]met[/]" if is_met else "[red]missed[/]"
+
+
+# -- tables -------------------------------------------------------------------------------------------
+
+
+def shape_table() -> Table:
+    columns = ("traces of", "worker, CPU µs a span", "ratio (range)", "")
+    more = ("own thread: added CPU µs", "added µs of wall", "bytes a span", "posts (reservations)")
+    return Table(*columns, *more, title="tracen : otlp")
+
+
+def shape_row(name: str, runs: Runs, *, has_target: bool) -> tuple[str, ...]:
+    of_worker = ratio(runs, worker_us)
+    ours, theirs = runs["tracen"][-1], runs["otlp"][-1]
+    reserved = f" ({ours.sent['reservations']})" if ours.sent["reservations"] else ""
+    return (
+        name,
+        _pair(*(statistics.median(map(worker_us, runs[one])) for one in ("tracen", "otlp"))),
+        f"{of_worker.median:.2f} ({of_worker.least:.2f}–{of_worker.most:.2f})",
+        verdict(of_worker.median <= 1) if has_target else "",
+        _pair(*(added(runs, one, own_us) for one in ("tracen", "otlp"))),
+        _pair(*(added(runs, one, own_wall_us) for one in ("tracen", "otlp"))),
+        _pair(*(cost.sent["bytes"] / cost.spans for cost in (ours, theirs))),
+        f"{ours.sent['posts']}{reserved} : {theirs.sent['posts']}",
+    )
+
+
+def _pair(ours: float, theirs: float) -> str:
+    return f"{ours:,.0f} : {theirs:,.0f}"
+
+
+Row = tuple[str, str, str, str]
+
+
+def own_thread_row(runs_by_shape: dict[str, Runs]) -> Row:
+    """All shapes together: one shape's difference is smaller than the noise."""
+    ours, theirs = (
+        statistics.median([added(runs, one, own_us) for runs in runs_by_shape.values()])
+        for one in ("tracen", "otlp")
+    )
+    told = f"{ours:.1f} : {theirs:.1f} µs of CPU a span"
+    return ("own thread, median of the shapes", told, "at most theirs", verdict(ours <= theirs))
+
+
+def memory_rows(program: _Program) -> Iterator[Row]:
+    """The most that was resident, beyond the program without an exporter; and what a full buffer alone takes."""
+    peak_mb = {
+        exporter: program.run(exporter, MEMORY_SHAPE, MEMORY_SPANS).peak_kb / 1000
+        for exporter in ("none", "tracen", "otlp", "held")
+    }
+    ours, theirs, buffer = (peak_mb[name] - peak_mb["none"] for name in ("tracen", "otlp", "held"))
+    told = f"{ours:.0f} : {theirs:.0f} MB beyond {peak_mb['none']:.0f}"
+    limit = f"theirs + the buffer ({buffer:.0f} MB)"
+    yield (f"peak memory, {MEMORY_SPANS:,} spans", told, limit, verdict(ours <= theirs + buffer))
+
+
+def short_row(program: _Program, rounds: int) -> Row:
+    """A program that makes one trace and ends, imports and all."""
+    runs = program.rounds(SHORT_SHAPE, 1, rounds, warm_up=False)
+    ours, theirs = (added(runs, one, lambda cost: cost.whole_s * 1000) for one in ("tracen", "otlp"))
+    return ("a program of one trace, start to end", f"{ours:.0f} : {theirs:.0f} ms of CPU added", "", "")
+
+
+def import_rows(rounds: int) -> Iterator[Row]:
+    ms = import_times_ms(rounds)
+    told = f"{ms['and tracen_otel']:.0f} ms of CPU beyond the SDK's {ms['the SDK']:.0f}"
+    yield ("import tracen_otel", told, "at most 30 ms", verdict(ms["and tracen_otel"] <= 30))
+    both = f"{ms['and one is made']:.0f} : {ms['and OTLPSpanExporter, made']:.0f} ms of CPU"
+    yield ("import and make an exporter", both, "", "")
+    brought = server_modules()
+    yield ("modules of the server's dependencies", ", ".join(brought) or "none", "none", verdict(not brought))
+
+
+# -- all ----------------------------------------------------------------------------------------------
+
+
+def measured_shapes(program: _Program, options: argparse.Namespace) -> tuple[Table, dict[str, Runs]]:
+    table, runs_by_shape = shape_table(), {}
+    for shape in options.shape or SHAPES:
+        runs_by_shape[shape] = program.rounds(shape, options.spans, options.rounds)
+        table.add_row(*shape_row(shape, runs_by_shape[shape], has_target=shape in LLM_SHAPES))
+    if not options.shape:
+        runs = program.rounds(PACKED_SHAPE, options.spans, options.rounds, packed=True)
+        table.add_row(*shape_row(f"{PACKED_SHAPE}, gzip", runs, has_target=False))
+    return table, runs_by_shape
+
+
+def whole_table(program: _Program, runs_by_shape: dict[str, Runs], options: argparse.Namespace) -> Table:
+    table = Table("measured", "figure", "target", "", title="tracen : otlp")
+    table.add_row(*own_thread_row(runs_by_shape))
+    if not options.shape:
+        for row in (
+            *memory_rows(program),
+            short_row(program, options.rounds),
+            *import_rows(IMPORT_ROUNDS),
+        ):
+            table.add_row(*row)
+    return table
+
+
+def parsed_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.exporter", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of each measurement ({ROUNDS})")
+    parser.add_argument("--spans", type=int, default=SPANS, help=f"of each run ({SPANS:,})")
+    parser.add_argument(
+        "--shape", action="append", choices=SHAPES, help="these shapes alone, and little else"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parsed_options()
+    shapes = len(options.shape) if options.shape else len(SHAPES) + 2
+    runs = shapes * options.rounds * 3 + (0 if options.shape else 4)
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    bar = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+    with running_sink() as sink, bar:
+        task = bar.add_task("", total=runs)
+        program = _Program(sink, lambda told: bar.update(task, advance=1, description=told))
+        tables = measured_shapes(program, options)
+        whole = whole_table(program, tables[1], options)
+    out = Console(width=None if sys.stdout.isatty() else 150)
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    libraries = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http", "protobuf", "urllib3")
+    told = ", ".join(f"{name} {version(name)}" for name in libraries)
+    load = os.getloadavg()[0]
+    out.print(f"make bench-exporter · {machine}, {told}, load {load:.1f}", highlight=False)
+    out.print(
+        f"{options.rounds} rounds in turns, {options.spans:,} spans a run; medians; ratios round by round, ours/theirs",
+        highlight=False,
+    )
+    out.print(tables[0])
+    out.print(whole)
+
+
+if __name__ == "__main__":
+    main()
