@@ -13,7 +13,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 
 from tracen_otel.model import Span
-from tracen_otel.sdk import is_local_root
+from tracen_otel.sdk import is_local_root, plain
 
 OnDrop = Callable[[str, int], None]
 """Takes a reason and a number of spans."""
@@ -246,8 +246,9 @@ class PendingTraces:
 
 def text_chars_of(span: ReadableSpan) -> int:
     """About how much text a span holds: cheap, as it is asked on the user's thread."""
-    chars = _chars((span.attributes or {}).values())
-    return chars + sum(_chars((event.attributes or {}).values()) for event in span.events)
+    chars = _chars(plain(span.attributes).values())
+    events = span.events
+    return chars + sum(_chars(plain(event.attributes).values()) for event in events) if events else chars
 
 
 def _chars(values: Iterable[Any]) -> int:
