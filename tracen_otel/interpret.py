@@ -5,7 +5,7 @@ Knows what a step needs; which attribute keys say it is the tables' business alo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -125,13 +125,20 @@ class Meaning:
     def output_messages(self) -> tuple[Message, ...]:
         return self.answered.messages
 
+    @property
+    def told_fields(self) -> Collection[str]:
+        """The fields that the tables may say something about."""
+        return self._vocabulary.chain_by_field.keys()
+
     def told(self, field: str) -> Any:
         """What the tables say about a field; None where they say nothing."""
-        if field in self._values:
-            return self._values[field]
         chain = self._vocabulary.chain_by_field.get(field)
-        value = self._values[field] = self._looked_up(field, chain) if chain else None
-        return value
+        if chain is None:
+            return None
+        values = self._values
+        if field not in values:
+            values[field] = self._looked_up(field, chain)
+        return values[field]
 
     def source(self, field: str) -> Source | None:
         """Where a field was read."""
@@ -293,7 +300,12 @@ def _with_system(messages: tuple[Message, ...], system: Any) -> tuple[Message, .
 
 def _usage(meaning: Meaning) -> Usage:
     """Counts told one by one win over those in a usage object."""
-    told = {field: count for field in _USAGE_FIELDS if (count := meaning.told(field)) is not None}
+    fields = meaning.told_fields
+    told = {
+        field: count
+        for field in _USAGE_FIELDS
+        if field in fields and (count := meaning.told(field)) is not None
+    }
     usage = meaning.told("usage") or _NO_USAGE
     if told:
         usage = Usage(**told) if usage is _NO_USAGE else replace(usage, **told)

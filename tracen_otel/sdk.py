@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from tracen_otel.model import Event, Scope, Span, SpanKind, StatusCode
 
+_KIND_BY_OTEL = {kind: SpanKind[kind.name] for kind in trace.SpanKind}
+_STATUS_BY_OTEL = {code: StatusCode[code.name] for code in trace.StatusCode}
 MAX_DEPTH = 32
 """Nesting kept of one attribute value; with what surrounds it well below `payload.MAX_DEPTH`."""
 
@@ -24,16 +28,17 @@ def span_of(readable: ReadableSpan) -> Span:
     context = readable.get_span_context()
     if context is None:
         raise ValueError(f"a span without a context belongs to no trace: {readable.name!r:.80}")
+    status = readable.status
     return Span(
         trace_id=format_trace_id(context.trace_id),
         span_id=format_span_id(context.span_id),
         name=_text(readable.name),
         parent_id=format_span_id(readable.parent.span_id) if readable.parent else None,
-        kind=SpanKind.__members__.get(readable.kind.name, SpanKind.UNSPECIFIED),
+        kind=_KIND_BY_OTEL.get(readable.kind, SpanKind.UNSPECIFIED),
         start_ns=readable.start_time or 0,
         end_ns=readable.end_time or 0,
-        status=StatusCode.__members__.get(readable.status.status_code.name, StatusCode.UNSET),
-        status_message=_text(readable.status.description or ""),
+        status=_STATUS_BY_OTEL.get(status.status_code, StatusCode.UNSET),
+        status_message=_text(status.description or ""),
         attributes=_attributes(readable.attributes),
         events=_events(readable.events),
         scope=_scope(readable),
@@ -49,12 +54,23 @@ def is_local_root(readable: ReadableSpan) -> bool:
 
 
 def _events(events: Sequence[Any]) -> tuple[Event, ...]:
+    if not events:
+        return ()
     return tuple([Event(_text(e.name), e.timestamp or 0, _attributes(e.attributes)) for e in events])
 
 
 def _scope(readable: ReadableSpan) -> Scope:
+    """The scope; all spans of a tracer share it, and what is made of it."""
+    global _last_scope
     scope = readable.instrumentation_scope
-    return Scope(_text(scope.name), _text(scope.version or "")) if scope else Scope()
+    last, told = _last_scope
+    if last is not scope:
+        told = Scope(_text(scope.name), _text(scope.version or "")) if scope else Scope()
+        _last_scope = scope, told
+    return told
+
+
+_last_scope: tuple[InstrumentationScope | None, Scope] = None, Scope()
 
 
 def plain(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:

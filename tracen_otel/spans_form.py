@@ -6,7 +6,7 @@ sends it; and a better dialect table improves old traces. The documented fields 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -59,29 +59,25 @@ def _encode(meaning: Meaning, orphans: Mapping[str, str], resource: Attributes) 
         "scope": span.scope.name,
         "attributes": span.attributes,
     }
-    for name, told in _rarely_told(span, orphans):
-        if told:
+    parent_id = span.parent_id or orphans.get(span.span_id)
+    if parent_id:
+        value["parent_id"] = parent_id
+    if span.kind:
+        value["span_kind"] = _NAME_BY_KIND[span.kind]
+    if span.status:
+        value["status_code"] = _NAME_BY_STATUS[span.status]
+    if span.scope.version:
+        value["scope_version"] = span.scope.version
+    if span.events:
+        value["events"] = [_encode_event(event) for event in span.events]
+    for name in ("status_message", "dropped_attributes", "dropped_events", "masked"):
+        if told := getattr(span, name):
             value[name] = told
     if value["name"] != span.name:
         value["span_name"] = span.name
     if span.resource is not resource and span.resource != resource:
         value["resource"] = span.resource
     return value
-
-
-def _rarely_told(span: Span, orphans: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-    yield "parent_id", span.parent_id or orphans.get(span.span_id)
-    if span.kind:
-        yield "span_kind", _NAME_BY_KIND[span.kind]
-    if span.status:
-        yield "status_code", _NAME_BY_STATUS[span.status]
-        yield "status_message", span.status_message
-    yield "scope_version", span.scope.version
-    yield "dropped_attributes", span.dropped_attributes
-    yield "dropped_events", span.dropped_events
-    yield "masked", span.masked
-    if span.events:
-        yield "events", [_encode_event(event) for event in span.events]
 
 
 def _encode_event(event: Event) -> dict[str, Any]:

@@ -14,6 +14,8 @@ _COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_to
 _M = TypeVar("_M", bound=Meant)
 NO_IDS: Mapping[str, str] = {}
 
+_COSTS_NOTHING = Usage(input_tokens=0, output_tokens=0)
+
 _Sums = list[int | None]
 """Input and output tokens of the counted steps below a step; None: no step told any."""
 
@@ -80,17 +82,18 @@ def _tells_cost(step: Meant) -> bool:
 def _spent(step: Meant) -> Usage:
     """What a step cost: nothing for a call that failed, no output tokens for an embedding."""
     if _failed_call(step):
-        return Usage(input_tokens=0, output_tokens=0)
-    if step.kind in _NOT_LLM and step.usage.output_tokens is None:
-        return replace(step.usage, output_tokens=0)
-    return step.usage
+        return _COSTS_NOTHING
+    usage = step.usage
+    if usage.output_tokens is None and step.kind in _NOT_LLM:
+        return replace(usage, output_tokens=0)
+    return usage
 
 
 def _failed_call(step: Meant) -> bool:
     """Tell whether a model call failed before it gave anything back, for which nobody reports tokens."""
-    if step.kind is not StepKind.LLM or step.status is not Status.ERROR:
+    if step.usage or step.kind is not StepKind.LLM or step.status is not Status.ERROR:
         return False
-    return not (step.usage or step.output or step.output_messages)
+    return not (step.output or step.output_messages)
 
 
 def _embedded(step: Meant) -> bool:

@@ -91,16 +91,26 @@ def fields_of(dialect: Dialect) -> Iterator[tuple[str, Readings]]:
 # -- gates --------------------------------------------------------------------------------------------
 
 
-def from_scope(*prefixes: str) -> Callable[[Span], bool]:
+@dataclass(frozen=True, slots=True)
+class OfShape:
+    """A gate that looks at a span's scope and keys alone: spans alike in both need not be asked one by one."""
+
+    gate: Callable[[Span], bool]
+
+    def __call__(self, span: Span) -> bool:
+        return self.gate(span)
+
+
+def from_scope(*prefixes: str) -> OfShape:
     """A gate: the instrumentation scope's name starts with one of these."""
-    return lambda span: span.scope.name.startswith(prefixes)
+    return OfShape(lambda span: span.scope.name.startswith(prefixes))
 
 
-def marked_by(*keys: str) -> Callable[[Span], bool]:
+def marked_by(*keys: str) -> OfShape:
     """A gate: the span has one of these attributes."""
-    return lambda span: any(key in span.attributes for key in keys)
+    return OfShape(lambda span: any(key in span.attributes for key in keys))
 
 
-def either(*gates: Callable[[Span], bool]) -> Callable[[Span], bool]:
+def either(*gates: OfShape) -> OfShape:
     """A gate: one of these gates is open."""
-    return lambda span: any(gate(span) for gate in gates)
+    return OfShape(lambda span: any(gate(span) for gate in gates))

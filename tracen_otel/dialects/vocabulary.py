@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tracen_otel.attributes import attribute, in_events, indexed, is_of_family
-from tracen_otel.dialects.table import FIELDS, Dialect, OfEvents, Reading, always, fields_of
+from tracen_otel.dialects.table import FIELDS, Dialect, OfEvents, OfShape, Reading, always, fields_of
 from tracen_otel.model import Source, Span
 
 _MAX_SHAPES = 2048
@@ -41,7 +41,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Spans with the same keys: the readings that have something to look at, and the gates before them."""
+    """Spans of the same scope and keys: the readings that have something to look at; gates that look at values."""
 
     keys: tuple[str, ...]
     entries: tuple[_Entry, ...]
@@ -73,14 +73,13 @@ class VocabularyIndex:
         for entry in _entries(dialects):
             self._place_of(entry.reading).append(entry)
         self._families = tuple(self._by_family)
-        self._shapes: dict[tuple[bool, tuple[str, ...]], _Shape] = {}
+        self._shapes: dict[tuple[bool, str, tuple[str, ...]], _Shape] = {}
 
     def vocabulary_of(self, span: Span) -> Vocabulary:
         """Tell what can be read of a span."""
-        keys = tuple(span.attributes)
-        has_events = bool(span.events)
-        shape = self._shapes.get((has_events, keys)) or self._shape(has_events, keys)
-        opened = tuple([gate(span) for gate in shape.gates])
+        name = bool(span.events), span.scope.name, tuple(span.attributes)
+        shape = self._shapes.get(name) or self._shape(name, span)
+        opened = tuple([gate(span) for gate in shape.gates]) if shape.gates else ()
         return shape.vocabulary_by_open.get(opened) or shape.vocabulary(opened)
 
     def _place_of(self, reading: Reading) -> list[_Entry]:
@@ -90,7 +89,8 @@ class VocabularyIndex:
             return self._by_family[reading.key]
         return self._of_events if _is_of_events(reading) else self._anywhere
 
-    def _shape(self, has_events: bool, keys: tuple[str, ...]) -> _Shape:
+    def _shape(self, name: tuple[bool, str, tuple[str, ...]], span: Span) -> _Shape:
+        has_events, scope, keys = name
         entries = list(self._anywhere)
         if has_events:
             entries += self._of_events
@@ -101,11 +101,16 @@ class VocabularyIndex:
                 entries += self._by_family[family]
         entries.sort(key=lambda entry: entry.rank)
         gates = dict.fromkeys(entry.applies for entry in entries if entry.applies is not always)
-        shape = _Shape(keys, tuple(entries), tuple(gates))
-        if sum(map(len, keys)) <= _MAX_SHAPE_CHARACTERS:
+        closed = {gate for gate in gates if isinstance(gate, OfShape) and not gate(span)}
+        shape = _Shape(
+            keys,
+            tuple(entry for entry in entries if entry.applies not in closed),
+            tuple(gate for gate in gates if not isinstance(gate, OfShape)),
+        )
+        if len(scope) + sum(map(len, keys)) <= _MAX_SHAPE_CHARACTERS:
             if len(self._shapes) >= _MAX_SHAPES:
                 self._shapes.clear()
-            self._shapes[has_events, keys] = shape
+            self._shapes[name] = shape
         return shape
 
 
