@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracen_otel.client import PublishedTrace
     from tracen_otel.exporter import TracenSpanExporter
+    from tracen_otel.published import PublishedTrace
     from tracen_otel.tally import Counts
     from tracen_otel.tracing import Tracing, setup, trace_url
 
@@ -19,7 +19,7 @@ __all__ = ["Counts", "PublishedTrace", "TracenSpanExporter", "Tracing", "__versi
 
 _MODULE_BY_NAME = {
     "Counts": "tracen_otel.tally",
-    "PublishedTrace": "tracen_otel.client",
+    "PublishedTrace": "tracen_otel.published",
     "TracenSpanExporter": "tracen_otel.exporter",
     "Tracing": "tracen_otel.tracing",
     "setup": "tracen_otel.tracing",

@@ -17,20 +17,20 @@ import gzip
 import hashlib
 import http
 import http.client
-import ipaddress
 import json
 import os
 import re
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tracen_otel import __version__
+from tracen_otel.endpoint import checked_endpoint, checked_key, is_loopback
 from tracen_otel.payload import MAX_BODY_BYTES, dumps
+from tracen_otel.published import PublishedTrace
 from tracen_otel.retry import backoff_s, retry_after_s
 
 if TYPE_CHECKING:
@@ -98,15 +98,6 @@ class PayloadTooLarge(Refused):
 
 class UnreadableReply(TracenError):
     """A reply without a trace id and a URL."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedTrace:
-    """A trace that has its page. `trace_id` is the page's, a UUID; `otel_trace_id` is 32 hex digits."""
-
-    trace_id: str
-    url: str
-    otel_trace_id: str | None = None
 
 
 class TracenClient:
@@ -254,37 +245,6 @@ def import_transport() -> None:
     """
     for module in ("encodings.idna", "tracen_otel.transport"):  # getaddrinfo imports the first for any name
         import_module(module)
-
-
-def checked_endpoint(endpoint: str) -> str:
-    """Answer `endpoint` without a trailing slash. Raises ValueError where it is no http or https URL."""
-    try:
-        parts = urlsplit(endpoint)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, half an IPv6 address
-        usable = False
-    if not usable or not endpoint.isprintable() or " " in endpoint:
-        raise ValueError(f"endpoint: expected a URL such as http://127.0.0.1:8000, got {endpoint[:80]!r}")
-    if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("endpoint: expected a URL without user name, password, ? and #; the key is `key`")
-    return endpoint.rstrip("/")
-
-
-def is_loopback(endpoint: str) -> bool:
-    """Tell whether an endpoint is on this machine, where bytes cost less than packing them."""
-    host = urlsplit(endpoint).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def checked_key(key: str) -> str:
-    """Answer `key` stripped. Raises ValueError, which does not hold the key, for what fits no header."""
-    stripped = key.strip()
-    if not stripped or not stripped.isascii() or not stripped.isprintable():
-        raise ValueError(f"key: expected a Tracen key such as tracen_sk_…, got {len(key)} other characters")
-    return stripped
 
 
 def _body(payload: dict[str, Any]) -> bytes:

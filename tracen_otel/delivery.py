@@ -8,15 +8,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import format_span_id
 
-from tracen_otel.client import PublishedTrace, TracenClient
+from tracen_otel.client import TracenClient
 from tracen_otel.model import Span
-from tracen_otel.outbox import Outbox
+from tracen_otel.outbox import Outbox, instrumentation_suppressed
 from tracen_otel.pending import Bounds, Parcel, PendingTraces
+from tracen_otel.published import PublishedTrace
 from tracen_otel.publisher import Publisher
 from tracen_otel.redact import Redaction
 from tracen_otel.reservations import Reservations
@@ -49,6 +51,10 @@ class Delivery:
     tally: Tally
     timeout_s: float
     spool: Spool | None
+
+    def suppressed(self) -> AbstractContextManager[None]:
+        """Make requests without an instrumented HTTP client tracing them."""
+        return instrumentation_suppressed()
 
     def take(self, spans: Sequence[ReadableSpan]) -> bool:
         """Hold spans that ended, on disk first: what is in memory is there too. False after the end."""
@@ -137,7 +143,6 @@ def _connect(spool: Spool, pending: PendingTraces, outbox: Outbox) -> None:
     outbox.next_left = next_left
     outbox.on_settled = on_settled
     pending.kept = lambda trace_id: spool.let_go(f"{trace_id:032x}")
-    pending.on_forget = lambda trace_id: spool.forget(f"{trace_id:032x}")
 
 
 def _span_id(span: ReadableSpan | Span) -> str | None:

@@ -11,16 +11,12 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from re import Pattern
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from tracen_otel.client import PublishedTrace, import_transport
-from tracen_otel.delivery import Delivery, Terms, new_delivery
-from tracen_otel.outbox import instrumentation_suppressed
-from tracen_otel.redact import Redaction
-from tracen_otel.sdk import is_local_root
+from tracen_otel.readable import is_local_root
 from tracen_otel.settings import (
     DEFAULT_ENDPOINT,
     DEFAULT_SHUTDOWN_TIMEOUT_S,
@@ -35,6 +31,10 @@ from tracen_otel.settings import (
 )
 from tracen_otel.tally import Counts
 from tracen_otel.urls import Urls
+
+if TYPE_CHECKING:
+    from tracen_otel.delivery import Delivery, Terms
+    from tracen_otel.published import PublishedTrace
 
 _logger = logging.getLogger("tracen_otel")
 
@@ -98,8 +98,6 @@ class TracenSpanExporter(SpanExporter):
         """Told the URL of each trace as soon as it is known, on the exporter's thread. `setup` uses it."""
         if self._terms is None:
             _logger.warning("no Tracen key (argument key, or TRACEN_KEY): traces are not published")
-        else:
-            import_transport()
         live.add(self)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -166,7 +164,7 @@ class TracenSpanExporter(SpanExporter):
             known = self.url(otel_trace_id)
             if known is not None:
                 return known
-            with instrumentation_suppressed():
+            with delivery.suppressed():
                 reserved = delivery.reservations.reserve(otel_trace_id, min(timeout, delivery.timeout_s))
         except Exception as error:  # the outer wall: the page may still come to be when the trace ends
             _logger.warning("no page is reserved: %s in the exporter", type(error).__name__)
@@ -209,6 +207,8 @@ class TracenSpanExporter(SpanExporter):
         pid = os.getpid()
         delivery = self._delivery_by_pid.get(pid)
         if delivery is None:
+            from tracen_otel.delivery import new_delivery
+
             made = new_delivery(self._terms, self._published, self._reserved, self._is_known)
             delivery = self._delivery_by_pid.setdefault(pid, made)
             for other in [p for p in self._delivery_by_pid if p != pid]:
@@ -241,7 +241,15 @@ def _terms(
     timeout: object,
     extended: object,
 ) -> Terms | None:
-    """Check the arguments, or what stands for them in the environment; None without a key."""
+    """Check the arguments, or what stands for them in the environment; None without a key.
+
+    Imports what delivers on the thread that makes the exporter: a fork amid an import on another one leaves the child
+    with half a module, or waiting for the other half, for ever.
+    """
+    from tracen_otel.client import import_transport
+    from tracen_otel.delivery import Terms
+    from tracen_otel.redact import Redaction
+
     checked_redact = checked_bool("redact")
     terms = Terms(
         endpoint=setting(endpoint, "TRACEN_ENDPOINT", checked_endpoint, DEFAULT_ENDPOINT),
@@ -257,4 +265,7 @@ def _terms(
         extended=setting(extended, "TRACEN_EXTENDED", checked_bool("extended"), None),
         timeout_s=setting(timeout, "TRACEN_TIMEOUT", checked_seconds("timeout"), DEFAULT_TIMEOUT_S),
     )
-    return terms if terms.key else None
+    if not terms.key:
+        return None
+    import_transport()
+    return terms

@@ -15,8 +15,9 @@ from typing import TypeVar
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, get_current, set_value
 from opentelemetry.sdk.trace import ReadableSpan
 
-from tracen_otel.client import PublishedTrace, TracenError
+from tracen_otel.client import TracenError
 from tracen_otel.pending import Parcel, PendingTraces
+from tracen_otel.published import PublishedTrace
 from tracen_otel.retry import backoff_s
 from tracen_otel.tally import REPORT_EVERY_S, Tally
 
@@ -268,7 +269,7 @@ class Outbox:
             self._failed(parcel, error)
         except Exception as error:  # the outer wall: a bug of ours costs a trace, never the user's program
             self._tally.drop(f"{type(error).__name__} in the exporter", len(parcel.spans))
-            self.on_settled(parcel, False)
+            self._settle(parcel, is_published=False)
         finally:
             with self._changed:
                 self._in_flight = None
@@ -280,23 +281,27 @@ class Outbox:
         return min(self._timeout_s, max(0.0, self._closes_at_s - self._clock()))
 
     def _succeeded(self, parcel: Parcel, published: PublishedTrace | None) -> None:
-        self.on_settled(parcel, published is not None)
+        self._settle(parcel, is_published=published is not None)
         with self._changed:
             if published is None:
                 self._tally.count("skipped")
-                if not parcel.is_left:
-                    self._pending.release(parcel)
                 return
             self._tally.count("published")
             self._failures = 0
             self._server_asked = False
         self._on_published(published)
 
+    def _settle(self, parcel: Parcel, *, is_published: bool) -> None:
+        self.on_settled(parcel, is_published)
+        if not parcel.is_left:
+            with self._changed:
+                self._pending.settle(parcel, has_page=is_published)
+
     def _failed(self, parcel: Parcel, error: TracenError) -> None:
         """Put the trace back and leave the server alone for a while, or give up on it."""
         if not error.retryable:
             self._tally.drop(str(error), len(parcel.spans))
-            self.on_settled(parcel, False)
+            self._settle(parcel, is_published=False)
             return
         with self._changed:
             if self._stopping.is_set():

@@ -1,4 +1,4 @@
-"""Spans by trace, from the first that ended until the trace is published, and a while longer for late ones.
+"""Spans by trace, from the first that ended until the trace is published; later, those that came late.
 
 Plain bookkeeping: time is an argument, nothing here waits, locks, logs or sends. What does not fit is
 dropped, the least useful first, and told to `on_drop`.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush, heapreplace
+from itertools import count
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 
 from tracen_otel.model import Span
-from tracen_otel.sdk import is_local_root, plain
+from tracen_otel.readable import is_local_root, plain
 
 OnDrop = Callable[[str, int], None]
 """Takes a reason and a number of spans."""
@@ -33,12 +35,10 @@ class Bounds:
     longest_linger_s: float = 300.0
     idle_s: float = 600.0
     """After the last span of a trace whose root never came: it is published as it is."""
-    keep_s: float = 300.0
-    """After the last span of a trace that is published and ended, for late ones."""
     age_s: float = 6 * 3600.0
-    """After the last span of a trace whose root never came, or that could not be published."""
+    """After the last span of a trace that could not be published."""
     remembered: int = 10_000
-    """Ids of traces that were published and are held no more."""
+    """Ids of traces that were published, or not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +57,31 @@ class Parcel:
 
 @dataclass(slots=True)
 class _Held:
-    """`due_s` is None where there is nothing to publish: all of it is out, or on its way."""
+    """`due_s` is None while the trace is on its way."""
 
     touched_s: float
     spans: list[ReadableSpan] = field(default_factory=list)
     text_chars: int = 0
     due_s: float | None = None
     ended: bool = False
+    has_page: bool = False
     taken: int = 0
     """How often it was on its way: what comes afterwards is late."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """What is remembered of a trace of which nothing is held any more."""
+
+    has_page: bool
+    taken: int
 
 
 class PendingTraces:
     """The traces a process is in the middle of. Not thread-safe.
 
-    A trace is published again when a late span comes: whole, or, long afterwards, what came late, which the
-    server joins to the page. With `republish=False` a trace is published once, a little later, and what comes
-    afterwards is dropped.
+    What comes after a trace was published is published by itself: the server joins it to the page. With
+    `republish=False` a trace is published once, a little later, and what comes afterwards is dropped.
     """
 
     def __init__(self, bounds: Bounds, on_drop: OnDrop, *, republish: bool = True) -> None:
@@ -82,13 +90,14 @@ class PendingTraces:
         self._republish = republish
         self._held_by_trace: dict[int, _Held] = {}
         """In order of the last span: the first is the one that was quiet for longest."""
-        self._published: dict[int, None] = {}
+        self._gone: dict[int, _Gone] = {}
+        self._due: list[tuple[float, int, int]] = []
+        """A heap of when to look at a trace, in order: never later than it falls due, sometimes earlier."""
+        self._order = count()
         self._spans = 0
         self._text_chars = 0
         self.kept: Callable[[int], int] = lambda trace_id: 0
         """Asked of a trace that there is no room or no time for: how many of its spans are kept elsewhere."""
-        self.on_forget: Callable[[int], None] = lambda trace_id: None
-        """Told of a trace that is published, or that nobody wants, when nothing is held of it any more."""
 
     def publish_once(self) -> None:
         """From now on publish every trace once: the server can not join late spans to their page."""
@@ -105,7 +114,7 @@ class PendingTraces:
         return None if held is None else not held.ended
 
     def __len__(self) -> int:
-        """How many traces are held, published ones included."""
+        """How many traces are held."""
         return len(self._held_by_trace)
 
     def add(self, span: ReadableSpan, now_s: float) -> bool:
@@ -122,15 +131,18 @@ class PendingTraces:
         return ended
 
     def _is_too_late(self, trace_id: int) -> bool:
+        if self._republish:
+            return False
         held = self._held_by_trace.get(trace_id)
-        was_published = trace_id in self._published if held is None else held.taken > 0
-        return was_published and not self._republish
+        return trace_id in self._gone if held is None else held.taken > 0
 
     def _hold(self, trace_id: int, span: ReadableSpan, text_chars: int, root: bool, now_s: float) -> bool:
         held = self._held_by_trace.pop(trace_id, None)
         if held is None:
-            was_published = trace_id in self._published
-            held = _Held(now_s, ended=was_published, taken=int(was_published))
+            gone = self._gone.get(trace_id)
+            held = (
+                _Held(now_s, ended=True, has_page=gone.has_page, taken=gone.taken) if gone else _Held(now_s)
+            )
         self._held_by_trace[trace_id] = held
         held.touched_s = now_s
         if len(held.spans) < self._bounds.spans_per_trace or root:
@@ -141,8 +153,14 @@ class PendingTraces:
         due_s = now_s + self._delay_s(held, root)
         if held.ended and held.due_s is not None:
             due_s = min(due_s, held.due_s)  # never put off again, however many spans come
-        held.due_s = due_s
+        self._fall_due(trace_id, held, due_s)
         return held.ended
+
+    def _fall_due(self, trace_id: int, held: _Held, due_s: float) -> None:
+        """Note when a trace falls due; where it was noted for earlier, it is looked at then, and noted anew."""
+        if held.due_s is None or due_s < held.due_s:
+            heappush(self._due, (due_s, next(self._order), trace_id))
+        held.due_s = due_s
 
     def _append(self, held: _Held, span: ReadableSpan, text_chars: int) -> None:
         held.spans.append(span)
@@ -162,48 +180,62 @@ class PendingTraces:
         due_s = self.next_due_s()
         if due_s is None or due_s > now_s:
             return None
-        trace_id, held = next((i, held) for i, held in self._held_by_trace.items() if held.due_s == due_s)
+        _, _, trace_id = heappop(self._due)
+        held = self._held_by_trace[trace_id]
         held.due_s = None
         held.taken += 1
-        return Parcel(trace_id, tuple(held.spans))
+        return Parcel(trace_id, tuple(held.spans), has_page=held.has_page)
 
     def put_back(self, parcel: Parcel, now_s: float) -> bool:
         """Make a trace that could not be published due again; answer whether it is still held."""
         held = self._held_by_trace.get(parcel.trace_id)
         if held is None:
             return False
-        held.due_s = now_s
         held.taken -= 1
+        self._fall_due(parcel.trace_id, held, now_s)
         return True
 
-    def release(self, parcel: Parcel) -> None:
-        """Forget a trace that nobody wants, unless more of it has come meanwhile."""
+    def settle(self, parcel: Parcel, *, has_page: bool) -> None:
+        """Let go of what is published, or not wanted; what has come meanwhile is late."""
         held = self._held_by_trace.get(parcel.trace_id)
-        if held is not None and held.due_s is None:
+        if held is None:
+            return
+        held.has_page = held.has_page or has_page
+        if held.due_s is None:
             self._forget(parcel.trace_id)
+        elif has_page:
+            del held.spans[: len(parcel.spans)]
+            left_chars = sum(map(text_chars_of, held.spans))
+            self._spans -= len(parcel.spans)
+            self._text_chars -= held.text_chars - left_chars
+            held.text_chars = left_chars
 
     def hasten(self, now_s: float, *, unfinished: bool) -> None:
         """Make every ended trace with something to publish due now; `unfinished` ones too, if wanted."""
-        for held in self._held_by_trace.values():
+        for trace_id, held in self._held_by_trace.items():
             if held.due_s is not None and (held.ended or held.taken or unfinished):
-                held.due_s = min(held.due_s, now_s)
+                self._fall_due(trace_id, held, min(held.due_s, now_s))
 
     def next_due_s(self) -> float | None:
         """Answer when the next trace falls due; None: no trace waits."""
-        return min(
-            (held.due_s for held in self._held_by_trace.values() if held.due_s is not None), default=None
-        )
+        while self._due:
+            look_s, order, trace_id = self._due[0]
+            held = self._held_by_trace.get(trace_id)
+            if held is None or held.due_s is None or held.due_s < look_s:
+                heappop(self._due)  # gone, on its way, or noted for earlier
+            elif held.due_s > look_s:
+                heapreplace(self._due, (held.due_s, order, trace_id))
+            else:
+                return look_s
+        return None
 
     def expire(self, now_s: float) -> None:
-        """Forget published traces after `keep_s`; give up on others after `age_s`."""
-        for trace_id, held in list(self._held_by_trace.items()):
-            quiet_s = now_s - held.touched_s
-            if quiet_s > self._bounds.age_s and held.due_s is not None:
-                self._drop(trace_id, "not published for hours")
-            elif quiet_s > self._bounds.age_s or (
-                held.due_s is None and held.ended and quiet_s > self._bounds.keep_s
-            ):
-                self._forget(trace_id)
+        """Give up on traces that could not be published for `age_s`."""
+        while self._held_by_trace:
+            trace_id, held = next(iter(self._held_by_trace.items()))
+            if held.due_s is None or now_s - held.touched_s <= self._bounds.age_s:
+                return
+            self._drop(trace_id, "not published for hours")
 
     def drop_all(self, reason: str) -> None:
         """Give up on every trace that has something to publish."""
@@ -213,12 +245,11 @@ class PendingTraces:
 
     def _make_room(self) -> None:
         while reason := self._full():
-            published = (i for i, held in self._held_by_trace.items() if held.due_s is None)
-            quietest = next(published, None) or next(iter(self._held_by_trace))
-            if self._held_by_trace[quietest].due_s is None:
-                self._forget(quietest)
-            else:
-                self._drop(quietest, reason)
+            waiting = (i for i, held in self._held_by_trace.items() if held.due_s is not None)
+            quietest = next(waiting, None)
+            if quietest is None:
+                return
+            self._drop(quietest, reason)
 
     def _full(self) -> str:
         if len(self._held_by_trace) > self._bounds.traces:
@@ -232,10 +263,10 @@ class PendingTraces:
         self._spans -= len(held.spans)
         self._text_chars -= held.text_chars
         if held.due_s is None:
-            self.on_forget(trace_id)
-            self._published[trace_id] = None
-            if len(self._published) > self._bounds.remembered:
-                del self._published[next(iter(self._published))]
+            self._gone.pop(trace_id, None)
+            self._gone[trace_id] = _Gone(held.has_page, held.taken)
+            if len(self._gone) > self._bounds.remembered:
+                del self._gone[next(iter(self._gone))]
         return held
 
     def _drop(self, trace_id: int, reason: str) -> None:

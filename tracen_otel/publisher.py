@@ -11,12 +11,13 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 
 from tracen_otel.assemble import Outline, assemble, outline
-from tracen_otel.client import PayloadTooLarge, PublishedTrace, Refused, TracenClient
+from tracen_otel.client import PayloadTooLarge, Refused, TracenClient
 from tracen_otel.content import bare_span, without_content
 from tracen_otel.interpret import Meaning
 from tracen_otel.model import Span, StepKind
 from tracen_otel.payload import encode
 from tracen_otel.pending import OnDrop, Parcel
+from tracen_otel.published import PublishedTrace
 from tracen_otel.redact import Redaction
 from tracen_otel.sdk import span_of
 from tracen_otel.shrink import forms

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from tracen_otel.client import PublishedTrace, Refused, TracenError
+from tracen_otel.client import Refused, TracenError
+from tracen_otel.published import PublishedTrace
 from tracen_otel.retry import backoff_s
 
 _logger = logging.getLogger("tracen_otel")

@@ -16,6 +16,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from tracen_otel.model import Event, Scope, Span, SpanKind, StatusCode
+from tracen_otel.readable import plain
 
 _KIND_BY_OTEL = {kind: SpanKind[kind.name] for kind in trace.SpanKind}
 _STATUS_BY_OTEL = {code: StatusCode[code.name] for code in trace.StatusCode}
@@ -48,11 +49,6 @@ def span_of(readable: ReadableSpan) -> Span:
     )
 
 
-def is_local_root(readable: ReadableSpan) -> bool:
-    """Tell whether the span's end ends what this process does in the trace."""
-    return readable.parent is None or readable.parent.is_remote
-
-
 def _events(events: Sequence[Any]) -> tuple[Event, ...]:
     if not events:
         return ()
@@ -71,15 +67,6 @@ def _scope(readable: ReadableSpan) -> Scope:
 
 
 _last_scope: tuple[InstrumentationScope | None, Scope] = None, Scope()
-
-
-def plain(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The attributes as a dict: the SDK's own mapping answers one key at a time, which takes ten times as long."""
-    if not attributes:
-        return {}
-    copy = getattr(attributes, "copy", None)
-    copied = copy() if copy is not None else None
-    return copied if isinstance(copied, dict) else dict(attributes.items())
 
 
 def _attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:

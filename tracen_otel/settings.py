@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from tracen_otel.client import checked_endpoint, checked_key
+from tracen_otel.endpoint import checked_endpoint, checked_key
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:8000"
 DEFAULT_TIMEOUT_S = 10.0

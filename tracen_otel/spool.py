@@ -131,12 +131,6 @@ class Spool:
             self._know_page(trace_id)
             self._mark_page(trace_id)
 
-    def forget(self, trace_id: str) -> None:
-        """Forget whatever there is of a trace that is published, and that no dead process left."""
-        with self._lock:
-            if trace_id not in self._left:
-                self._take(trace_id, None)
-
     def let_go(self, trace_id: str) -> int:
         """Deliver a trace from disk, as the memory has no room for it; answer how many spans there are."""
         with self._lock:

@@ -20,10 +20,10 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from tracen_otel import exporter as exporters
-from tracen_otel.client import PublishedTrace
 from tracen_otel.exporter import TracenSpanExporter
 from tracen_otel.instrumentations import record_content, switch_on
-from tracen_otel.sdk import is_local_root
+from tracen_otel.published import PublishedTrace
+from tracen_otel.readable import is_local_root
 
 URL_ATTRIBUTE = "tracen.url"
 """Set on the root span as soon as the page's URL is known, for whoever else is sent the span."""

@@ -5,7 +5,7 @@ Plain dicts without a lock, whose single operations are atomic: a fork may copy 
 
 from __future__ import annotations
 
-from tracen_otel.client import PublishedTrace
+from tracen_otel.published import PublishedTrace
 
 _MAX_URLS = 1000
 

@@ -28,14 +28,14 @@ from tracen_otel.client import (
     KeyRefused,
     Overloaded,
     PayloadTooLarge,
-    PublishedTrace,
     Refused,
     TracenClient,
     TracenError,
     Unreachable,
     UnreadableReply,
-    is_loopback,
 )
+from tracen_otel.endpoint import is_loopback
+from tracen_otel.published import PublishedTrace
 
 PAYLOAD: dict[str, Any] = {"prompt": "a secret question", "response": "é", "otel_trace_id": "0" * 31 + "1"}
 NINE_OCLOCK_S = 1_795_510_800.0  # Tue, 24 Nov 2026 09:00:00 GMT

@@ -10,9 +10,10 @@ from itertools import count
 import pytest
 
 from tests.tracen_otel.readable_spans import readable_span, root_span
-from tracen_otel.client import KeyRefused, Overloaded, PublishedTrace, TracenError, Unreachable
+from tracen_otel.client import KeyRefused, Overloaded, TracenError, Unreachable
 from tracen_otel.outbox import Outbox
 from tracen_otel.pending import Bounds, Parcel, PendingTraces
+from tracen_otel.published import PublishedTrace
 from tracen_otel.tally import Tally
 
 
@@ -144,14 +145,14 @@ def test_outbox_gives_up_on_what_was_refused_and_goes_on() -> None:
 
 
 @pytest.mark.usefixtures("no_threads")
-def test_outbox_forgets_what_is_not_wanted_and_keeps_what_is_published() -> None:
-    """Only a trace that has a page waits for late spans."""
+def test_outbox_holds_nothing_of_what_is_settled() -> None:
+    """Neither what is published nor what nobody wants costs memory."""
     desk = Desk(unwanted=(1,))
     outbox = desk.outbox()
     outbox.add([root_span(1), root_span(2)])
 
     assert outbox.drain(60)
-    assert len(desk.pending) == 1
+    assert len(desk.pending) == 0
     assert (desk.tally.counts().skipped, desk.tally.counts().published) == (1, 1)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.tracen_otel.readable_spans import readable_span, root_span
-from tracen_otel.pending import Bounds, PendingTraces, text_chars_of
+from tracen_otel.pending import Bounds, Parcel, PendingTraces, text_chars_of
 
 
 class Dropped(Counter[str]):
@@ -26,10 +26,11 @@ def pending_of(dropped: Dropped, *, republish: bool = True, **bounds: Any) -> Pe
 
 
 def taken(pending: PendingTraces, now_s: float) -> list[tuple[int, int]]:
-    """Trace id and number of spans of everything that is due."""
+    """Trace id and number of spans of everything that is due, and then published."""
     parcels = []
     while parcel := pending.take(now_s):
         parcels.append((parcel.trace_id, len(parcel.spans)))
+        pending.settle(parcel, has_page=True)
     return parcels
 
 
@@ -61,28 +62,29 @@ def test_pending_traces_are_taken_in_the_order_they_fell_due(dropped: Dropped) -
     assert [trace_id for trace_id, _ in taken(pending, 9)] == [5, 3, 4]
 
 
-def test_pending_trace_comes_back_whole_with_its_late_spans(dropped: Dropped) -> None:
-    """Late spans linger a little, so that several cost one post, and bring the whole trace again."""
+def test_pending_late_spans_go_out_by_themselves(dropped: Dropped) -> None:
+    """They linger a little, so that several cost one post, and the server joins them to their page."""
     pending = pending_of(dropped, late_linger_s=3)
     pending.add(root_span(1), 0)
     first = taken(pending, 0)
     pending.add(readable_span(1, 2), 10)
     pending.add(readable_span(1, 3), 12)
 
-    assert (first, taken(pending, 12.9), taken(pending, 13)) == ([(1, 1)], [], [(1, 3)])
+    assert (first, taken(pending, 12.9), taken(pending, 13)) == ([(1, 1)], [], [(1, 2)])
 
 
 def test_pending_trace_with_spans_without_end_is_published_less_and_less_often(dropped: Dropped) -> None:
     """One span a second for an hour costs few posts, and the last spans are not put off for ever."""
     pending = pending_of(dropped, late_linger_s=3, longest_linger_s=300)
     pending.add(root_span(1), 0)
-    posts = 0
+    posts: list[int] = []
     for now_s in range(3600):
         pending.add(readable_span(1, now_s + 2), now_s)
-        posts += len(taken(pending, now_s))
+        posts += [spans for _, spans in taken(pending, now_s)]
+    posts += [spans for _, spans in taken(pending, 3900)]
 
-    assert 10 <= posts <= 20
-    assert taken(pending, 3900) == [(1, 3601)]
+    assert 10 <= len(posts) <= 20
+    assert sum(posts) == 3601
 
 
 def test_pending_trace_without_a_root_is_due_when_it_was_quiet_for_long(dropped: Dropped) -> None:
@@ -118,7 +120,7 @@ def test_pending_hastens_ended_traces_and_unfinished_ones_on_request(dropped: Dr
     flushed = taken(pending, 1)
     pending.hasten(1, unfinished=True)
 
-    assert (flushed, taken(pending, 1)) == ([(1, 2)], [(2, 1)])
+    assert (flushed, taken(pending, 1)) == ([(1, 1)], [(2, 1)])
 
 
 def test_pending_published_once_waits_for_late_spans_and_drops_later_ones(dropped: Dropped) -> None:
@@ -146,23 +148,31 @@ def test_pending_published_once_takes_late_spans_of_a_trace_that_was_put_back(dr
 
 
 @pytest.mark.parametrize("republish", [True, False])
-def test_pending_forgets_published_traces_and_knows_late_spans_of_them(
-    dropped: Dropped, republish: bool
-) -> None:
-    """After a while the spans are given up; one that comes still later goes out alone, or not at all."""
-    pending = pending_of(dropped, keep_s=900, late_linger_s=3, republish=republish)
+def test_pending_holds_nothing_of_what_is_published(dropped: Dropped, republish: bool) -> None:
+    """Its spans are let go of at once; one that comes later goes out alone, or not at all."""
+    pending = pending_of(dropped, late_linger_s=3, republish=republish)
     pending.add(root_span(1), 0)
     taken(pending, 3)
-
-    pending.expire(900)
-    kept = len(pending)
-    pending.expire(901)
-    forgotten = len(pending)
+    held = len(pending)
     pending.add(readable_span(1, 2), 902)
+    late = pending.take(905)
 
-    assert (kept, forgotten) == (1, 0)
-    assert taken(pending, 905) == ([(1, 1)] if republish else [])
+    assert held == 0
+    assert late == (Parcel(1, late.spans, has_page=True) if late and republish else None)
     assert dropped == ({} if republish else {"too late for their trace": 1})
+
+
+def test_pending_lets_go_of_what_is_published_and_keeps_what_came_meanwhile(dropped: Dropped) -> None:
+    """A span that ends during the post is late, and is not sent together with what went out before it."""
+    pending = pending_of(dropped, late_linger_s=3)
+    pending.add(root_span(1), 0)
+    parcel = pending.take(0)
+    assert parcel is not None
+    pending.add(readable_span(1, 2), 1)
+
+    pending.settle(parcel, has_page=True)
+
+    assert taken(pending, 4) == [(1, 1)]
 
 
 def test_pending_releases_what_nobody_wants_but_not_what_came_meanwhile(dropped: Dropped) -> None:
@@ -175,8 +185,8 @@ def test_pending_releases_what_nobody_wants_but_not_what_came_meanwhile(dropped:
     assert second is not None
     pending.add(readable_span(2, 2), 1)
 
-    pending.release(first)
-    pending.release(second)
+    pending.settle(first, has_page=False)
+    pending.settle(second, has_page=False)
 
     assert len(pending) == 1
     assert taken(pending, 4) == [(2, 2)]
@@ -192,16 +202,18 @@ def test_pending_gives_up_on_what_could_not_be_published_for_hours(dropped: Drop
     assert (len(pending), dropped) == (0, {"not published for hours": 1})
 
 
-def test_pending_drops_published_traces_before_unpublished_ones(dropped: Dropped) -> None:
-    """When there are too many traces, nothing is lost as long as something published is held."""
+def test_pending_drops_no_trace_that_is_on_its_way(dropped: Dropped) -> None:
+    """What is being published just now is not what makes room."""
     pending = pending_of(dropped, traces=2)
     pending.add(root_span(1), 0)
+    parcel = pending.take(0)
+    assert parcel is not None
     pending.add(root_span(2), 1)
-    pending.take(1)  # trace 1 is out, 2 waits
     pending.add(root_span(3), 2)
 
-    assert (len(pending), dropped) == (2, {})
-    assert taken(pending, 2) == [(2, 1), (3, 1)]
+    assert dropped == {"too many traces": 1}
+    assert pending.put_back(parcel, 2)
+    assert taken(pending, 2) == [(3, 1), (1, 1)]
 
 
 @pytest.mark.parametrize(
@@ -254,16 +266,3 @@ def test_pending_drops_only_what_is_kept_nowhere_else(dropped: Dropped) -> None:
 
     assert asked == [1, 2]
     assert dropped == {"too many traces": 1}
-
-
-def test_pending_tells_of_traces_that_are_over(dropped: Dropped) -> None:
-    """What is published and long quiet need not be kept anywhere; what waits still does."""
-    over: list[int] = []
-    pending = pending_of(dropped)
-    pending.on_forget = over.append
-    pending.add(root_span(1), 0)
-    taken(pending, 0)
-    pending.add(readable_span(2, 2), 0)
-    pending.expire(1000)
-
-    assert over == [1]

@@ -22,7 +22,8 @@ from opentelemetry.trace import (
 
 from tracen_otel import model
 from tracen_otel.payload import json_value
-from tracen_otel.sdk import MAX_DEPTH, is_local_root, span_of
+from tracen_otel.readable import is_local_root
+from tracen_otel.sdk import MAX_DEPTH, span_of
 
 Recorder = tuple[TracerProvider, InMemorySpanExporter]
 

@@ -1,0 +1,38 @@
+"""Where Tracen is and with which key: checked when they are given. Light, as every program that exports imports it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+
+def checked_endpoint(endpoint: str) -> str:
+    """Answer `endpoint` without a trailing slash. Raises ValueError where it is no http or https URL."""
+    try:
+        parts = urlsplit(endpoint)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        usable = False
+    if not usable or not endpoint.isprintable() or " " in endpoint:
+        raise ValueError(f"endpoint: expected a URL such as http://127.0.0.1:8000, got {endpoint[:80]!r}")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("endpoint: expected a URL without user name, password, ? and #; the key is `key`")
+    return endpoint.rstrip("/")
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Tell whether an endpoint is on this machine, where bytes cost less than packing them."""
+    from ipaddress import ip_address
+
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return bool(ip_address(host).is_loopback)
+    except ValueError:
+        return host == "localhost"
+
+
+def checked_key(key: str) -> str:
+    """Answer `key` stripped. Raises ValueError, which does not hold the key, for what fits no header."""
+    stripped = key.strip()
+    if not stripped or not stripped.isascii() or not stripped.isprintable():
+        raise ValueError(f"key: expected a Tracen key such as tracen_sk_…, got {len(key)} other characters")
+    return stripped
