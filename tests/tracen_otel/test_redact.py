@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -385,6 +386,103 @@ def test_nothing_in_captures_of_real_programs_is_taken_for_a_secret() -> None:
             assert REDACTION.span(span) is span, (folder, span.name)
         for record in logs_in(folder):
             assert REDACTION.log_record(record) is record, (folder, record.event.name)
+
+
+REPEATED = (
+    *(
+        "sk-",
+        "sk-a",
+        "hf_",
+        "hf_a",
+        "_",
+        "-",
+        "=",
+        ":",
+        "://",
+        "://a:",
+        "://a:b@",
+        "@",
+        ".eyJ",
+        "eyJ.",
+        "eyJhbGciOi.",
+    ),
+    *(
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\\nMIIEaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\n",
+    ),
+    *(
+        "0",
+        "A",
+        "AKIA",
+        "AIza",
+        "4242 ",
+        "4242-4242 ",
+        "4242424242424242",
+        " 4242424242424242",
+        "id: 4242424242424242,",
+    ),
+    *(
+        '"password": "',
+        '\\"password\\": \\"',
+        "'token': '",
+        "password=",
+        "password='",
+        'token="a b',
+        "token=[",
+        "x_token=",
+    ),
+    *(
+        "password: ",
+        "cookie: ",
+        "cookie: a=b",
+        "Authorization: Bearer ",
+        "Bearer ",
+        "zation:",
+        "key:",
+        "?sig=",
+        "&sig=a",
+    ),
+    *(
+        '"',
+        '\\"',
+        "\\",
+        "[masked: ",
+        "SG.",
+        "hooks.slack.com/",
+        "\\u00e9sk-",
+        "é-",
+        '"api_key": ["a", ',
+        '{"password":"\\\\',
+    ),
+)
+"""What a search that reads anything twice would choke on, from the patterns' own beginnings and signs."""
+
+
+@pytest.mark.parametrize(
+    "unit", [*REPEATED, *SECRET_BY_KIND.values(), *(s[: len(s) // 2] for s in SECRET_BY_KIND.values())]
+)
+@pytest.mark.parametrize("opening", ["", '{"a": "'])
+def test_cost_grows_with_the_text_alone(unit: str, opening: str) -> None:
+    """Four times the text is about four times the work, whatever it holds: quadratic work would be sixteen times."""
+    short, long = (opening + unit * (size // len(unit)) for size in (20_000, 80_000))
+
+    assert _cpu_s(long) < 10 * max(_cpu_s(short), 0.002)
+
+
+def test_cost_of_megabytes_grows_with_the_text_alone() -> None:
+    """So it is for megabytes in which everything stands beside everything."""
+    unit = " ".join((*REPEATED, *SECRET_BY_KIND.values()))
+
+    assert _cpu_s(unit * (4_000_000 // len(unit))) < 10 * _cpu_s(unit * (1_000_000 // len(unit)))
+
+
+def _cpu_s(text: str) -> float:
+    def once() -> float:
+        started = time.thread_time()
+        REDACTION.text(text)
+        return time.thread_time() - started
+
+    return min(once(), once())
 
 
 def _body_of(secret: str) -> str:

@@ -157,8 +157,9 @@ def _looks_random(value: str) -> bool:
 
 # -- without quotes -----------------------------------------------------------------------------------
 
-_BARE = re.compile(r"[A-Za-z0-9_+/.~%=-]{4,65536}+")
-_BARE_COOKIES = re.compile(r"[^\"'\\\r\n]{0,65536}+")
+_BARE = re.compile(r"[A-Za-z0-9_+/.~%-]{4,65536}+={0,2}+")
+_BARE_COOKIES = re.compile(r"[^\s\"'\\=;:]{1,256}+=[^\"'\\\r\n]{1,65536}+")
+"""Neither reads over a further name with its sign: each is read once."""
 _IDENTIFIER = re.compile(
     r"[A-Za-z_]\w{0,80}(?:\.[A-Za-z_]\w{0,80}){1,20}|[a-z]{1,40}(?:_[a-z0-9]{1,40}){1,20}"
 )
@@ -171,7 +172,7 @@ def _bare(text: str, start: int, name: str, is_sure: bool) -> Iterator[Found]:
     lower = name.lower()
     if lower.endswith("cookie"):
         value = _BARE_COOKIES.match(text, start)
-        if value and "=" in value[0] and not _MASK.match(value[0]):
+        if value:
             yield Found(start, value.end(), CREDENTIAL)
         return
     scheme = _SCHEME.match(text, start)
