@@ -56,6 +56,7 @@ CASES = (
         Posted(traces.survived),
         action=unfold(3),
     ),
+    Case("masked", "Secrets in prompt and tool were masked", Posted(traces.secretive), action=unfold(2)),
     Case("empty", "No steps, no content", Posted(traces.empty)),
     Case("silent", "Content was not recorded", Posted(silent_trace), action=unfold(2)),
     Case("long-answer", "A runbook of 30 kB", Posted(traces.long_answer), action=unfold(1)),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 from tests.shots import texts
+from tests.tracen_otel import made_secrets
 from tests.viewer.samples import START_NS, agent_trace, said, step
 from tracen_otel.model import Event, Message, Part, Provider, Status, Step, StepKind, Trace, Usage
 
@@ -39,6 +41,37 @@ def _run(prompt: str, response: str, ms: int, **more: object) -> Trace:
         usage=Usage(1_204, 386),
     )
     return replace(told, **more)  # type: ignore[arg-type]
+
+
+def secretive() -> Trace:
+    """A run in which a person and a tool told secrets."""
+    secrets = made_secrets.SECRET_BY_KIND
+    asked = (
+        f"Deploy it with {secrets['OpenAI key']} and the database "
+        "postgres://deploy:hunter2-canary@db.example:5432/orders, then say when it is done."
+    )
+    config = {"api_key": "canary-4711", "token": secrets["JWT"]}
+    read = json.dumps({"status": "ok", "config": config})
+    steps = (
+        step("invoke_agent deployer", 0, 2_400, id="a", kind=StepKind.AGENT, input=asked, output="Done."),
+        step(
+            "read_config",
+            300,
+            120,
+            id="t",
+            parent="a",
+            kind=StepKind.TOOL,
+            input='{"path": ".env"}',
+            output=read,
+        ),
+    )
+    return replace(
+        agent_trace(),
+        title="deployer",
+        prompt=asked,
+        response="Done: the service runs with the new key.",
+        steps=steps,
+    )
 
 
 def survived() -> Trace:

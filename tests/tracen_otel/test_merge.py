@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tracen_otel.assemble import assemble
 from tracen_otel.merge import merge
-from tracen_otel.model import Span, Status, StatusCode, Step, Trace, Usage
+from tracen_otel.model import Event, LogRecord, Span, Status, StatusCode, Step, Trace, Usage
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
@@ -187,3 +187,23 @@ def test_merge_survives_parents_in_a_circle() -> None:
     one = Trace(steps=(Step("a", id="a", parent_id="b"), Step("b", id="b", parent_id="a")))
     merged = merge([one, Trace(steps=(Step("c", id="c"),))])
     assert sorted(step.id for step in merged.steps) == ["a", "b", "c"]
+
+
+def test_merge_counts_what_was_masked_once() -> None:
+    """A step that two tellings have counts once; what a telling masked beside its steps is added."""
+    masked = [replace(told, masked=number) for number, told in enumerate((ROOT, FIRST, SECOND), 1)]
+    early, late = assemble(masked[:2]), assemble(masked[1:])
+    assert (early.masked, late.masked) == (3, 5)
+
+    assert merge([early, late]).masked == 6
+    assert merge([replace(early, masked=10), late]).masked == 13
+
+
+def test_merge_counts_what_log_records_held() -> None:
+    """What was masked in a log record counts with the step that it tells of, however often it was sent."""
+    record = LogRecord(TRACE_ID, FIRST.span_id, Event("e", 1, {"a": "[masked: JWT]"}), masked=1)
+
+    trace = assemble([ROOT, replace(FIRST, masked=2)], [record, record])
+
+    assert [step.masked for step in trace.steps] == [0, 3]
+    assert trace.masked == 3

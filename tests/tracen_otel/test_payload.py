@@ -58,6 +58,7 @@ STEPS = st.builds(
     sources=st.dictionaries(WORD, st.builds(Source, WORD, WORD), max_size=2),
     unread=st.lists(WORD, max_size=2).map(tuple),
     tokens_counted=st.booleans(),
+    masked=st.integers(0, 2**40),
 )
 TRACES = st.builds(
     Trace,
