@@ -20,6 +20,7 @@ from tracen_otel.pending import Parcel, PendingTraces
 from tracen_otel.published import PublishedTrace
 from tracen_otel.retry import backoff_s
 from tracen_otel.tally import REPORT_EVERY_S, Tally
+from tracen_otel.threads import RunningThread, new_thread
 
 _logger = logging.getLogger("tracen_otel")
 _FIRST_PAUSE_S = 2.0
@@ -58,7 +59,8 @@ class Outbox:
         self._stopping = stopping
         self._clock = clock
         self._changed = threading.Condition()  # guards all below, and `pending`
-        self._sender: threading.Thread | None = None
+        self._sender: RunningThread | None = None
+        self._sender_ident: int | None = None
         self._in_flight: Parcel | None = None
         self._closes_at_s: float | None = None
         self._paused_until_s = float("-inf")
@@ -104,7 +106,7 @@ class Outbox:
 
     def settle(self, trace_ids: Collection[int], timeout_s: float) -> None:
         """Wait until these traces, if they have ended, are published or can not be for now."""
-        if threading.current_thread() is not self._sender:
+        if not self._is_sender():
             self._wait_until(lambda: self._is_paused() or not self._is_about(trace_ids), timeout_s)
 
     def _is_about(self, trace_ids: Collection[int]) -> bool:
@@ -120,7 +122,7 @@ class Outbox:
 
     def drain(self, timeout_s: float) -> bool:
         """Publish every ended trace now and wait; False when time runs out or the server is not up to it."""
-        if threading.current_thread() is self._sender:
+        if self._is_sender():
             return False  # asked from `on_published`: the sender can not wait for itself
         with self._changed:
             self._pending.hasten(self._clock(), unfinished=False)
@@ -143,7 +145,7 @@ class Outbox:
                 self._paused_until_s = now_s
             self._changed.notify_all()
         end_s = time.monotonic() + timeout_s
-        if threading.current_thread() is not self._sender:
+        if not self._is_sender():
             self._wait_until(self._is_through, timeout_s)
         with self._changed:
             self._stopping.set()
@@ -167,7 +169,7 @@ class Outbox:
 
     def _join_sender(self, timeout_s: float) -> None:
         """It may be about to log; one that waits for an answer is left behind."""
-        if self._sender is not None and self._sender is not threading.current_thread():
+        if self._sender is not None and not self._is_sender():
             self._sender.join(max(0.0, timeout_s))
 
     def deliver_due(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -197,7 +199,7 @@ class Outbox:
     def _start_sender(self) -> bool:
         """False where no thread can be had: from Python 3.12 on, an interpreter that ends starts none."""
         if self._sender is None or not self._sender.is_alive():
-            sender = threading.Thread(target=self._run, name="tracen-exporter", daemon=True)
+            sender = new_thread(self._run, "tracen-exporter")
             try:
                 sender.start()
             except RuntimeError:
@@ -207,7 +209,11 @@ class Outbox:
 
     # -- the sender thread ----------------------------------------------------------------------------
 
+    def _is_sender(self) -> bool:
+        return self._sender is not None and threading.get_ident() == self._sender_ident
+
     def _run(self) -> None:
+        self._sender_ident = threading.get_ident()
         while not self._stopping.is_set():
             self._beside(self.first)
             self.deliver_due(until=self._stopping.is_set)

@@ -131,6 +131,23 @@ def test_workers_publish_each_request_once_and_end_in_time(
     assert pages(server) == pages_of(names), program.stderr
 
 
+def test_workers_that_were_patched_late_publish_while_they_run(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """The batch processor's thread is older than gevent's patch, and what it starts must run all the same."""
+    port = closed_port()
+    environment = environment_of(server.endpoint, "batch", OTEL_BSP_SCHEDULE_DELAY="100")
+
+    with running(command_of("gunicorn, gevent, preloaded", port), tmp_path, environment) as program:
+        first = ask_both_workers(program, port)
+        wait_for(lambda: len(server.requests) == first, "the pages of all requests")
+        assert get(port, "/more")
+        wait_for(lambda: len(server.requests) == first + 1, "one more page")
+        assert program.terminate() == 0, program.stderr
+
+    assert pages(server) == pages_of([*(str(n) for n in range(first)), "more"])
+
+
 CELERY = (
     *(*MODULE, "celery", "--app", "tests.tracen_otel.surroundings.celery_app", "worker"),
     *(
