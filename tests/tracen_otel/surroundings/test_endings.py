@@ -11,9 +11,14 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
-from tests.tracen_otel.scripted_server import ScriptedServer, answer, closed_port, hang, trickle
+from tests.tracen_otel.scripted_server import (
+    ScriptedServer,
+    answer,
+    closed_port,
+    hang,
+    scripted_server,
+    trickle,
+)
 from tests.tracen_otel.surroundings.programs import Program, environment_of, pages, pages_of, python, running
 
 MAX_EXIT_S = 6.0
@@ -71,23 +76,29 @@ SOME = ["return", "SIGTERM, handled", "busy threads", "asyncio, after an export"
 OURS = re.compile(r"(a trace is not published yet: .*; next try in \d+ s|spans dropped: \d+ \(.*\))")
 
 
-def run_side_by_side(endings: list[str], folder: Path, endpoint: str) -> dict[str, tuple[Program, float]]:
-    """Run programs with these endings at the same time; answers them with the seconds that each end took."""
-    ended: dict[str, tuple[Program, float]] = {}
+Case = tuple[str, str]
+"""A backend and an ending."""
+
+
+def run_side_by_side(
+    cases: list[Case], folder: Path, endpoint_by_backend: dict[str, str]
+) -> dict[Case, tuple[Program, float]]:
+    """Run programs at the same time, as most of them wait; answers them with the seconds that each end took."""
+    ended: dict[Case, tuple[Program, float]] = {}
     with ExitStack() as stack:
-        left = {
-            name: stack.enter_context(
-                running(python(PRELUDE + ENDINGS[name][0]), folder, environment_of(endpoint), name)
-            )
-            for name in endings
-        }
-        give_up_s = time.monotonic() + 60
+        left = {}
+        for backend, ending in cases:
+            environment = environment_of(endpoint_by_backend[backend])
+            command = python(PRELUDE + ENDINGS[ending][0])
+            program = stack.enter_context(running(command, folder, environment, f"{backend}-{ending}"))
+            left[backend, ending] = program
+        give_up_s = time.monotonic() + 90
         while left:
             assert time.monotonic() < give_up_s, f"still running: {sorted(left)}"
             time.sleep(0.02)
-            for name in [name for name, program in left.items() if program.process.poll() is not None]:
-                program = left.pop(name)
-                ended[name] = program, time.monotonic() - float(program.stdout or "-inf")
+            for case in [case for case, program in left.items() if program.process.poll() is not None]:
+                program = left.pop(case)
+                ended[case] = program, time.monotonic() - float(program.stdout or "-inf")
     return ended
 
 
@@ -99,30 +110,32 @@ def complaints(program: Program) -> list[str]:
 
 def test_program_ends_with_its_page_however_it_ends(server: ScriptedServer, tmp_path: Path) -> None:
     """The server is up: each ending that runs exit handlers leaves a page, and not a word."""
-    ended = run_side_by_side(SHORT_ONES, tmp_path, server.endpoint)
+    ended = run_side_by_side([("up", ending) for ending in SHORT_ONES], tmp_path, {"up": server.endpoint})
 
-    for name, (program, seconds) in ended.items():
-        assert (name, program.process.returncode, complaints(program)) == (name, ENDINGS[name][1], [])
-        assert seconds < MAX_EXIT_S, name
+    for (_, ending), (program, seconds) in ended.items():
+        assert (ending, program.process.returncode, complaints(program)) == (ending, ENDINGS[ending][1], [])
+        assert seconds < MAX_EXIT_S, ending
     assert pages(server) == pages_of("short" for _ in SHORT_ONES)
 
 
-@pytest.mark.parametrize("backend", ["down", "hangs", "429", "drips"])
-def test_program_ends_soon_whatever_its_server_does(
-    server: ScriptedServer, tmp_path: Path, backend: str
-) -> None:
-    """At most a warning that a trace waits and one that spans were dropped, each once."""
-    steps = {"hangs": hang, "429": answer(429, Retry_After="1800"), "drips": trickle(b"x"), "down": hang}
-    server.script.extend(10_000 * [steps[backend]])
-    endpoint = f"http://127.0.0.1:{closed_port()}" if backend == "down" else server.endpoint
+STEPS = {"hangs": hang, "429": answer(429, Retry_After="1800"), "drips": trickle(b"x")}
 
-    ended = run_side_by_side([*ENDINGS] if backend == "hangs" else SOME, tmp_path, endpoint)
 
-    for name, (program, seconds) in ended.items():
+def test_program_ends_soon_whatever_its_server_does(tmp_path: Path) -> None:
+    """Down, hanging, dripping, or asking for half an hour: at most a warning that a trace waits and one of the loss."""
+    cases = [("hangs", ending) for ending in ENDINGS]
+    cases += [(backend, ending) for backend in ("429", "drips", "down") for ending in SOME]
+    with ExitStack() as stack:
+        endpoints = {"down": f"http://127.0.0.1:{closed_port()}"}
+        for backend, step in STEPS.items():
+            endpoints[backend] = stack.enter_context(scripted_server(*10_000 * [step])).endpoint
+        ended = run_side_by_side(cases, tmp_path, endpoints)
+
+    for case, (program, seconds) in ended.items():
         told = complaints(program)
-        assert (name, program.process.returncode) == (name, ENDINGS[name][1]), told
-        assert seconds < MAX_EXIT_S, name
-        assert [line for line in told if not OURS.fullmatch(line)] == [], name
+        assert (case, program.process.returncode) == (case, ENDINGS[case[1]][1]), told
+        assert seconds < MAX_EXIT_S, case
+        assert [line for line in told if not OURS.fullmatch(line)] == [], case
         assert len(told) == len({line.split(":")[0] for line in told}), told
         lost = [line for line in told if "the program ended before they could be published" in line]
-        assert len(lost) == (name not in WITHOUT_EXIT_HANDLERS), told
+        assert len(lost) == (case[1] not in WITHOUT_EXIT_HANDLERS), (case, told)

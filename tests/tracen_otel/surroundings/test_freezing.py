@@ -35,6 +35,12 @@ for n in range(3):
     assert provider.force_flush(30_000) and exporter.force_flush(30_000)
     freeze()
 """
+FLUSHED_BY_AN_INSTRUMENTATION = """
+for n in range(3):
+    run_agent(f"invocation {n}")
+    assert provider.force_flush(30_000)
+    freeze()
+"""
 IN_FLIGHT = """
 run_agent("slow")
 provider.force_flush()
@@ -68,6 +74,21 @@ def test_frozen_process_has_published_and_goes_on_over_a_new_connection(
 
     assert pages(server) == pages_of(f"invocation {n}" for n in range(3))
     assert server.connections == 3
+
+
+@pytest.mark.parametrize("processor", ["batch", "simple"])
+def test_frozen_process_that_waits_needs_no_flush_of_the_exporter(
+    server: ScriptedServer, tmp_path: Path, processor: str
+) -> None:
+    """The AWS Lambda instrumentation flushes the provider alone, which no exporter hears of: TRACEN_WAIT is for it."""
+    environment = environment_of(server.endpoint, processor, TRACEN_WAIT="10")
+    with running(python(PROGRAM + FLUSHED_BY_AN_INSTRUMENTATION), tmp_path, environment) as program:
+        for n in range(3):
+            wait_until_frozen(program)
+            assert pages(server) == pages_of(f"invocation {i}" for i in range(n + 1))
+            server.hang_up()
+            program.process.send_signal(signal.SIGCONT)
+        assert (program.wait(), program.stderr) == (0, "")
 
 
 def test_process_frozen_amid_a_post_repeats_it_recognisably(server: ScriptedServer, tmp_path: Path) -> None:
