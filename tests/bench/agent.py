@@ -12,7 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,14 @@ from opentelemetry.trace import SpanKind, Tracer
 from tests.bench.sink import Counters
 
 KEY = "tracen_sk_bench000000000000000000000000000"
-MOST_AHEAD = 900
-"""Spans made that have not arrived: more than a batch of 512 and a trace of 100, fewer than any queue here holds."""
+MOST_AHEAD, LEAST_AHEAD = 960, 620
+"""Spans made that have not arrived: at the most the program waits until it is the least.
+
+Both are more than a batch of 512 with a trace of 100, and fewer than any queue here holds.
+"""
+QUICK_DELAY_MS = 50
 _WARM_UP_SPANS = 300
-_LOOK_EVERY_S = 0.002
+_LOOK_EVERY_S = 0.005
 _LONGEST_WAIT_S = 30.0
 _BOUND_TEXT_CHARS, _BOUND_SPANS, _BOUND_TRACES = 32 * 1024 * 1024, 20_000, 1_000
 """What the exporter may hold (`tracen_otel.pending.Bounds`), without importing it."""
@@ -60,13 +64,16 @@ SHAPES = {
 class Task:
     """What a run does. `exporter`: tracen, otlp, none (spans are thrown away) or held (they are kept)."""
 
-    exporter: str
     shape: str
-    traces: int
-    endpoint: str
-    counters: str
+    spans: int
+    exporter: str = "none"
+    endpoint: str = ""
+    counters: str = ""
+    """The file of the sink's counts."""
     gzip: bool = False
     warm_up: bool = True
+    pause_s: float = 0.0
+    """After each span, beside a batch processor that is as much faster than by default as such a program is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +110,9 @@ class _SeededIds(IdGenerator):
 class Agent:
     """Makes traces of one shape, the same ones for the same seed. No two of its texts are the same."""
 
-    def __init__(self, shape: Shape, chance: random.Random) -> None:
+    def __init__(self, shape: Shape, chance: random.Random, pause_s: float) -> None:
         self._shape = shape
+        self._pause_s = pause_s
         self._chance = chance
         self._prose = _prose(chance)
         self._number = 0
@@ -125,6 +133,8 @@ class Agent:
         with tracer.start_as_current_span(name, kind=span_kind) as span:
             for key, value in attributes(self).items():
                 span.set_attribute(key, value)
+        if self._pause_s:
+            time.sleep(self._pause_s)
 
     def text(self, characters: int) -> str:
         at = self._chance.randrange(len(self._prose) - characters)
@@ -230,7 +240,8 @@ def _processor(task: Task) -> SpanProcessor:
         return SpanProcessor()
     if task.exporter == "held":
         return _Held(SHAPES[task.shape].spans)
-    return BatchSpanProcessor(_tracen(task) if task.exporter == "tracen" else _otlp(task))
+    exporter = _tracen(task) if task.exporter == "tracen" else _otlp(task)
+    return BatchSpanProcessor(exporter, schedule_delay_millis=QUICK_DELAY_MS if task.pause_s else None)
 
 
 def _tracen(task: Task) -> SpanExporter:
@@ -272,6 +283,11 @@ class _Progress:
     def sent(self) -> dict[str, int]:
         return {name: number - self._before[name] for name, number in self._counters.all().items()}
 
+    def keep_up(self, made: int) -> None:
+        """Wait where too much is on its way. Raises TimeoutError."""
+        if self.sent()["spans"] < made - MOST_AHEAD:
+            self.wait_for(made - LEAST_AHEAD)
+
     def wait_for(self, spans: int) -> None:
         """Wait until so many have arrived. Raises TimeoutError."""
         deadline_s = time.monotonic() + _LONGEST_WAIT_S
@@ -281,10 +297,11 @@ class _Progress:
             time.sleep(_LOOK_EVERY_S)
 
 
-def _measured(task: Task, traces: int, seed: int) -> Cost:
-    """Make traces, at most MOST_AHEAD spans ahead of what has arrived, and end in order."""
+def _measured(task: Task, seed: int) -> Cost:
+    """Make the spans, in whole traces, at most MOST_AHEAD spans ahead of what has arrived, and end in order."""
     shape, progress, chance = SHAPES[task.shape], _Progress(task), random.Random(seed)
-    agent = Agent(shape, chance)
+    traces = max(1, task.spans // shape.spans)
+    agent = Agent(shape, chance, task.pause_s)
     provider = TracerProvider(
         id_generator=_SeededIds(chance),
         resource=Resource.create({"service.name": "bench"}),
@@ -299,7 +316,7 @@ def _measured(task: Task, traces: int, seed: int) -> Cost:
         agent.run(tracer)
         own_s += time.thread_time() - began_s
         own_wall_s += time.perf_counter() - began_wall_s
-        progress.wait_for(number * shape.spans - MOST_AHEAD)
+        progress.keep_up(number * shape.spans)
     shutdown_s = time.thread_time()
     provider.shutdown()
     shutdown_s = time.thread_time() - shutdown_s
@@ -326,8 +343,8 @@ def _peak_kb() -> int:
 def main() -> None:
     task = Task(**json.loads(sys.argv[1]))
     if task.warm_up:
-        _measured(task, -(-_WARM_UP_SPANS // SHAPES[task.shape].spans), seed=0)
-    sys.stdout.write(json.dumps(asdict(_measured(task, task.traces, seed=1))))
+        _measured(replace(task, spans=_WARM_UP_SPANS, pause_s=0.0), seed=0)
+    sys.stdout.write(json.dumps(asdict(_measured(task, seed=1))))
 
 
 if __name__ == "__main__":

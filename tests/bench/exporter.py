@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 
 from rich.console import Console
@@ -27,7 +27,9 @@ from tests.bench.sink import Sink, running_sink
 ROUNDS, IMPORT_ROUNDS, SPANS = 3, 7, 2_400
 MEMORY_SPANS, MEMORY_SHAPE = 24_000, "agent of 100"
 """More than the exporter may hold, so that its buffer is full."""
-PACKED_SHAPE, SHORT_SHAPE = "agent of 30", "agent of 10"
+PACKED_SHAPE, SHORT_SHAPE, SLOW_SHAPE = "agent of 30", "agent of 10", "agent of 10"
+SLOW_SPANS, SLOW_PAUSE_S = 150, 0.02
+"""A span each 2 s, and a batch each 5 s, both in a hundredth of the time."""
 LLM_SHAPES = tuple(name for name in SHAPES if not name.startswith("mixed"))
 _RUN_TIMEOUT_S = 120
 
@@ -42,34 +44,29 @@ class _Program:
         self._sink = sink
         self._advance = advance
 
-    def run(
-        self, exporter: str, shape: str, spans: int, *, packed: bool = False, warm_up: bool = True
-    ) -> Cost:
+    def run(self, task: Task) -> Cost:
         """One run. Raises RuntimeError where not every span arrived."""
-        self._advance(f"{shape}: {exporter}")
+        self._advance(f"{task.shape}: {task.exporter}")
         self._sink.forget()
-        traces = max(1, spans // SHAPES[shape].spans)
-        task = Task(exporter, shape, traces, self._sink.endpoint, str(self._sink.file), packed, warm_up)
+        task = replace(task, endpoint=self._sink.endpoint, counters=str(self._sink.file))
         command = [sys.executable, "-m", "tests.bench.agent", json.dumps(asdict(task))]
         environment = {n: v for n, v in os.environ.items() if not n.startswith(("OTEL_", "TRACEN_"))}
         told = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=_RUN_TIMEOUT_S
         )
         if told.returncode:
-            raise RuntimeError(f"{exporter}, {shape}: {told.stderr.strip().splitlines()[-1]}")
+            raise RuntimeError(f"{task.exporter}, {task.shape}: {told.stderr.strip().splitlines()[-1]}")
         cost = Cost(**json.loads(told.stdout))
-        if packed and cost.sent["gzipped"] != cost.sent["posts"]:
-            raise RuntimeError(f"{exporter}, {shape}: bodies were to be packed with gzip, and are not")
+        if task.gzip and cost.sent["gzipped"] != cost.sent["posts"]:
+            raise RuntimeError(f"{task.exporter}: bodies were to be packed with gzip, and are not")
         return cost
 
-    def rounds(
-        self, shape: str, spans: int, rounds: int, *, packed: bool = False, warm_up: bool = True
-    ) -> Runs:
+    def rounds(self, task: Task, rounds: int) -> Runs:
         """Runs in turns: without an exporter, ours, theirs; every other round the other way round."""
         runs: Runs = {"none": [], "tracen": [], "otlp": []}
         for number in range(rounds):
             for exporter in runs if number % 2 == 0 else reversed(runs):
-                runs[exporter].append(self.run(exporter, shape, spans, packed=packed, warm_up=warm_up))
+                runs[exporter].append(self.run(replace(task, exporter=exporter)))
         return runs
 
 
@@ -123,15 +120,25 @@ def verdict(is_met: bool) -> str:
 
 
 def shape_table() -> Table:
-    columns = ("traces of", "worker, CPU µs a span", "ratio (range)", "")
-    more = ("own thread: added CPU µs", "added µs of wall", "bytes a span", "posts (reservations)")
-    return Table(*columns, *more, title="tracen : otlp")
+    columns = (
+        "traces of",
+        "workers' CPU, µs",
+        "ratio (range)",
+        "",
+        "own CPU, µs",
+        "own wall, µs",
+        "bytes",
+        "posts",
+    )
+    return Table(
+        *columns, title="tracen : otlp, for a span; own: what is added to the thread that makes spans"
+    )
 
 
 def shape_row(name: str, runs: Runs, *, has_target: bool) -> tuple[str, ...]:
     of_worker = ratio(runs, worker_us)
     ours, theirs = runs["tracen"][-1], runs["otlp"][-1]
-    reserved = f" ({ours.sent['reservations']})" if ours.sent["reservations"] else ""
+    reserved = f" + {ours.sent['reservations']}" if ours.sent["reservations"] else ""
     return (
         name,
         _pair(*(statistics.median(map(worker_us, runs[one])) for one in ("tracen", "otlp"))),
@@ -164,7 +171,7 @@ def own_thread_row(runs_by_shape: dict[str, Runs]) -> Row:
 def memory_rows(program: _Program) -> Iterator[Row]:
     """The most that was resident, beyond the program without an exporter; and what a full buffer alone takes."""
     peak_mb = {
-        exporter: program.run(exporter, MEMORY_SHAPE, MEMORY_SPANS).peak_kb / 1000
+        exporter: program.run(Task(MEMORY_SHAPE, MEMORY_SPANS, exporter)).peak_kb / 1000
         for exporter in ("none", "tracen", "otlp", "held")
     }
     ours, theirs, buffer = (peak_mb[name] - peak_mb["none"] for name in ("tracen", "otlp", "held"))
@@ -175,7 +182,7 @@ def memory_rows(program: _Program) -> Iterator[Row]:
 
 def short_row(program: _Program, rounds: int) -> Row:
     """A program that makes one trace and ends, imports and all."""
-    runs = program.rounds(SHORT_SHAPE, 1, rounds, warm_up=False)
+    runs = program.rounds(Task(SHORT_SHAPE, 1, warm_up=False), rounds)
     ours, theirs = (added(runs, one, lambda cost: cost.whole_s * 1000) for one in ("tracen", "otlp"))
     return ("a program of one trace, start to end", f"{ours:.0f} : {theirs:.0f} ms of CPU added", "", "")
 
@@ -194,13 +201,18 @@ def import_rows(rounds: int) -> Iterator[Row]:
 
 
 def measured_shapes(program: _Program, options: argparse.Namespace) -> tuple[Table, dict[str, Runs]]:
+    """The table of all shapes, and the costs of those that are exported as fast as they are made."""
     table, runs_by_shape = shape_table(), {}
     for shape in options.shape or SHAPES:
-        runs_by_shape[shape] = program.rounds(shape, options.spans, options.rounds)
-        table.add_row(*shape_row(shape, runs_by_shape[shape], has_target=shape in LLM_SHAPES))
+        runs = program.rounds(Task(shape, options.spans), options.rounds)
+        table.add_row(*shape_row(shape, runs, has_target=shape in LLM_SHAPES))
+        runs_by_shape[shape] = runs
     if not options.shape:
-        runs = program.rounds(PACKED_SHAPE, options.spans, options.rounds, packed=True)
-        table.add_row(*shape_row(f"{PACKED_SHAPE}, gzip", runs, has_target=False))
+        for name, task in (
+            (f"{PACKED_SHAPE}, gzip", Task(PACKED_SHAPE, options.spans, gzip=True)),
+            (f"{SLOW_SHAPE}, slow", Task(SLOW_SHAPE, SLOW_SPANS, pause_s=SLOW_PAUSE_S)),
+        ):
+            table.add_row(*shape_row(name, program.rounds(task, options.rounds), has_target=False))
     return table, runs_by_shape
 
 
@@ -229,7 +241,7 @@ def parsed_options() -> argparse.Namespace:
 
 def main() -> None:
     options = parsed_options()
-    shapes = len(options.shape) if options.shape else len(SHAPES) + 2
+    shapes = len(options.shape) if options.shape else len(SHAPES) + 3
     runs = shapes * options.rounds * 3 + (0 if options.shape else 4)
     columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
@@ -242,10 +254,9 @@ def main() -> None:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     libraries = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http", "protobuf", "urllib3")
     told = ", ".join(f"{name} {version(name)}" for name in libraries)
-    load = os.getloadavg()[0]
-    out.print(f"make bench-exporter · {machine}, {told}, load {load:.1f}", highlight=False)
+    out.print(f"make bench-exporter · {machine}, {told}", highlight=False)
     out.print(
-        f"{options.rounds} rounds in turns, {options.spans:,} spans a run; medians; ratios round by round, ours/theirs",
+        f"{options.rounds} rounds in turns, {options.spans:,} spans a run; medians; ratio: of a round, ours / theirs",
         highlight=False,
     )
     out.print(tables[0])
