@@ -34,8 +34,6 @@ QUICK_DELAY_MS = 50
 _WARM_UP_SPANS = 300
 _LOOK_EVERY_S = 0.005
 _LONGEST_WAIT_S = 30.0
-_BOUND_TEXT_CHARS, _BOUND_SPANS, _BOUND_TRACES = 32 * 1024 * 1024, 20_000, 1_000
-"""What the exporter may hold (`tracen_otel.pending.Bounds`), without importing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +70,8 @@ class Task:
     """The file of the sink's counts."""
     gzip: bool = False
     warm_up: bool = True
+    held_spans: int = 0
+    held_text_chars: int = 0
     pause_s: float = 0.0
     """After each span, beside a batch processor that is as much faster than by default as such a program is."""
 
@@ -80,7 +80,8 @@ class Task:
 class Cost:
     """What a run cost; CPU and wall time in seconds.
 
-    `own_*` are of the thread that makes spans while it does, `worker_s` of all others to the end of `shutdown`.
+    `own_*` are of the thread that makes spans while it does, `shutdown_s` while it ends, `worker_s` of all
+    other threads until then, `whole_s` of the process from its start.
     """
 
     spans: int
@@ -216,18 +217,18 @@ def _prose(chance: random.Random, words: int = 20_000) -> str:
 
 
 class _Held(SpanProcessor):
-    """Keeps as many spans as the exporter's bounds allow, and does nothing else: what a buffer of that size takes."""
+    """Keeps the last spans up to some bounds, and does nothing else: what a buffer of that size takes."""
 
-    def __init__(self, spans_per_trace: int) -> None:
-        self._spans = deque[ReadableSpan](maxlen=min(_BOUND_SPANS, _BOUND_TRACES * spans_per_trace))
+    def __init__(self, spans: int, text_chars: int) -> None:
+        self._most_spans = spans
+        self._most_text_chars = text_chars
+        self._spans = deque[ReadableSpan]()
         self._text_chars = 0
 
     def on_end(self, span: ReadableSpan) -> None:
-        if len(self._spans) == self._spans.maxlen:
-            self._text_chars -= _text_chars(self._spans.popleft())
         self._spans.append(span)
         self._text_chars += _text_chars(span)
-        while self._text_chars > _BOUND_TEXT_CHARS:
+        while len(self._spans) > self._most_spans or self._text_chars > self._most_text_chars:
             self._text_chars -= _text_chars(self._spans.popleft())
 
 
@@ -239,7 +240,7 @@ def _processor(task: Task) -> SpanProcessor:
     if task.exporter == "none":
         return SpanProcessor()
     if task.exporter == "held":
-        return _Held(SHAPES[task.shape].spans)
+        return _Held(task.held_spans, task.held_text_chars)
     exporter = _tracen(task) if task.exporter == "tracen" else _otlp(task)
     return BatchSpanProcessor(exporter, schedule_delay_millis=QUICK_DELAY_MS if task.pause_s else None)
 

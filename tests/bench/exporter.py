@@ -23,6 +23,7 @@ from rich.table import Table
 from tests.bench.agent import SHAPES, Cost, Task
 from tests.bench.imports import import_times_ms, server_modules
 from tests.bench.sink import Sink, running_sink
+from tracen_otel.pending import Bounds
 
 ROUNDS, IMPORT_ROUNDS, SPANS = 3, 7, 2_400
 MEMORY_SPANS, MEMORY_SHAPE = 24_000, "agent of 100"
@@ -30,7 +31,6 @@ MEMORY_SPANS, MEMORY_SHAPE = 24_000, "agent of 100"
 PACKED_SHAPE, SHORT_SHAPE, SLOW_SHAPE = "agent of 30", "agent of 10", "agent of 10"
 SLOW_SPANS, SLOW_PAUSE_S = 150, 0.02
 """A span each 2 s, and a batch each 5 s, both in a hundredth of the time."""
-LLM_SHAPES = tuple(name for name in SHAPES if not name.startswith("mixed"))
 _RUN_TIMEOUT_S = 120
 
 Runs = dict[str, list[Cost]]
@@ -135,7 +135,8 @@ def shape_table() -> Table:
     )
 
 
-def shape_row(name: str, runs: Runs, *, has_target: bool) -> tuple[str, ...]:
+def shape_row(name: str, runs: Runs, *, is_busy: bool = True) -> tuple[str, ...]:
+    """One line. `is_busy`: the program does not sleep, so that its time by the clock tells something."""
     of_worker = ratio(runs, worker_us)
     ours, theirs = runs["tracen"][-1], runs["otlp"][-1]
     reserved = f" + {ours.sent['reservations']}" if ours.sent["reservations"] else ""
@@ -143,9 +144,9 @@ def shape_row(name: str, runs: Runs, *, has_target: bool) -> tuple[str, ...]:
         name,
         _pair(*(statistics.median(map(worker_us, runs[one])) for one in ("tracen", "otlp"))),
         f"{of_worker.median:.2f} ({of_worker.least:.2f}–{of_worker.most:.2f})",
-        verdict(of_worker.median <= 1) if has_target else "",
+        verdict(of_worker.median <= 1) if not name.startswith("mixed") else "",
         _pair(*(added(runs, one, own_us) for one in ("tracen", "otlp"))),
-        _pair(*(added(runs, one, own_wall_us) for one in ("tracen", "otlp"))),
+        _pair(*(added(runs, one, own_wall_us) for one in ("tracen", "otlp"))) if is_busy else "",
         _pair(*(cost.sent["bytes"] / cost.spans for cost in (ours, theirs))),
         f"{ours.sent['posts']}{reserved} : {theirs.sent['posts']}",
     )
@@ -168,16 +169,28 @@ def own_thread_row(runs_by_shape: dict[str, Runs]) -> Row:
     return ("own thread, median of the shapes", told, "at most theirs", verdict(ours <= theirs))
 
 
-def memory_rows(program: _Program) -> Iterator[Row]:
+def shutdown_row(runs_by_shape: dict[str, Runs]) -> Row:
+    """What `shutdown` takes of the program's thread with hundreds of spans on their way."""
+    ours, theirs = (
+        statistics.median([cost.shutdown_s * 1000 for runs in runs_by_shape.values() for cost in runs[one]])
+        for one in ("tracen", "otlp")
+    )
+    return ("own thread, in shutdown", f"{ours:.1f} : {theirs:.1f} ms of CPU", "", "")
+
+
+def memory_row(program: _Program) -> Row:
     """The most that was resident, beyond the program without an exporter; and what a full buffer alone takes."""
+    bounds = Bounds()
+    held_spans = min(bounds.spans, bounds.traces * SHAPES[MEMORY_SHAPE].spans)
+    task = Task(MEMORY_SHAPE, MEMORY_SPANS, held_spans=held_spans, held_text_chars=bounds.text_chars)
     peak_mb = {
-        exporter: program.run(Task(MEMORY_SHAPE, MEMORY_SPANS, exporter)).peak_kb / 1000
+        exporter: program.run(replace(task, exporter=exporter)).peak_kb / 1000
         for exporter in ("none", "tracen", "otlp", "held")
     }
     ours, theirs, buffer = (peak_mb[name] - peak_mb["none"] for name in ("tracen", "otlp", "held"))
     told = f"{ours:.0f} : {theirs:.0f} MB beyond {peak_mb['none']:.0f}"
     limit = f"theirs + the buffer ({buffer:.0f} MB)"
-    yield (f"peak memory, {MEMORY_SPANS:,} spans", told, limit, verdict(ours <= theirs + buffer))
+    return (f"peak memory, {MEMORY_SPANS:,} spans", told, limit, verdict(ours <= theirs + buffer))
 
 
 def short_row(program: _Program, rounds: int) -> Row:
@@ -205,27 +218,24 @@ def measured_shapes(program: _Program, options: argparse.Namespace) -> tuple[Tab
     table, runs_by_shape = shape_table(), {}
     for shape in options.shape or SHAPES:
         runs = program.rounds(Task(shape, options.spans), options.rounds)
-        table.add_row(*shape_row(shape, runs, has_target=shape in LLM_SHAPES))
+        table.add_row(*shape_row(shape, runs))
         runs_by_shape[shape] = runs
     if not options.shape:
         for name, task in (
             (f"{PACKED_SHAPE}, gzip", Task(PACKED_SHAPE, options.spans, gzip=True)),
             (f"{SLOW_SHAPE}, slow", Task(SLOW_SHAPE, SLOW_SPANS, pause_s=SLOW_PAUSE_S)),
         ):
-            table.add_row(*shape_row(name, program.rounds(task, options.rounds), has_target=False))
+            table.add_row(*shape_row(name, program.rounds(task, options.rounds), is_busy=not task.pause_s))
     return table, runs_by_shape
 
 
 def whole_table(program: _Program, runs_by_shape: dict[str, Runs], options: argparse.Namespace) -> Table:
-    table = Table("measured", "figure", "target", "", title="tracen : otlp")
-    table.add_row(*own_thread_row(runs_by_shape))
+    rows = [own_thread_row(runs_by_shape), shutdown_row(runs_by_shape)]
     if not options.shape:
-        for row in (
-            *memory_rows(program),
-            short_row(program, options.rounds),
-            *import_rows(IMPORT_ROUNDS),
-        ):
-            table.add_row(*row)
+        rows += [memory_row(program), short_row(program, options.rounds), *import_rows(IMPORT_ROUNDS)]
+    table = Table("measured", "figure", "target", "", title="tracen : otlp")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
