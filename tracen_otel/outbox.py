@@ -274,8 +274,7 @@ class Outbox:
         except TracenError as error:
             self._failed(parcel, error)
         except Exception as error:  # the outer wall: a bug of ours costs a trace, never the user's program
-            self._tally.drop(f"{type(error).__name__} in the exporter", len(parcel.spans))
-            self._settle(parcel, is_published=False)
+            self._give_up(parcel, f"{type(error).__name__} in the exporter")
         finally:
             with self._changed:
                 self._in_flight = None
@@ -287,27 +286,32 @@ class Outbox:
         return min(self._timeout_s, max(0.0, self._closes_at_s - self._clock()))
 
     def _succeeded(self, parcel: Parcel, published: PublishedTrace | None) -> None:
-        self._settle(parcel, is_published=published is not None)
+        self.on_settled(parcel, published is not None)
         with self._changed:
             if published is None:
                 self._tally.count("skipped")
+                if not parcel.is_left:
+                    self._pending.release(parcel)
                 return
             self._tally.count("published")
+            if not parcel.is_left:
+                self._pending.settle(parcel, has_page=True)
             self._failures = 0
             self._server_asked = False
         self._on_published(published)
 
-    def _settle(self, parcel: Parcel, *, is_published: bool) -> None:
-        self.on_settled(parcel, is_published)
+    def _give_up(self, parcel: Parcel, reason: str) -> None:
+        """Count what is lost, once: it is not sent again with what comes late."""
+        self._tally.drop(reason, len(parcel.spans))
+        self.on_settled(parcel, False)
         if not parcel.is_left:
             with self._changed:
-                self._pending.settle(parcel, has_page=is_published)
+                self._pending.settle(parcel, has_page=False)
 
     def _failed(self, parcel: Parcel, error: TracenError) -> None:
         """Put the trace back and leave the server alone for a while, or give up on it."""
         if not error.retryable:
-            self._tally.drop(str(error), len(parcel.spans))
-            self._settle(parcel, is_published=False)
+            self._give_up(parcel, str(error))
             return
         with self._changed:
             if self._stopping.is_set():

@@ -195,15 +195,21 @@ class PendingTraces:
         self._fall_due(parcel.trace_id, held, now_s)
         return True
 
+    def release(self, parcel: Parcel) -> None:
+        """Forget a trace that nobody wants, unless more of it has come meanwhile."""
+        held = self._held_by_trace.get(parcel.trace_id)
+        if held is not None and held.due_s is None:
+            self._forget(parcel.trace_id)
+
     def settle(self, parcel: Parcel, *, has_page: bool) -> None:
-        """Let go of what is published, or not wanted; what has come meanwhile is late."""
+        """Let go of spans that are published, or lost; what has come meanwhile is late."""
         held = self._held_by_trace.get(parcel.trace_id)
         if held is None:
             return
         held.has_page = held.has_page or has_page
         if held.due_s is None:
             self._forget(parcel.trace_id)
-        elif has_page:
+        else:
             del held.spans[: len(parcel.spans)]
             left_chars = sum(map(text_chars_of, held.spans))
             self._spans -= len(parcel.spans)

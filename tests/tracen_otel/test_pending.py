@@ -185,8 +185,8 @@ def test_pending_releases_what_nobody_wants_but_not_what_came_meanwhile(dropped:
     assert second is not None
     pending.add(readable_span(2, 2), 1)
 
-    pending.settle(first, has_page=False)
-    pending.settle(second, has_page=False)
+    pending.release(first)
+    pending.release(second)
 
     assert len(pending) == 1
     assert taken(pending, 4) == [(2, 2)]
@@ -214,6 +214,25 @@ def test_pending_drops_no_trace_that_is_on_its_way(dropped: Dropped) -> None:
     assert dropped == {"too many traces": 1}
     assert pending.put_back(parcel, 2)
     assert taken(pending, 2) == [(3, 1), (1, 1)]
+
+
+def test_pending_that_was_given_up_is_forgotten_but_for_what_came_meanwhile(dropped: Dropped) -> None:
+    """A refused trace costs no memory, and spans that are counted as lost are not sent again with late ones."""
+    pending = pending_of(dropped, late_linger_s=3)
+    for trace_id in (1, 2):
+        pending.add(root_span(trace_id), 0)
+    first, second = pending.take(0), pending.take(0)
+    assert first is not None
+    assert second is not None
+    pending.add(readable_span(2, 2), 1)
+
+    pending.settle(first, has_page=False)
+    pending.settle(second, has_page=False)
+    held = len(pending)
+    pending.add(readable_span(1, 2), 2)
+
+    assert held == 1
+    assert taken(pending, 9) == [(2, 1), (1, 1)]
 
 
 @pytest.mark.parametrize(
