@@ -127,7 +127,8 @@ class TracenClient:
         self._timeout_s = timeout_s
         self._pause = pause
         self._unix_time = unix_time
-        self._pools_by_pid: dict[int, urllib3.PoolManager] = {}
+        self._path = urlsplit(self._url).path
+        self._pool_by_pid: dict[int, urllib3.HTTPConnectionPool] = {}
         self.retries: int = 0
 
     def publish(self, payload: dict[str, Any], *, deadline_s: float) -> PublishedTrace:
@@ -139,7 +140,7 @@ class TracenClient:
         """
         body = _body(payload)
         headers = {"Content-Type": "application/json", "Idempotency-Key": _idempotency_key(body)}
-        reply = self._ask("POST", self._url, body, headers, deadline_s)
+        reply = self._ask("POST", self._path, body, headers, deadline_s)
         return _published(reply, payload.get("otel_trace_id"))
 
     def reserve(self, otel_trace_id: str, deadline_s: float) -> PublishedTrace:
@@ -147,17 +148,17 @@ class TracenClient:
 
         Raises TracenError; Refused with 404 or 405 where the server does not reserve pages.
         """
-        reply = self._ask("PUT", f"{self._url}/by-otel/{otel_trace_id}", b"", {}, deadline_s)
+        reply = self._ask("PUT", f"{self._path}/by-otel/{otel_trace_id}", b"", {}, deadline_s)
         return _published(reply, otel_trace_id)
 
-    def _ask(self, method: str, url: str, body: bytes, headers: dict[str, str], deadline_s: float) -> bytes:
+    def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str], deadline_s: float) -> bytes:
         """Answer the reply's body, after as many attempts as there is time for."""
         end_s = time.monotonic() + deadline_s
         failures = 0
         while True:
             try:
                 left_s = max(end_s - time.monotonic(), 0.001)
-                return self._send(method, url, body, headers, min(self._timeout_s, left_s))
+                return self._send(method, path, body, headers, min(self._timeout_s, left_s))
             except TracenError as error:
                 failures += 1
                 if not error.retryable:
@@ -167,40 +168,38 @@ class TracenClient:
                     raise
                 self.retries += 1
 
-    def _send(self, method: str, url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> bytes:
+    def _send(self, method: str, path: str, body: bytes, headers: dict[str, str], timeout_s: float) -> bytes:
         """One attempt; a server that wants no gzip is believed from then on."""
         headers = self._headers | headers
         if not self._compresses or len(body) < _LEAST_COMPRESSED_BYTES:
-            return self._exchange(method, url, body, headers, timeout_s)
+            return self._exchange(method, path, body, headers, timeout_s)
         packed = gzip.compress(body, _GZIP_LEVEL, mtime=0)
         try:
-            return self._exchange(method, url, packed, headers | {"Content-Encoding": "gzip"}, timeout_s)
+            return self._exchange(method, path, packed, headers | {"Content-Encoding": "gzip"}, timeout_s)
         except Refused as error:
             if error.status != 415:
                 raise
-        reply = self._exchange(method, url, body, headers, timeout_s)
+        reply = self._exchange(method, path, body, headers, timeout_s)
         self._compresses = False
         return reply
 
     def close(self) -> None:
         """Close the connection, if one is open."""
-        for pools in self._pools_by_pid.values():
-            # Not left to `clear`: urllib3 closes with weakref.finalize, which is over when exit handlers run.
-            pools.connection_from_url(self._url).close()
-            pools.clear()
-        self._pools_by_pid = {}
+        for pool in self._pool_by_pid.values():
+            pool.close()
+        self._pool_by_pid = {}
 
     def _exchange(
-        self, method: str, url: str, body: bytes, headers: dict[str, str], timeout_s: float
+        self, method: str, path: str, body: bytes, headers: dict[str, str], timeout_s: float
     ) -> bytes:
         import urllib3  # here, so that a program that sends nothing does not pay for it
 
         try:
-            response = self._pools().request(
+            response = self._pool().urlopen(
                 method,
-                url,
-                body=body,
-                headers=headers,
+                path,
+                body,
+                headers,
                 timeout=urllib3.Timeout(total=timeout_s),
                 retries=False,
                 redirect=False,
@@ -215,14 +214,16 @@ class TracenClient:
         self._raise_for_status(response, reply)
         return reply
 
-    def _pools(self) -> urllib3.PoolManager:
-        """Answer those of this process: a connection that came along through a fork is the parent's."""
+    def _pool(self) -> urllib3.HTTPConnectionPool:
+        """Answer that of this process: a connection that came along through a fork is the parent's."""
         pid = os.getpid()
-        if pid not in self._pools_by_pid:
-            from tracen_otel.transport import new_pools
+        pool = self._pool_by_pid.get(pid)
+        if pool is None:
+            from tracen_otel.transport import new_pool
 
-            self._pools_by_pid = {pid: new_pools()}
-        return self._pools_by_pid[pid]
+            pool = new_pool(self._url)
+            self._pool_by_pid = {pid: pool}
+        return pool
 
     def _raise_for_status(self, response: urllib3.BaseHTTPResponse, reply: bytes) -> None:
         status = response.status

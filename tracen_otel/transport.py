@@ -21,11 +21,11 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 
-def new_pools() -> urllib3.PoolManager:
-    """Make pools that keep one connection per host. No socket is opened before the first request."""
-    pools = urllib3.PoolManager(num_pools=1, maxsize=1)
-    pools.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-    return pools
+def new_pool(url: str) -> urllib3.HTTPConnectionPool:
+    """Make a pool that keeps one connection to the host of `url`. No socket is opened before the first request."""
+    parts = urllib3.util.parse_url(url)
+    pool = _HTTPSPool if parts.scheme == "https" else _HTTPPool
+    return pool(str(parts.host), parts.port, maxsize=1)
 
 
 _open_sockets: WeakSet[socket.socket] = WeakSet()
