@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span, protobuf
+from tests.tracen_otel.made_secrets import SECRET_BY_KIND
 from tracen_otel.fields import TRACE_FIELDS
 
 
@@ -34,6 +35,19 @@ def test_convert_reads_several_files_as_one_stream(tmp_path: Path) -> None:
     )
     strict = json.loads(convert(str(tmp_path / "2.pb")).stdout)
     assert set(strict) == {field.name for field in TRACE_FIELDS if field.documented}
+
+
+def test_convert_masks_unless_told_otherwise() -> None:
+    """A payload is there to be sent on: secrets in it are masked, and counted in the extension."""
+    secret = SECRET_BY_KIND["GitHub token"]
+    body = json_body(json_span(fresh_id(), f"use {secret}"))
+
+    masked, as_it_came = (
+        json.loads(convert("-", *more, stdin=body).stdout) for more in (["--extended"], ["--no-redact"])
+    )
+
+    assert (masked["steps"][0]["name"], masked["masked"]) == ("use [masked: GitHub token]", 1)
+    assert as_it_came["steps"][0]["name"] == f"use {secret}"
 
 
 @pytest.mark.parametrize("body", [json_body(json_span(fresh_id())), protobuf((fresh_id(), fresh_id(8), "a"))])

@@ -40,6 +40,7 @@ NO_SECRETS = (
     "postgres://user:${DB_PASSWORD}@host/db http://{user}:{password}@host/",
     "-----BEGIN CERTIFICATE-----\nMIIDXTCCAkWgAwIBAgIJAJC1\n-----END CERTIFICATE-----",
     "A header of -----BEGIN PRIVATE KEY----- tells that a private key follows; none does here.",
+    "getpass(prompt='Password: ', stream=None), the 'Cookie:' header, and \"api_key=\" + key",
     "description: question, condition and location of the function; keyboard=qwerty, monkey=7",
 )
 
@@ -233,6 +234,27 @@ def test_other_names_mask_nothing(name: str) -> None:
     span = _span(attributes={name: "four score and seven"})
 
     assert REDACTION.span(span) is span
+
+
+def test_a_header_that_is_written_as_a_pair_is_masked() -> None:
+    """Lists of headers have the name beside the value."""
+    headers = [{"name": "X-Api-Key", "value": "canary"}, {"key": "accept", "value": "text/html"}]
+
+    masked, count = REDACTION.json({"headers": headers})
+
+    assert masked == {"headers": [{"name": "X-Api-Key", "value": "[masked: credential]"}, headers[1]]}
+    assert count == 1
+
+
+def test_ids_of_digits_are_no_card_numbers() -> None:
+    """Steps are found by their ids: one that could be a card's number stays, also where a trace names its sources."""
+    step = {"id": "4242424242424242", "parent_id": "5555555555554444", "name": "s"}
+    payload = {"prompt": "p", "sources": {"prompt": "4242424242424242"}, "steps": [step]}
+
+    masked, _ = REDACTION.payload(payload | {"response": TEXTS["JWT"][0]})
+
+    assert masked["sources"] == payload["sources"]
+    assert masked["steps"] == [step]
 
 
 def test_what_a_resource_holds_counts_with_the_root_alone() -> None:

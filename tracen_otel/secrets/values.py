@@ -59,13 +59,14 @@ def _values_after(text: str, sign: int) -> Iterator[Found]:
     before = text[max(0, sign - _MAX_NAME) : sign]
     unquoted = before.rstrip("\"'\\") if before[-1:] in ("'", '"') else before
     name = unquoted[len(unquoted.rstrip(_NAME_CHARACTERS)) :].lstrip("-.")
-    is_query = text[sign] == "=" and before[: len(before) - len(name)][-1:] in ("?", "&", ";")
+    stands_after = before[: len(before) - len(name)][-1:]
+    is_query = text[sign] == "=" and stands_after in ("?", "&", ";")
     is_secret = is_secret_name(name) or (is_query and name.lower().endswith(("sig", "signature")))
     if not is_secret and not is_named_token(name):
         return
     opening = _OPENING.match(text, sign + 1)
-    if opening is None:
-        return
+    if opening is None or (unquoted is before and stands_after == opening[3] != ""):
+        return  # 'Password: ', where the quote ends what it stands in
     if opening[3]:
         yield from _strings(text, opening, is_secret)
     elif unquoted is before and not opening[1]:
