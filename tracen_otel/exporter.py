@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from tracen_otel.children import call_when_child_ends
 from tracen_otel.readable import is_local_root
 from tracen_otel.settings import (
     DEFAULT_ENDPOINT,
@@ -211,6 +212,8 @@ class TracenSpanExporter(SpanExporter):
 
             made = new_delivery(self._terms, self._published, self._reserved, self._is_known)
             delivery = self._delivery_by_pid.setdefault(pid, made)
+            if delivery is made:
+                call_when_child_ends(self.shutdown)
             for other in [p for p in self._delivery_by_pid if p != pid]:
                 self._delivery_by_pid.pop(other, None)  # the parent's spans are the parent's
         return delivery

@@ -83,6 +83,26 @@ print(len(published))
 sys.exit(failed)
 """
 
+UNFLUSHED = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+def task(n):
+    run_agent(f"task {n}")
+    provider.force_flush()
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    processes = [context.Process(target=task, args=(n,)) for n in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        pool.submit(task, 3).result()
+    sys.exit(sum(process.exitcode for process in processes))
+"""
+
 POOLS = """
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -162,6 +182,20 @@ def test_worker_processes_of_the_standard_library_publish_each_span_once(
     with running([sys.executable, *STRICT, str(program), method, kind], tmp_path, environment) as ended:
         assert (ended.wait(), ended.stderr) == (0, "")
     assert pages(server) == pages_of(f"task {n}" for n in range(6))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_children_of_multiprocessing_publish_at_their_end(
+    server: ScriptedServer, tmp_path: Path, method: str
+) -> None:
+    """They run no exit handlers where they are forked; what the provider has given the exporter is published."""
+    program = tmp_path / "program.py"
+    program.write_text(PRELUDE + UNFLUSHED)
+    environment = environment_of(server.endpoint, "batch")
+
+    with running([sys.executable, *STRICT, str(program), method], tmp_path, environment) as ended:
+        assert (ended.wait(), ended.stderr) == (0, "")
+    assert pages(server) == pages_of(f"task {n}" for n in range(4))
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="looks for open files in /proc")
