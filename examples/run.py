@@ -1,6 +1,6 @@
 """`make run`: Tracen, a model and an agent on this machine, and the URLs of two pages to look at.
 
-Starts `tracen serve` on a SQLite file, makes a key, starts the model of model_server.py, lets agent.py run,
+Starts `tracen serve` on a SQLite file, makes a key, starts the model of model_server/, lets agent.py run,
 prints its pages, and keeps serving until Ctrl-C.
 
     python examples/run.py [--db FILE] [--once]
@@ -75,7 +75,7 @@ def run_example(running: ExitStack, db: Path | None, *, once: bool) -> None:
     say("Starting Tracen …")
     tracen = start_tracen(running, db)
     key = create_key(tracen.db)
-    with started([sys.executable, str(HERE / "model_server.py")]) as model:
+    with started([sys.executable, "-m", "examples.model_server"]) as model:
         (model_url,) = wait_ready(model, MODEL_READY, "the model server")
         say("Running the example agent twice …")
         exported, otlp = run_agent(tracen, key, model_url)

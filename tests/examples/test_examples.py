@@ -17,23 +17,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from examples.model_server import BadRequest, complete
 from tests.processes import running_tracen
 
 RUN = Path(__file__).parents[2] / "examples" / "run.py"
 URL = re.compile(r"http://\S+/traces/[0-9a-f-]{36}")
-TOOLS = [
-    {
-        "type": "function",
-        "function": {
-            "name": "price",
-            "parameters": {
-                "type": "object",
-                "properties": {"fruit": {"type": "string", "enum": ["apple", "pear"]}},
-            },
-        },
-    }
-]
 
 
 def get(url: str) -> tuple[int, bytes]:
@@ -136,45 +123,3 @@ def test_agent_says_which_setting_is_missing(tmp_path: Path) -> None:
     assert agent.returncode == 1
     assert "OPENAI_API_KEY" in agent.stderr
     assert "Traceback" not in agent.stderr
-
-
-def test_model_asks_for_each_thing_the_question_names() -> None:
-    """What a tool lists and the question names becomes a call, the same each time."""
-    request = {"messages": [{"role": "user", "content": "Is an apple dearer than a pear?"}], "tools": TOOLS}
-
-    first, again = complete(request), complete(request)
-
-    (choice,) = first["choices"]
-    calls = [call["function"] for call in choice["message"]["tool_calls"]]
-    assert [(call["name"], json.loads(call["arguments"])) for call in calls] == [
-        ("price", {"fruit": "apple"}),
-        ("price", {"fruit": "pear"}),
-    ]
-    assert choice["finish_reason"] == "tool_calls"
-    assert first["choices"] == again["choices"]
-    assert len({call["id"] for call in choice["message"]["tool_calls"]}) == 2
-
-
-def test_model_answers_from_the_results_and_counts_tokens() -> None:
-    """Another result gives another answer: nothing is written down beforehand."""
-    answers = []
-    for price in (3, 1):
-        messages = [
-            {"role": "user", "content": "Is an apple dearer than a pear?"},
-            {"role": "tool", "content": json.dumps({"fruit": "apple", "euro": price})},
-            {"role": "tool", "content": '{"fruit": "pear", "euro": 2}'},
-        ]
-        reply = complete({"messages": messages, "tools": TOOLS})
-        answers.append(reply["choices"][0]["message"]["content"])
-        usage = reply["usage"]
-        assert usage["prompt_tokens"] > usage["completion_tokens"] > 0
-        assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
-
-    assert answers == ["apple, with 3 €; pear has 2 €.", "pear, with 2 €; apple has 1 €."]
-
-
-@pytest.mark.parametrize("messages", [None, [], "hello", ["hello"]])
-def test_model_refuses_a_request_without_messages(messages: Any) -> None:
-    """A mistake in the request is the caller's to see."""
-    with pytest.raises(BadRequest, match="messages: expected"):
-        complete({"messages": messages})
