@@ -54,13 +54,6 @@ FACTS_BY_SERVICE = {
     "gunicorn_service.py": Facts(*GPT, 76, prompt=ASKED_OF_SERVICES),
 }
 
-READ_BADLY = pytest.param(
-    "llamaindex_agent.py",
-    marks=pytest.mark.xfail(
-        strict=True, reason="the root of a LlamaIndex workflow tells its internal state as prompt and answer"
-    ),
-)
-
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[str]:
@@ -91,9 +84,7 @@ def assert_tells(payload: dict[str, Any], facts: Facts) -> None:
     assert {step["status"] for step in payload["steps"]} == {"success"}
 
 
-@pytest.mark.parametrize(
-    "name", [READ_BADLY if name == "llamaindex_agent.py" else name for name in FACTS_BY_PROGRAM]
-)
+@pytest.mark.parametrize("name", FACTS_BY_PROGRAM)
 def test_program_prints_the_url_of_a_page_that_tells_its_run(name: str, shell: Shell) -> None:
     """Prompt, answer, model, tokens and tools are the run's, and no other machine was spoken to."""
     instructions = Instructions.of(EXAMPLES / name)

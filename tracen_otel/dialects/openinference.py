@@ -28,6 +28,9 @@ _KIND_BY_NAME = {
 _MAX_DEPTH = 12
 _INPUT = "input.value"
 _OUTPUT = "output.value"
+_STARTS_OF_STATE = ('{"init_state":', '{"ctx":', '{"tools":')
+_KEYS_OF_STATE = ({"init_state", "start_event"}, {"ctx", "ev"}, {"tools", "user_msg", "chat_history"})
+_EVENTS = ("StopEvent(", "AgentInput(", "AgentSetup(", "AgentOutput(", "ToolCallResult(")
 _MARKS_OF_SYSTEM = ("system", "SystemMessage", "instructions")
 _WRAPPERS = ("message", "message_content", "tool_call", "prompt", "completion", "embedding", "document")
 """OpenInference puts each item's fields under the item's name: `message.role`, `tool_call.id` …"""
@@ -94,6 +97,20 @@ def _arguments(value: Any) -> Any:
     return None if is_schema else read_value(value)
 
 
+def _told_in(value: Any) -> Any:
+    """What a step was given; the arguments of LlamaIndex's workflow engine are its own state, and nobody's words."""
+    if isinstance(value, str) and value.startswith(_STARTS_OF_STATE):
+        told = decode_json(value)
+        if isinstance(told, Mapping) and any(keys <= told.keys() for keys in _KEYS_OF_STATE):
+            return None
+    return read_value(value)
+
+
+def _told_out(value: Any) -> Any:
+    """What a step gave back; events between a LlamaIndex workflow's steps are told as Python objects, cut short."""
+    return None if isinstance(value, str) and value.startswith(_EVENTS) else read_value(value)
+
+
 _SCOPES = ("openinference.instrumentation", "@arizeai/openinference")
 
 OPENINFERENCE = Dialect(
@@ -111,7 +128,7 @@ OPENINFERENCE = Dialect(
     input=(
         Reading("llm.input_messages.N", _messages("user"), indexed),
         Reading("reranker.query"),
-        Reading(_INPUT, read_value),
+        Reading(_INPUT, _told_in),
         Reading("llm.prompts.N", _texts, indexed),
         Reading("tool.parameters", _arguments),
         Reading("embedding.embeddings.N", _texts, indexed),
@@ -121,7 +138,7 @@ OPENINFERENCE = Dialect(
         Reading("llm.choices.N", _messages("assistant"), indexed),
         Reading("retrieval.documents.N", _items, indexed),
         Reading("reranker.output_documents.N", _items, indexed),
-        Reading(_OUTPUT, read_value),
+        Reading(_OUTPUT, _told_out),
     ),
     model=(
         Reading("llm.response.model_name"),
@@ -139,6 +156,6 @@ OPENINFERENCE = Dialect(
         Reading("llm.token_count.prompt_details.cache_input", read_integer),
     ),
     cache_write_tokens=(Reading("llm.token_count.prompt_details.cache_write", read_integer),),
-    response_id=(Reading(_OUTPUT, field_of("id")),),
+    response_id=(Reading(_OUTPUT, field_of("id")), Reading(_OUTPUT, field_of("llm_output", "id"))),
     reasoning_tokens=(Reading("llm.token_count.completion_details.reasoning", read_integer),),
 )
