@@ -67,7 +67,7 @@ class Task:
     exporter: str = "none"
     endpoint: str = ""
     counters: str = ""
-    """The file of the sink's counts."""
+    """The file of the sink's counts; "" where nothing will arrive."""
     gzip: bool = False
     warm_up: bool = True
     held_spans: int = 0
@@ -277,16 +277,17 @@ class _Progress:
     """How far what was made is ahead of what has arrived."""
 
     def __init__(self, task: Task) -> None:
-        self._is_sent = task.exporter in ("tracen", "otlp")
-        self._counters = Counters(Path(task.counters))
-        self._before = self._counters.all()
+        self._is_sent = bool(task.counters) and task.exporter in ("tracen", "otlp")
+        self._counters = Counters(Path(task.counters)) if self._is_sent else None
+        self._before = self._counters.all() if self._counters else {}
 
     def sent(self) -> dict[str, int]:
-        return {name: number - self._before[name] for name, number in self._counters.all().items()}
+        now = self._counters.all() if self._counters else {}
+        return {name: number - self._before[name] for name, number in now.items()}
 
     def keep_up(self, made: int) -> None:
         """Wait where too much is on its way. Raises TimeoutError."""
-        if self.sent()["spans"] < made - MOST_AHEAD:
+        if self._is_sent and self.sent()["spans"] < made - MOST_AHEAD:
             self.wait_for(made - LEAST_AHEAD)
 
     def wait_for(self, spans: int) -> None:

@@ -24,6 +24,7 @@ from rich.table import Table
 from tests.bench.agent import SHAPES, Cost, Task
 from tests.bench.imports import import_times_ms, server_modules
 from tests.bench.sink import Sink, running_sink
+from tests.tracen_otel.scripted_server import closed_port
 from tracen_otel.pending import Bounds
 
 ROUNDS, IMPORT_ROUNDS, SPANS = 3, 7, 2_400
@@ -49,7 +50,8 @@ class _Program:
         """One run. Raises RuntimeError where not every span arrived."""
         self._advance(f"{task.shape}: {task.exporter}")
         self._sink.forget()
-        task = replace(task, endpoint=self._sink.endpoint, counters=str(self._sink.file))
+        if not task.endpoint:
+            task = replace(task, endpoint=self._sink.endpoint, counters=str(self._sink.file))
         command = [sys.executable, "-m", "tests.bench.agent", json.dumps(asdict(task))]
         environment = {n: v for n, v in os.environ.items() if not n.startswith(("OTEL_", "TRACEN_"))}
         told = subprocess.run(
@@ -190,19 +192,30 @@ def shutdown_row(runs_by_shape: dict[str, Runs]) -> Row:
     return ("own thread, in shutdown", f"{ours:.1f} : {theirs:.1f} ms of CPU", "", "")
 
 
-def memory_row(program: _Program) -> Row:
-    """The most that was resident, beyond the program without an exporter; and what a full buffer alone takes."""
+def memory_rows(program: _Program) -> Iterator[Row]:
+    """The most that was resident, beyond the program without an exporter; what a full buffer alone takes.
+
+    Ours once more where nobody listens: that is when its buffer fills.
+    """
     bounds = Bounds()
     held_spans = min(bounds.spans, bounds.traces * SHAPES[MEMORY_SHAPE].spans)
     task = Task(MEMORY_SHAPE, MEMORY_SPANS, held_spans=held_spans, held_text_chars=bounds.text_chars)
-    peak_mb = {
-        exporter: program.run(replace(task, exporter=exporter)).peak_kb / 1000
-        for exporter in ("none", "tracen", "otlp", "held")
-    }
-    ours, theirs, buffer = (peak_mb[name] - peak_mb["none"] for name in ("tracen", "otlp", "held"))
-    told = f"{ours:.0f} : {theirs:.0f} MB beyond {peak_mb['none']:.0f}"
+    tasks = {exporter: replace(task, exporter=exporter) for exporter in ("none", "tracen", "otlp", "held")}
+    nowhere = f"http://127.0.0.1:{closed_port()}"
+    tasks["down"] = replace(task, exporter="tracen", endpoint=nowhere, warm_up=False, pause_s=0.0001)
+    peak_mb = {name: program.run(one).peak_kb / 1000 for name, one in tasks.items()}
+    ours, theirs, buffer, down = (
+        peak_mb[name] - peak_mb["none"] for name in ("tracen", "otlp", "held", "down")
+    )
     limit = f"theirs + the buffer ({buffer:.0f} MB)"
-    return (f"peak memory, {MEMORY_SPANS:,} spans", told, limit, verdict(ours <= theirs + buffer))
+    told = f"{ours:.1f} : {theirs:.1f} MB beyond {peak_mb['none']:.0f}"
+    yield (f"peak memory, {MEMORY_SPANS:,} spans", told, limit, verdict(ours <= theirs + buffer))
+    yield (
+        "peak memory, no server",
+        f"{down:.0f} MB beyond {peak_mb['none']:.0f}",
+        limit,
+        verdict(down <= theirs + buffer),
+    )
 
 
 def short_row(program: _Program, rounds: int) -> Row:
@@ -244,7 +257,7 @@ def measured_shapes(program: _Program, options: argparse.Namespace) -> tuple[Tab
 def whole_table(program: _Program, runs_by_shape: dict[str, Runs], options: argparse.Namespace) -> Table:
     rows = [own_thread_row(runs_by_shape), shutdown_row(runs_by_shape)]
     if not options.shape:
-        rows += [memory_row(program), short_row(program, options.rounds), *import_rows(IMPORT_ROUNDS)]
+        rows += [*memory_rows(program), short_row(program, options.rounds), *import_rows(IMPORT_ROUNDS)]
     table = Table("measured", "figure", "target", "", title="tracen : otlp")
     for row in rows:
         table.add_row(*row)
@@ -264,7 +277,7 @@ def parsed_options() -> argparse.Namespace:
 def main() -> None:
     options = parsed_options()
     shapes = len(options.shape) if options.shape else len(SHAPES) + len(SLOW_SHAPES) + 2
-    runs = shapes * options.rounds * 3 + (0 if options.shape else 4)
+    runs = shapes * options.rounds * 3 + (0 if options.shape else 5)
     columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
     with running_sink() as sink, bar:
