@@ -60,7 +60,7 @@ class _Program:
         if told.returncode:
             raise RuntimeError(f"{task.exporter}, {task.shape}: {told.stderr.strip().splitlines()[-1]}")
         cost = Cost(**json.loads(told.stdout))
-        if task.gzip and cost.sent["gzipped"] != cost.sent["posts"]:
+        if task.gzip and cost.sent.get("gzipped") != cost.sent.get("posts"):
             raise RuntimeError(f"{task.exporter}: bodies were to be packed with gzip, and are not")
         return cost
 
