@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 MAX_REPLY_BYTES = 64 * 1024
 """Read of any reply; what an OTel Collector reads too."""
 _RETRYABLE = frozenset({429, 502, 503, 504})
+_OF_GATEWAYS = frozenset({502, 504})
+"""Told by what stands before the server, which may have kept what it was sent."""
 _LEAST_COMPRESSED_BYTES = 1024
 _GZIP_LEVEL = 1
 """The text of spans repeats itself: level 1 gets most of what level 6 does for half the time."""
@@ -56,9 +58,13 @@ _FIELD_PATH = re.compile(r"[a-z_.\[\]0-9]{1,80}")
 
 
 class TracenError(Exception):
-    """A payload that was not published. `retryable`: the same request may succeed later."""
+    """A payload that was not published. `retryable`: the same request may succeed later.
+
+    `may_have_arrived`: it may be published all the same, and what got lost is the answer.
+    """
 
     retryable = False
+    may_have_arrived = False
     retry_after_s: float | None = None
     status: int | None = None
 
@@ -67,6 +73,10 @@ class Unreachable(TracenError):
     """No answer came."""
 
     retryable = True
+
+    def __init__(self, message: str, *, may_have_arrived: bool = True) -> None:
+        super().__init__(message)
+        self.may_have_arrived = may_have_arrived
 
 
 class Overloaded(TracenError):
@@ -78,6 +88,7 @@ class Overloaded(TracenError):
         super().__init__(f"the server answered {_status_text(status)}")
         self.status: int | None = status
         self.retry_after_s = retry_after_s
+        self.may_have_arrived = status in _OF_GATEWAYS
 
 
 class Refused(TracenError):
@@ -155,12 +166,14 @@ class TracenClient:
         """Answer the reply's body, after as many attempts as there is time for."""
         end_s = time.monotonic() + deadline_s
         failures = 0
+        may_have_arrived = False
         while True:
             try:
                 left_s = max(end_s - time.monotonic(), 0.001)
                 return self._send(method, path, body, headers, min(self._timeout_s, left_s))
             except TracenError as error:
                 failures += 1
+                may_have_arrived = error.may_have_arrived = may_have_arrived or error.may_have_arrived
                 if not error.retryable:
                     raise
                 wait_s = _wait_s(error, failures)
@@ -210,7 +223,8 @@ class TracenClient:
             finally:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            raise Unreachable(f"no answer from {self._url}: {_in_words(error)}") from None
+            message = f"no answer from {self._url}: {_in_words(error)}"
+            raise Unreachable(message, may_have_arrived=not isinstance(error, _never_sent())) from None
         self._raise_for_status(response, reply)
         return reply
 
@@ -265,6 +279,13 @@ def _wait_s(error: TracenError, failures: int) -> float:
         return 0.0
     shortest_s = backoff_s(failures, first_s=_FIRST_BACKOFF_S, most_s=_MOST_BACKOFF_S)
     return max(error.retry_after_s or 0.0, shortest_s)
+
+
+def _never_sent() -> tuple[type[Exception], ...]:
+    """Errors after which the server has nothing of the request."""
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
+
+    return ConnectTimeoutError, NewConnectionError, SSLError
 
 
 def _in_words(error: Exception) -> str:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import format_span_id
+from opentelemetry.trace import format_span_id, format_trace_id
 
 from tracen_otel.client import TracenClient
 from tracen_otel.model import Span
@@ -130,18 +130,26 @@ def _connect(spool: Spool, pending: PendingTraces, outbox: Outbox) -> None:
     """Have what is settled leave the spool, and what dead processes left join the queue."""
 
     def next_left() -> Parcel | None:
-        left = spool.next_left()
-        if left is None:
-            return None
-        return Parcel(int(left.trace_id, 16), left.spans, is_left=True, has_page=left.has_page)
+        while left := spool.next_left():
+            held = outbox.ids_of(int(left.trace_id, 16))  # what is in memory is sent, or counted, from there
+            if spans := tuple(span for span in left.spans if span.span_id not in held):
+                return Parcel(int(left.trace_id, 16), spans, is_left=True, has_page=left.has_page)
+            spool.hold_back(left.trace_id)
+        return None
 
     def on_settled(parcel: Parcel, is_published: bool) -> None:
         ids = [span_id for span in parcel.spans if (span_id := _span_id(span))]
         spool.take(f"{parcel.trace_id:032x}", ids, has_page=is_published)
 
+    def on_refuse(span: ReadableSpan) -> None:
+        context = span.get_span_context()
+        if context is not None:
+            spool.take(format_trace_id(context.trace_id), [format_span_id(context.span_id)], has_page=False)
+
     outbox.first = spool.adopt
     outbox.next_left = next_left
     outbox.on_settled = on_settled
+    pending.on_refuse = on_refuse
     pending.kept = lambda trace_id: spool.let_go(f"{trace_id:032x}")
 
 

@@ -104,6 +104,11 @@ class Outbox:
             held = self._pending.is_open(trace_id)
         return not has_ended_spans if held is None else held
 
+    def ids_of(self, trace_id: int) -> frozenset[str]:
+        """Which spans of a trace are held (16 hex digits)."""
+        with self._changed:
+            return self._pending.ids_of(trace_id)
+
     def settle(self, trace_ids: Collection[int], timeout_s: float) -> None:
         """Wait until these traces, if they have ended, are published or can not be for now."""
         if not self._is_sender():
@@ -323,7 +328,9 @@ class Outbox:
             pause_s = max(pause_s, error.retry_after_s or 0.0)
             self._paused_until_s = now_s + pause_s
             self._tally.count("retries")
-            if not parcel.is_left and not self._pending.put_back(parcel, now_s):
+            if not parcel.is_left and not self._pending.put_back(
+                parcel, now_s, may_have_arrived=error.may_have_arrived
+            ):
                 lost = len(parcel.spans) - self._pending.kept(parcel.trace_id)
                 if lost > 0:
                     self._tally.drop("too many traces", lost)

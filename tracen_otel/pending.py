@@ -6,16 +6,19 @@ dropped, the least useful first, and told to `on_drop`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush, heapreplace
 from itertools import count
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import format_span_id
 
 from tracen_otel.model import Span
 from tracen_otel.readable import is_local_root, plain
+
+_TOO_LATE = "too late for their trace"
 
 OnDrop = Callable[[str, int], None]
 """Takes a reason and a number of spans."""
@@ -67,6 +70,8 @@ class _Held:
     has_page: bool = False
     taken: int = 0
     """How often it was on its way: what comes afterwards is late."""
+    sent: int = 0
+    """How many spans, the first ones, may have a page that no other telling joins: they are sent again as they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,8 @@ class PendingTraces:
         self._text_chars = 0
         self.kept: Callable[[int], int] = lambda trace_id: 0
         """Asked of a trace that there is no room or no time for: how many of its spans are kept elsewhere."""
+        self.on_refuse: Callable[[ReadableSpan], None] = lambda span: None
+        """Told of a span that is not held, and counted as dropped."""
 
     def publish_once(self) -> None:
         """From now on publish every trace once: the server can not join late spans to their page."""
@@ -113,6 +120,12 @@ class PendingTraces:
         held = self._held_by_trace.get(trace_id)
         return None if held is None else not held.ended
 
+    def ids_of(self, trace_id: int) -> frozenset[str]:
+        """Answer which spans of a trace are held (16 hex digits)."""
+        held = self._held_by_trace.get(trace_id)
+        contexts = [span.get_span_context() for span in held.spans] if held else []
+        return frozenset(format_span_id(context.span_id) for context in contexts if context)
+
     def __len__(self) -> int:
         """How many traces are held."""
         return len(self._held_by_trace)
@@ -124,7 +137,7 @@ class PendingTraces:
             self._on_drop("no context", 1)
             return False
         if self._is_too_late(context.trace_id):
-            self._on_drop("too late for their trace", 1)
+            self._refuse([span], _TOO_LATE)
             return False
         ended = self._hold(context.trace_id, span, text_chars_of(span), is_local_root(span), now_s)
         self._make_room()
@@ -148,7 +161,7 @@ class PendingTraces:
         if len(held.spans) < self._bounds.spans_per_trace or root:
             self._append(held, span, text_chars)
         else:
-            self._on_drop("too many spans in one trace", 1)
+            self._refuse([span], "too many spans in one trace")
         held.ended = held.ended or root
         due_s = now_s + self._delay_s(held, root)
         if held.ended and held.due_s is not None:
@@ -161,6 +174,11 @@ class PendingTraces:
         if held.due_s is None or due_s < held.due_s:
             heappush(self._due, (due_s, next(self._order), trace_id))
         held.due_s = due_s
+
+    def _refuse(self, spans: Sequence[ReadableSpan], reason: str) -> None:
+        self._on_drop(reason, len(spans))
+        for span in spans:
+            self.on_refuse(span)
 
     def _append(self, held: _Held, span: ReadableSpan, text_chars: int) -> None:
         held.spans.append(span)
@@ -184,22 +202,31 @@ class PendingTraces:
         held = self._held_by_trace[trace_id]
         held.due_s = None
         held.taken += 1
-        return Parcel(trace_id, tuple(held.spans), has_page=held.has_page)
+        return Parcel(trace_id, tuple(held.spans[: held.sent or None]), has_page=held.has_page)
 
-    def put_back(self, parcel: Parcel, now_s: float) -> bool:
-        """Make a trace that could not be published due again; answer whether it is still held."""
+    def put_back(self, parcel: Parcel, now_s: float, *, may_have_arrived: bool = False) -> bool:
+        """Make a trace that could not be published due again; answer whether it is still held.
+
+        `may_have_arrived`: it may have a page that no other telling of it joins, so it is sent again as it was.
+        """
         held = self._held_by_trace.get(parcel.trace_id)
         if held is None:
             return False
         held.taken -= 1
+        if may_have_arrived:
+            held.sent = len(parcel.spans)
         self._fall_due(parcel.trace_id, held, now_s)
         return True
 
     def release(self, parcel: Parcel) -> None:
         """Forget a trace that nobody wants, unless more of it has come meanwhile."""
         held = self._held_by_trace.get(parcel.trace_id)
-        if held is not None and held.due_s is None:
+        if held is None:
+            return
+        if held.due_s is None:
             self._forget(parcel.trace_id)
+        else:
+            held.taken -= 1
 
     def settle(self, parcel: Parcel, *, has_page: bool) -> None:
         """Let go of spans that are published, or lost; what has come meanwhile is late."""
@@ -207,14 +234,20 @@ class PendingTraces:
         if held is None:
             return
         held.has_page = held.has_page or has_page
-        if held.due_s is None:
+        late = held.spans[len(parcel.spans) :]
+        if late and has_page and not self._republish:
+            self._refuse(late, _TOO_LATE)
+            late = []
+        if not late:
+            held.due_s = None
             self._forget(parcel.trace_id)
-        else:
-            del held.spans[: len(parcel.spans)]
-            left_chars = sum(map(text_chars_of, held.spans))
-            self._spans -= len(parcel.spans)
-            self._text_chars -= held.text_chars - left_chars
-            held.text_chars = left_chars
+            return
+        late_chars = sum(map(text_chars_of, late))
+        self._spans -= len(held.spans) - len(late)
+        self._text_chars -= held.text_chars - late_chars
+        held.spans, held.text_chars, held.sent = late, late_chars, 0
+        if held.due_s is None:  # they have waited for the others
+            self._fall_due(parcel.trace_id, held, held.touched_s)
 
     def hasten(self, now_s: float, *, unfinished: bool) -> None:
         """Make every ended trace with something to publish due now; `unfinished` ones too, if wanted."""

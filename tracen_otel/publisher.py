@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 
 from tracen_otel.assemble import Outline, assemble, outline
-from tracen_otel.client import PayloadTooLarge, Refused, TracenClient
+from tracen_otel.client import PayloadTooLarge, Refused, TracenClient, TracenError
 from tracen_otel.content import bare_span, without_content
 from tracen_otel.interpret import Meaning
 from tracen_otel.model import Span, StepKind
@@ -83,7 +83,7 @@ class Publisher:
         spans = list(self._spans_of(parcel.spans, self._on_drop))
         if not spans or not self._is_wanted(parcel, told := outline(spans)):
             return None
-        published = self._post(Telling(spans, told), deadline_s)
+        published = self._post(Telling(spans, told), deadline_s, has_page=parcel.has_page)
         return replace(published, otel_trace_id=f"{parcel.trace_id:032x}")
 
     def _is_wanted(self, parcel: Parcel, told: Outline) -> bool:
@@ -109,14 +109,17 @@ class Publisher:
             except Exception:  # a span may come from anybody's code, and must not cost its neighbours
                 on_drop("unreadable", 1)
 
-    def _post(self, telling: Telling, deadline_s: float) -> PublishedTrace:
-        """Post in the form the server takes; what it refused in one form it may take in the other."""
+    def _post(self, telling: Telling, deadline_s: float, *, has_page: bool) -> PublishedTrace:
+        """Post in the form the server takes; what it refused in one form it may take in the other.
+
+        Not where the trace has a page: a server that does not know the trace's id would make a second one.
+        """
         if self._extended is not None:
             return self._post_what_fits(telling, deadline_s, extended=self._extended)
         try:
             return self._post_what_fits(telling, deadline_s, extended=True)
         except Refused as error:
-            if error.status not in _STRICT:
+            if has_page or error.status not in _STRICT:
                 raise
             refusal = error
         try:
@@ -135,6 +138,10 @@ class Publisher:
                 return self._client.publish(payload, deadline_s=deadline_s)
             except PayloadTooLarge as error:
                 refusal = error
+            except TracenError as error:
+                if extended:
+                    error.may_have_arrived = False  # a later telling of the trace joins it by its id
+                raise
         raise refusal or AssertionError("a trace has at least the form it came in")
 
     def _payloads(self, telling: Telling, extended: bool) -> Iterator[dict[str, Any]]:

@@ -139,6 +139,11 @@ class Spool:
                 self._left[trace_id] = None
             return spans
 
+    def hold_back(self, trace_id: str) -> None:
+        """Leave a trace to the memory again: all that waits of it is there, too."""
+        with self._lock:
+            self._left.pop(trace_id, None)
+
     def close(self) -> int:
         """Leave what waits to the next process; answer how many spans that are. Nothing is taken from now on."""
         if not self._lock.acquire(timeout=_CLOSE_S):
