@@ -18,7 +18,7 @@ help:
 	@echo "make docs    renew the README's tables from the code"
 	@echo "make bench   measure: start-up, memory, ingest, conversion"
 	@echo "make bench-page  measure pages: server time, and Chromium with 100,000 steps (minutes)"
-	@echo "make bench-exporter  what the exporter costs a program, beside OTLP's own (2 minutes)"
+	@echo "make bench-exporter  what the exporter costs a program, beside OTLP's own (3 minutes)"
 	@echo "make shots   pictures of every kind of page, into shots/"
 	@echo "make bench-scale  ingest with ten million spans in the store (minutes, gigabytes)"
 	@echo "make bench-peers  the same load on Phoenix and MLflow (a gigabyte to install)"
