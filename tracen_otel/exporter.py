@@ -102,7 +102,11 @@ class TracenSpanExporter(SpanExporter):
         live.add(self)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Take spans that ended. FAILURE after `shutdown`. Waits at most `wait` seconds, and by default not."""
+        """Take spans that ended. FAILURE after `shutdown`. Waits at most `wait` seconds, and by default not.
+
+        Raises nothing. OTel specification, trace/sdk.md, "Span Exporter", `Export`: must not block indefinitely; what
+        it answers FAILURE for is dropped, as processors do not try again, so failed posts are tried again in here.
+        """
         if self._closed:
             return SpanExportResult.FAILURE
         try:
@@ -119,13 +123,19 @@ class TracenSpanExporter(SpanExporter):
     def force_flush(self, timeout_millis: float = 30_000) -> bool:
         """Publish every trace whose root has ended and wait for it; False when some are still not out.
 
-        Answers before the time is up where the server has asked for a pause or does not answer.
+        Waits at most `timeout_millis` milliseconds, and answers before the time is up where the server has asked for
+        a pause or does not answer. Raises nothing. OTel specification, trace/sdk.md, "Span Exporter", `ForceFlush`:
+        tells whether it succeeded, and only to be called where it must be, as before a process is frozen.
         """
         delivery = self._delivery_by_pid.get(os.getpid())
         return delivery is None or delivery.outbox.drain(timeout_millis / 1000)
 
     def shutdown(self, timeout_millis: float | None = None) -> None:
-        """Publish what is held, unfinished traces too, for at most `shutdown_timeout`; `export` fails from now on."""
+        """Publish what is held, unfinished traces too, for at most `shutdown_timeout`; `export` fails from now on.
+
+        `timeout_millis`: milliseconds that the SDK allows; the shorter time counts. A second call does nothing. Raises
+        nothing. OTel specification, trace/sdk.md, "Span Exporter", `Shutdown`: must not block indefinitely.
+        """
         self._closed = True
         live.discard(self)
         delivery = self._delivery_by_pid.get(os.getpid())

@@ -34,7 +34,11 @@ _logger = logging.getLogger("tracen_otel")
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """What `setup` has set up. `instrumented` names the instrumentations that are switched on."""
+    """What `setup` has set up.
+
+    `provider` is OTel's, the program's own where it had one; `exporter` publishes its traces; `instrumented` names the
+    instrumentations that are switched on.
+    """
 
     provider: TracerProvider
     exporter: TracenSpanExporter
@@ -69,12 +73,15 @@ def setup(
 ) -> Tracing:
     """Trace this program: a provider, a batch processor, and every GenAI instrumentation that is installed.
 
-    A provider of the SDK that is there already is used, and gets one more processor. `service_name` is OTel's
-    `service.name` (`OTEL_SERVICE_NAME`). `instrument=False` switches no instrumentation on. The other arguments are
-    TracenSpanExporter's. Where nothing else says so, instrumentations are told to record what is said
-    (not with `capture_content=False`). A second call answers what the first one set up.
+    A provider of the SDK that is there already is used, and gets one more processor. Where nothing else says so,
+    instrumentations are told to record what is said. A second call answers what the first one set up.
 
-    Raises ValueError for a wrong argument.
+    endpoint, key, on_url, redact, only: as of TracenSpanExporter, from the environment where they are not given.
+    service_name: OTel's `service.name` (`OTEL_SERVICE_NAME`) of a provider that is made here.
+    instrument: False switches no instrumentation on.
+    capture_content: as of TracenSpanExporter; with False instrumentations are not told to record what is said, either.
+
+    Raises ValueError for a wrong argument; a wrong environment variable is a warning.
     """
     global _tracing
     with _lock:

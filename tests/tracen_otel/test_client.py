@@ -289,8 +289,30 @@ def test_publish_says_unreachable_when_nothing_answers(endpoint: str, words: str
         publish(TracenClient(endpoint, KEY, 0.5, pause=Waits()), deadline_s=0.01)
 
     assert error.value.retryable
+    assert not error.value.may_have_arrived
     assert KEY not in str(error.value)
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("script", "may_have_arrived"),
+    [
+        ([reset] * 9, True),
+        ([answer(504)] * 9, True),
+        ([reset, *[answer(503)] * 9], True),
+        ([answer(503)] * 9, False),
+    ],
+)
+def test_publish_tells_whether_a_post_may_have_arrived(
+    server: ScriptedServer, script: list[Step], may_have_arrived: bool
+) -> None:
+    """A lost answer counts, also when a later attempt was refused; so does a gateway's word for a silent server."""
+    server.script.extend(script)
+
+    with pytest.raises(TracenError) as error:
+        publish(client_of(server, pause=Waits()), deadline_s=1)
+
+    assert error.value.may_have_arrived is may_have_arrived
 
 
 def test_publish_speaks_tls_only_with_whom_it_can_trust(server: ScriptedServer) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ import urllib3
 from hypothesis import event, example, given, settings
 from starlette.testclient import TestClient
 
+from tests.processes import TracenProcess
 from tests.tracen_otel.exporting import Program, Wire, trace_id
 from tests.tracen_otel.fates import (
     Answer,
@@ -37,6 +39,7 @@ from tests.tracen_otel.fates import (
     fates,
 )
 from tracen_otel.pending import Bounds
+from tracen_otel.transport import new_pools
 from viewer.app import create_app
 from viewer.keys import Authenticator, create_key
 from viewer.metrics import Metrics
@@ -199,3 +202,20 @@ def test_any_trace_has_one_page_where_late_spans_can_not_join_it(service: Servic
     assert all(set(steps.values()) <= {1} for steps in pages)
     check_accounts(program, {name for steps in pages for name in steps})
     assert set(program.dropped) <= {"too late for their trace"}
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(fates=fates(restarts=True))
+def test_any_trace_has_one_page_on_a_server_of_its_own(tracen: TracenProcess, fates: list[Fate]) -> None:
+    """What holds in this process holds over real connections to a real server."""
+    pools = new_pools()
+    key = tracen.create_key(f"one-page-{uuid.uuid4()}@example.com")
+    with tempfile.TemporaryDirectory() as folder, httpx2.Client(base_url=tracen.http) as client:
+        program = Program(Wire(pools), tracen.http, key, spool_dir=folder)
+
+        program.live(fates)
+
+        check(program, client)
+        check_nothing_is_lost(program)
+    pools.connection_from_url(tracen.http).close()
+    pools.clear()
