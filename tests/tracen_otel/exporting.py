@@ -35,11 +35,12 @@ from tests.tracen_otel.fates import (
     Weather,
 )
 from tracen_otel import journal
-from tracen_otel.client import PublishedTrace, TracenClient
+from tracen_otel.client import TracenClient
 from tracen_otel.delivery import Delivery, _connect
 from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS
 from tracen_otel.outbox import Outbox
 from tracen_otel.pending import Bounds, PendingTraces
+from tracen_otel.published import PublishedTrace
 from tracen_otel.publisher import Publisher
 from tracen_otel.redact import Redaction
 from tracen_otel.reservations import Reservations
@@ -59,52 +60,51 @@ class Killed(BaseException):
     """The process is gone, in the middle of whatever it did."""
 
 
-class Pools(Protocol):
-    """As much of urllib3.PoolManager as the client asks for."""
+class Pool(Protocol):
+    """As much of urllib3.HTTPConnectionPool as the client asks for."""
 
-    def request(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse: ...
+    def urlopen(
+        self, method: str, url: str, body: bytes, headers: dict[str, str], **options: Any
+    ) -> urllib3.BaseHTTPResponse: ...
 
 
 @dataclass
 class Wire:
     """Between client and service. `acknowledged` are spans whose post was answered, as the program saw it."""
 
-    service: Pools
+    service: Pool
     is_strict: bool = False
     answers: deque[Answer] = field(default_factory=deque)
     max_bytes: int | None = None
     acknowledged: set[str] = field(default_factory=set)
     meanwhile: Any = None
 
-    def request(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
+    def urlopen(
+        self, method: str, url: str, body: bytes, headers: dict[str, str], **options: Any
+    ) -> urllib3.BaseHTTPResponse:
         answer = self.answers.popleft() if self.answers else Answer(Weather.FAIR)
         self.meanwhile(answer.meanwhile)
         if answer.weather is Weather.CLOSED:
             raise urllib3.exceptions.ConnectTimeoutError("nothing accepts connections")
         if answer.weather in _STATUS:
             return _told(*_STATUS[answer.weather])
-        body = _body(options)
-        if self.max_bytes is not None and len(body) > self.max_bytes:
+        told = gzip.decompress(body) if "Content-Encoding" in headers else body
+        if self.max_bytes is not None and len(told) > self.max_bytes:
             return _told(413)
-        if self.is_strict and method == "POST" and not _is_documented(json.loads(body)):
+        if self.is_strict and method == "POST" and not _is_documented(json.loads(told)):
             return _told(422)
-        response = self.service.request(method, url, **options)
+        response = self.service.urlopen(method, url, body, headers, **options)
         if answer.weather is not Weather.FAIR:
             response.drain_conn()
             raise Killed if answer.weather is Weather.KILLED else urllib3.exceptions.ProtocolError("reset")
         if method == "POST" and response.status == 200:
-            self.acknowledged |= {step["name"] for step in json.loads(body)["steps"]}
+            self.acknowledged |= {step["name"] for step in json.loads(told)["steps"]}
         return response
 
 
 def _told(status: int, retry_after: str | None = None) -> urllib3.HTTPResponse:
     headers = {"Retry-After": retry_after} if retry_after else {}
     return urllib3.HTTPResponse(io.BytesIO(b""), headers, status, preload_content=False)
-
-
-def _body(options: dict[str, Any]) -> bytes:
-    body: bytes = options["body"]
-    return gzip.decompress(body) if "Content-Encoding" in options["headers"] else body
 
 
 def _is_documented(payload: dict[str, Any]) -> bool:
@@ -120,7 +120,7 @@ class _WiredClient(TracenClient):
         super().__init__(endpoint, key, 10, pause=pause)
         self._wire = wire
 
-    def _pools(self) -> Any:
+    def _pool(self) -> Any:
         return self._wire
 
 

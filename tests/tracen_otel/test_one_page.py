@@ -39,7 +39,7 @@ from tests.tracen_otel.fates import (
     fates,
 )
 from tracen_otel.pending import Bounds
-from tracen_otel.transport import new_pools
+from tracen_otel.transport import new_pool
 from viewer.app import create_app
 from viewer.keys import Authenticator, create_key
 from viewer.metrics import Metrics
@@ -72,10 +72,12 @@ class Service:
         assert self.client.portal is not None
         return self.client.portal.call(create_key, self.store, f"{next(self.numbers)}@example.com", 0)
 
-    def request(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
-        answer = self.client.request(method, url, content=options["body"], headers=options["headers"])
-        body = io.BytesIO(answer.content)
-        return urllib3.HTTPResponse(body, dict(answer.headers), answer.status_code, preload_content=False)
+    def urlopen(
+        self, method: str, url: str, body: bytes, headers: dict[str, str], **options: Any
+    ) -> urllib3.BaseHTTPResponse:
+        answer = self.client.request(method, url, content=body, headers=headers)
+        content = io.BytesIO(answer.content)
+        return urllib3.HTTPResponse(content, dict(answer.headers), answer.status_code, preload_content=False)
 
 
 @pytest.fixture(scope="module")
@@ -208,14 +210,13 @@ def test_any_trace_has_one_page_where_late_spans_can_not_join_it(service: Servic
 @given(fates=fates(restarts=True))
 def test_any_trace_has_one_page_on_a_server_of_its_own(tracen: TracenProcess, fates: list[Fate]) -> None:
     """What holds in this process holds over real connections to a real server."""
-    pools = new_pools()
+    pool = new_pool(tracen.http)
     key = tracen.create_key(f"one-page-{uuid.uuid4()}@example.com")
     with tempfile.TemporaryDirectory() as folder, httpx2.Client(base_url=tracen.http) as client:
-        program = Program(Wire(pools), tracen.http, key, spool_dir=folder)
+        program = Program(Wire(pool), tracen.http, key, spool_dir=folder)
 
         program.live(fates)
 
         check(program, client)
         check_nothing_is_lost(program)
-    pools.connection_from_url(tracen.http).close()
-    pools.clear()
+    pool.close()
