@@ -3,9 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 SECONDS ?= 60
 ROUNDS ?= 2000
 STAMP := $(VENV)/.ready
+EXAMPLES_STAMP := $(VENV)/.examples-ready
 
 .PHONY: help setup run test lint format docs shots bench bench-page bench-exporter bench-scale bench-peers collector fuzz torture lock browser clean
 
@@ -24,15 +26,20 @@ help:
 	@echo "make bench-peers  the same load on Phoenix and MLflow (a gigabyte to install)"
 	@echo "make fuzz    fuzz decoding, meaning and page, guided by coverage (SECONDS=60)"
 	@echo "make torture kill the server at random moments, look for what was acknowledged (ROUNDS=2000)"
-	@echo "make lock    renew requirements.lock from pyproject.toml"
+	@echo "make lock    renew the lock files from pyproject.toml"
 
-setup: $(STAMP)
+setup: $(STAMP) $(EXAMPLES_STAMP)
 
 $(STAMP): pyproject.toml requirements.lock .ci/venv.sh
-	@sh .ci/venv.sh $(PYTHON) $(VENV)
+	@sh .ci/venv.sh $(PYTHON) $(VENV) requirements.lock
 	@touch $@
 
-run: setup
+# Ten frameworks and what they bring along: only where their examples run.
+$(EXAMPLES_STAMP): $(STAMP) requirements-examples.lock
+	@sh .ci/venv.sh $(PYTHON) $(VENV) requirements-examples.lock
+	@touch $@
+
+run: $(STAMP)
 	@$(BIN)/python examples/run.py
 
 test: setup browser collector lint
@@ -83,8 +90,9 @@ torture: setup
 	@$(BIN)/python -m tests.torture --rounds $(ROUNDS)
 
 lock: setup
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate --quiet --upgrade --output-file requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra server --group dev $(LOCKED) --upgrade --output-file requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra server --group dev --group examples $(LOCKED) --upgrade \
+		--constraint requirements.lock --output-file requirements-examples.lock
 
 clean:
 	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Make the virtual environment: venv.sh PYTHON FOLDER. Says what is missing where something is.
+# Make the virtual environment: venv.sh PYTHON FOLDER LOCK. Says what is missing where something is.
 set -eu
-python=$1 venv=$2
+python=$1 venv=$2 lock=$3
 
 command -v "$python" >/dev/null || { echo "setup: no $python here; install Python 3.11 or newer, or say make PYTHON=…" >&2; exit 2; }
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
@@ -20,7 +20,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     fi
 fi
 
-echo "setup: preparing $venv (a minute on the first run)"
+echo "setup: installing $lock into $venv (a minute on the first run)"
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

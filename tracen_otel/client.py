@@ -88,7 +88,7 @@ class Overloaded(TracenError):
         super().__init__(f"the server answered {_status_text(status)}")
         self.status: int | None = status
         self.retry_after_s = retry_after_s
-        self.may_have_arrived = status in _OF_GATEWAYS
+        self.may_have_arrived: bool = status in _OF_GATEWAYS
 
 
 class Refused(TracenError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import Any
@@ -83,19 +83,28 @@ def record_content() -> None:
 def switch_on(provider: Any) -> tuple[str, ...]:
     """Switch on every GenAI instrumentation whose library is installed; answers their names, sorted.
 
-    Of two for one library the first by name of its distribution is taken: both would tell every call twice.
-    One that fails is a warning.
+    Not those that OTEL_PYTHON_DISABLED_INSTRUMENTATIONS names, as with `opentelemetry-instrument`. Of two for one
+    library
+    the first by name of its distribution is taken: both would tell every call twice. One that fails is a warning.
     """
-    switched = [name for name, point in _chosen().items() if _is_on(name, point, provider)]
-    if _instrument_pydantic_ai():
+    disabled = _disabled()
+    switched = [name for name, point in _chosen(disabled).items() if _is_on(name, point, provider)]
+    if "pydantic_ai" not in disabled and _instrument_pydantic_ai():
         switched.append("pydantic_ai")
     return tuple(sorted(switched))
 
 
-def _chosen() -> dict[str, EntryPoint]:
+def _disabled() -> frozenset[str]:
+    names = os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "")
+    return frozenset(_subject(name) for name in names.replace(" ", "").split(",") if name)
+
+
+def _chosen(disabled: Collection[str]) -> dict[str, EntryPoint]:
     chosen: dict[str, EntryPoint] = {}
     for distribution, point in sorted(_offered(), key=lambda offer: offer[0]):
         subject = _subject(point.name)
+        if subject in disabled:
+            continue
         if subject in chosen:
             _logger.info("%s is not used: another instrumentation of %s is", distribution, subject)
         else:

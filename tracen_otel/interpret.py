@@ -87,10 +87,10 @@ class Meaning:
     answered: Told
 
     def __init__(self, span: Span) -> None:
-        self.span = span
-        self.id = span.span_id
-        self.parent_id = span.parent_id
-        self.start_ns = span.start_ns
+        self.span: Span = span
+        self.id: str = span.span_id
+        self.parent_id: str | None = span.parent_id
+        self.start_ns: int = span.start_ns
         self._vocabulary = _VOCABULARY.vocabulary_of(span)
         self._values: dict[str, Any] = {}
         self._sources: dict[str, Source] = {}
