@@ -6,7 +6,7 @@ from typing import Any
 
 from tracen_otel.attributes import read_text, read_value
 from tracen_otel.dialects.readings import kinds, usage_in
-from tracen_otel.dialects.table import Dialect, Reading
+from tracen_otel.dialects.table import Dialect, OfKeys, Reading
 from tracen_otel.model import Span, StepKind
 
 _SUBTYPE = "genkit:metadata:subtype"
@@ -30,9 +30,12 @@ _KIND_BY_TYPE = dict.fromkeys(("flow", "util", "dotprompt", "prompttemplate", "f
 _NAMED_BY_MODEL = frozenset({StepKind.LLM, StepKind.EMBEDDING, StepKind.RERANK})
 
 
-def _of_model(span: Span, key: str) -> Any:
+def _find_of_model(span: Span, key: str) -> Any:
     kind = _KIND_BY_SUBTYPE.get(str(span.attributes.get(_SUBTYPE)))
     return span.attributes.get(key) if kind in _NAMED_BY_MODEL else None
+
+
+_of_model = OfKeys(_find_of_model, lambda keys: _NAME in keys)
 
 
 def _plugin(value: Any) -> str | None:

@@ -9,16 +9,19 @@ from typing import Any
 from tracen_otel.attributes import decode_json, read_integer, read_value
 from tracen_otel.dialects.capture import CaptureSwitch
 from tracen_otel.dialects.readings import kinds
-from tracen_otel.dialects.table import Dialect, Reading
+from tracen_otel.dialects.table import Dialect, OfKeys, Reading
 from tracen_otel.model import Span, StepKind, Usage
 from tracen_otel.usage import read_usage
 
 _LEVEL = "langfuse.observation.level"
 
 
-def _where_error(span: Span, key: str) -> Any:
+def _find_where_error(span: Span, key: str) -> Any:
     """A status message tells of warnings as well; the level says which it is."""
     return span.attributes.get(key) if _is_failure(span.attributes.get(_LEVEL)) else None
+
+
+_where_error = OfKeys(_find_where_error, lambda keys: _LEVEL in keys)
 
 
 def _is_failure(level: Any) -> bool | None:

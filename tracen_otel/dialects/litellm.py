@@ -9,7 +9,7 @@ from typing import Any
 from tracen_otel.attributes import read_text
 from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch, Where
 from tracen_otel.dialects.readings import answered, asked, instructed, kind_of_model, means
-from tracen_otel.dialects.table import Dialect, Find, Reading
+from tracen_otel.dialects.table import Dialect, OfKeys, Reading
 from tracen_otel.literals import decode_literal
 from tracen_otel.model import Message, Span, StepKind, Usage
 from tracen_otel.usage import read_usage
@@ -17,7 +17,7 @@ from tracen_otel.usage import read_usage
 _RAW_REQUEST = "raw_gen_ai_request"
 
 
-def _raw(field: str) -> Find:
+def _raw(field: str) -> OfKeys:
     """Look for `llm.<provider>.<field>` on the span that tells of the provider's own request."""
     pattern = re.compile(rf"llm\.\w+\.{field}")
 
@@ -26,7 +26,7 @@ def _raw(field: str) -> Find:
             return None
         return next((value for name, value in span.attributes.items() if pattern.fullmatch(name)), None)
 
-    return find
+    return OfKeys(find, lambda keys: any(map(pattern.fullmatch, keys)))
 
 
 def _asked(value: Any) -> tuple[Message, ...] | None:

@@ -5,7 +5,7 @@ A reading names one key, where it stands and how it is read. The tables are the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,17 @@ class OfEvents:
     """Marks a `find` that looks at the span's events alone, so spans without events need not be asked."""
 
     find: Find
+
+    def __call__(self, span: Span, key: str) -> Any:
+        return self.find(span, key)
+
+
+@dataclass(frozen=True, slots=True)
+class OfKeys:
+    """Marks a `find` that looks at some attributes alone; `are_there` tells by its keys if a span need be asked."""
+
+    find: Find
+    are_there: Callable[[Collection[str]], bool]
 
     def __call__(self, span: Span, key: str) -> Any:
         return self.find(span, key)

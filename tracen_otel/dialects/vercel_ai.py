@@ -8,7 +8,7 @@ from typing import Any
 from tracen_otel.attributes import decode_json, read_integer, read_text, read_value
 from tracen_otel.dialects.capture import ON_UNLESS_OFF, CaptureSwitch, Where
 from tracen_otel.dialects.readings import asked, said
-from tracen_otel.dialects.table import Dialect, Reading
+from tracen_otel.dialects.table import Dialect, OfKeys, Reading
 from tracen_otel.model import Span, StepKind, Usage
 
 _OPERATION = "ai.operationId"
@@ -55,11 +55,14 @@ def _kind_in_name(value: Any) -> StepKind | None:
     return _kind((read_text(value) or "").partition(" ")[0])
 
 
-def _of_call(span: Span, key: str) -> Any:
+def _find_of_call(span: Span, key: str) -> Any:
     """A model call's attribute: the operation around several calls repeats what the last one told."""
     operation = span.attributes.get(_OPERATION)
     is_call = isinstance(operation, str) and operation.endswith((".doGenerate", ".doStream"))
     return span.attributes.get(key) if is_call else None
+
+
+_of_call = OfKeys(_find_of_call, lambda keys: _METADATA in keys)
 
 
 def _whole_input(value: Any) -> int | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tracen_otel.attributes import attribute, in_events, indexed, is_of_family
-from tracen_otel.dialects.table import FIELDS, Dialect, OfEvents, OfShape, Reading, always, fields_of
+from tracen_otel.dialects.table import FIELDS, Dialect, OfEvents, OfKeys, OfShape, Reading, always, fields_of
 from tracen_otel.model import Source, Span
 
 _MAX_SHAPES = 2048
@@ -69,6 +69,7 @@ class VocabularyIndex:
         self._by_key: defaultdict[str, list[_Entry]] = defaultdict(list)
         self._by_family: defaultdict[str, list[_Entry]] = defaultdict(list)
         self._of_events: list[_Entry] = []
+        self._of_keys: list[_Entry] = []
         self._anywhere: list[_Entry] = []
         for entry in _entries(dialects):
             self._place_of(entry.reading).append(entry)
@@ -87,6 +88,8 @@ class VocabularyIndex:
             return self._by_key[reading.key]
         if reading.find is indexed:
             return self._by_family[reading.key]
+        if isinstance(reading.find, OfKeys):
+            return self._of_keys
         return self._of_events if _is_of_events(reading) else self._anywhere
 
     def _shape(self, name: tuple[bool, str, tuple[str, ...]], span: Span) -> _Shape:
@@ -94,6 +97,7 @@ class VocabularyIndex:
         entries = list(self._anywhere)
         if has_events:
             entries += self._of_events
+        entries += [entry for entry in self._of_keys if _are_there(entry.reading, keys)]
         for key in self._by_key.keys() & keys:
             entries += self._by_key[key]
         for family in self._families:
@@ -127,6 +131,10 @@ def _entries(dialects: Sequence[Dialect]) -> list[_Entry]:
         _Entry(rank, name, reading, Source(dialect.name, reading.key), dialect.applies)
         for rank, (name, dialect, reading) in enumerate(told)
     ]
+
+
+def _are_there(reading: Reading, keys: tuple[str, ...]) -> bool:
+    return isinstance(reading.find, OfKeys) and reading.find.are_there(keys)
 
 
 def _is_of_events(reading: Reading) -> bool:
