@@ -7,6 +7,7 @@ file that is none of ours or is damaged at its start.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -160,8 +161,11 @@ class Journal:
         return b"".join(pieces)
 
     def sync(self) -> None:
-        """Have the disk hold what was written."""
-        os.fsync(self._fd())
+        """Have the disk hold what was written. Raises OSError, also once the journal is closed."""
+        fd = self._fd()
+        if fd < 0:
+            raise OSError(errno.EBADF, "the journal is closed", str(self.path))
+        os.fsync(fd)
 
     def close(self) -> None:
         """Unlock; what waits is the next process's."""

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import tracen_otel
+from tests.tracen_otel.scripted_server import closed_port
 from tracen_otel import Counts, PublishedTrace, TracenSpanExporter, Tracing, setup
 
 PUBLIC = ["Counts", "PublishedTrace", "TracenSpanExporter", "Tracing", "__version__", "setup", "trace_url"]
@@ -191,12 +192,27 @@ def loaded_of(program: str, names: list[str]) -> str:
     [
         ("tracen_otel", ["opentelemetry", "urllib3", "logging"]),
         ("tracen_otel.payload", ["opentelemetry", "urllib3", "google"]),
-        ("tracen_otel.exporter", ["urllib3", "google", "grpc"]),
+        ("tracen_otel.exporter", ["urllib3", "http.client", "tracen_otel.model", "tracen_otel.dialects"]),
     ],
 )
 def test_public_import_is_cheap(module: str, absent: list[str]) -> None:
     """Whoever reads payloads loads no SDK, and whoever exports nothing yet no HTTP client."""
     assert loaded_of(f"import {module}", absent) == "[]"
+
+
+def test_public_exporter_imports_nothing_more_once_it_is_made() -> None:
+    """All that a post needs is imported where an exporter is made: a fork amid an import breaks the child."""
+    program = (
+        "from opentelemetry.sdk.trace import TracerProvider; import sys, tracen_otel;"
+        "from opentelemetry.sdk.trace.export import SimpleSpanProcessor;"
+        "provider = TracerProvider(shutdown_on_exit=False);"
+        f"exporter = tracen_otel.TracenSpanExporter(key='tracen_sk_x', endpoint='http://127.0.0.1:{closed_port()}');"
+        "provider.add_span_processor(SimpleSpanProcessor(exporter)); known = set(sys.modules);"
+        "span = provider.get_tracer('x').start_span('a', attributes={'openinference.span.kind': 'LLM'}); span.end();"
+        "exporter.force_flush(5000); exporter.shutdown(); print(sorted(set(sys.modules) - known))"
+    )
+
+    assert loaded_of(program, []).splitlines()[0] == "[]"
 
 
 @pytest.mark.parametrize(
