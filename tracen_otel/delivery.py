@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from tracen_otel.client import TracenClient
 from tracen_otel.model import Span
-from tracen_otel.outbox import Outbox, instrumentation_suppressed
+from tracen_otel.outbox import Outbox
 from tracen_otel.pending import Bounds, Parcel, PendingTraces
 from tracen_otel.published import PublishedTrace
 from tracen_otel.publisher import Publisher
@@ -31,7 +30,7 @@ class Terms:
     """On what terms an exporter publishes; the arguments of TracenSpanExporter, checked."""
 
     endpoint: str
-    key: str
+    key: str = field(repr=False)
     redaction: Redaction
     capture_content: bool
     llm_only: bool
@@ -52,10 +51,6 @@ class Delivery:
     timeout_s: float
     spool: Spool | None
 
-    def suppressed(self) -> AbstractContextManager[None]:
-        """Make requests without an instrumented HTTP client tracing them."""
-        return instrumentation_suppressed()
-
     def take(self, spans: Sequence[ReadableSpan]) -> bool:
         """Hold spans that ended, on disk first: what is in memory is there too. False after the end."""
         if self.spool is not None:
@@ -70,6 +65,7 @@ class Delivery:
 
     def close(self, timeout_s: float) -> int:
         """Publish what is held within `timeout_s` seconds; answers how many spans stay in the spool."""
+        self.reservations.close()
         self.outbox.close(timeout_s)
         self.client.close()
         return self.spool.close() if self.spool is not None else 0
@@ -78,11 +74,6 @@ class Delivery:
         """Answer what was published, skipped, tried again and dropped so far."""
         counts = self.tally.counts()
         return replace(counts, retries=counts.retries + self.client.retries)
-
-    def see(self, spans: Iterable[ReadableSpan]) -> None:
-        """Have the pages of these spans' traces reserved, of those that will have one."""
-        if self.reservations.see(spans):
-            self.outbox.wake()
 
 
 Tell = Callable[[PublishedTrace], None]
@@ -119,7 +110,6 @@ def new_delivery(
         timeout_s=terms.timeout_s,
         clock=time.monotonic,
     )
-    outbox.aside = reservations.ask
     spool = Spool(terms.spool_dir, terms.endpoint, terms.key, tally.drop) if terms.spool_dir else None
     if spool is not None:
         _connect(spool, pending, outbox)

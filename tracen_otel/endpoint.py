@@ -7,13 +7,18 @@ from urllib.parse import urlsplit
 
 def checked_endpoint(endpoint: str) -> str:
     """Answer `endpoint` without a trailing slash. Raises ValueError where it is no http or https URL."""
+    if not isinstance(endpoint, str):
+        raise ValueError(
+            f"endpoint: expected a URL such as http://127.0.0.1:8000, got a {type(endpoint).__name__}"
+        )
     try:
         parts = urlsplit(endpoint)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number, half an IPv6 address
         usable = False
     if not usable or not endpoint.isprintable() or " " in endpoint:
-        raise ValueError(f"endpoint: expected a URL such as http://127.0.0.1:8000, got {endpoint[:80]!r}")
+        shown = endpoint.rpartition("@")[2][:80]  # not what may be a password
+        raise ValueError(f"endpoint: expected a URL such as http://127.0.0.1:8000, got {shown!r}")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("endpoint: expected a URL without user name, password, ? and #; the key is `key`")
     return endpoint.rstrip("/")
@@ -32,6 +37,8 @@ def is_loopback(endpoint: str) -> bool:
 
 def checked_key(key: str) -> str:
     """Answer `key` stripped. Raises ValueError, which does not hold the key, for what fits no header."""
+    if not isinstance(key, str):
+        raise ValueError(f"key: expected a Tracen key such as tracen_sk_…, got a {type(key).__name__}")
     stripped = key.strip()
     if not stripped or not stripped.isascii() or not stripped.isprintable():
         raise ValueError(f"key: expected a Tracen key such as tracen_sk_…, got {len(key)} other characters")

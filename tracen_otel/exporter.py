@@ -39,8 +39,13 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("tracen_otel")
 
-live: weakref.WeakSet[TracenSpanExporter] = weakref.WeakSet()
-"""The exporters of this process that have not been shut down."""
+_live: weakref.WeakValueDictionary[int, TracenSpanExporter] = weakref.WeakValueDictionary()
+
+
+def live_exporters() -> list[TracenSpanExporter]:
+    """The exporters of this process that have not been shut down. A copy: others come and go on other threads."""
+    exporters = [reference() for reference in _live.valuerefs()]
+    return [exporter for exporter in exporters if exporter is not None]
 
 
 class TracenSpanExporter(SpanExporter):
@@ -98,8 +103,10 @@ class TracenSpanExporter(SpanExporter):
         self.on_known: Callable[[str, str], None] = lambda otel_trace_id, url: None
         """Told the URL of each trace as soon as it is known, on the exporter's thread. `setup` uses it."""
         if self._terms is None:
-            _logger.warning("no Tracen key (argument key, or TRACEN_KEY): traces are not published")
-        live.add(self)
+            _logger.warning(
+                "no Tracen key (argument key, or TRACEN_KEY), or no endpoint: traces are not published"
+            )
+        _live[id(self)] = self
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Take spans that ended. FAILURE after `shutdown`. Waits at most `wait` seconds, and by default not.
@@ -137,7 +144,7 @@ class TracenSpanExporter(SpanExporter):
         nothing. OTel specification, trace/sdk.md, "Span Exporter", `Shutdown`: must not block indefinitely.
         """
         self._closed = True
-        live.discard(self)
+        _live.pop(id(self), None)
         delivery = self._delivery_by_pid.get(os.getpid())
         if delivery is not None:
             allowed_s = self._shutdown_timeout_s
@@ -147,7 +154,7 @@ class TracenSpanExporter(SpanExporter):
                 _logger.warning("%d spans stay in the spool for the next run", left)
 
     def url(self, otel_trace_id: str | int) -> str | None:
-        """Answer the page of an OTel trace id (an int, or 32 hex digits) that was published or reserved lately."""
+        """Answer the page of an OTel trace id (an int, or 32 hex digits), of the last 1,000 published or reserved."""
         wanted = f"{otel_trace_id:032x}" if isinstance(otel_trace_id, int) else otel_trace_id.lower()
         return self._urls.of(wanted)
 
@@ -175,22 +182,24 @@ class TracenSpanExporter(SpanExporter):
             known = self.url(otel_trace_id)
             if known is not None:
                 return known
-            with delivery.suppressed():
-                reserved = delivery.reservations.reserve(otel_trace_id, min(timeout, delivery.timeout_s))
+            delivery.reservations.ask(otel_trace_id, min(timeout, delivery.timeout_s))
+            return self.url(otel_trace_id)
         except Exception as error:  # the outer wall: the page may still come to be when the trace ends
             _logger.warning("no page is reserved: %s in the exporter", type(error).__name__)
             return None
-        return reserved.url if reserved else None
 
     def see(self, spans: Iterable[ReadableSpan]) -> None:
         """Have the pages of these spans' traces reserved, of those that go on and will have one. Does not wait."""
-        delivery = self._delivery()
-        if delivery is None or self._closed:
-            return
-        contexts = ((span, span.get_span_context()) for span in spans)
-        unknown = [span for span, context in contexts if context and not self._is_known(context.trace_id)]
-        if unknown:
-            delivery.see(unknown)
+        try:
+            delivery = None if self._closed else self._delivery()
+            if delivery is None:
+                return
+            contexts = ((span, span.get_span_context()) for span in spans)
+            unknown = [span for span, context in contexts if context and not self._is_known(context.trace_id)]
+            if unknown:
+                delivery.reservations.see(unknown)
+        except Exception as error:  # the outer wall: this runs where a user's span starts
+            _logger.warning("no page is reserved: %s in the exporter", type(error).__name__)
 
     # -- inside ---------------------------------------------------------------------------------------
 
@@ -265,20 +274,20 @@ def _terms(
 
     checked_redact = checked_bool("redact")
     terms = Terms(
-        endpoint=setting(endpoint, "TRACEN_ENDPOINT", checked_endpoint, DEFAULT_ENDPOINT),
+        endpoint=setting(endpoint, "TRACEN_ENDPOINT", checked_endpoint, DEFAULT_ENDPOINT, wrong=""),
         key=setting(key, "TRACEN_KEY", checked_key, ""),
         redaction=Redaction(
             redact if redact is not None else setting(None, "TRACEN_REDACT", checked_redact, True)
         ),
         capture_content=setting(
-            capture_content, "TRACEN_CAPTURE_CONTENT", checked_bool("capture_content"), True
+            capture_content, "TRACEN_CAPTURE_CONTENT", checked_bool("capture_content"), True, wrong=False
         ),
         llm_only=setting(only, "TRACEN_ONLY", checked_only, "llm") == "llm",
         spool_dir=setting(spool_dir, "TRACEN_SPOOL_DIR", checked_folder, None),
         extended=setting(extended, "TRACEN_EXTENDED", checked_bool("extended"), None),
         timeout_s=setting(timeout, "TRACEN_TIMEOUT", checked_seconds("timeout"), DEFAULT_TIMEOUT_S),
     )
-    if not terms.key:
+    if not terms.key or not terms.endpoint:
         return None
     import_transport()
     return terms

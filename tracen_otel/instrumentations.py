@@ -66,18 +66,20 @@ _SUBJECTS = frozenset(
     )
 )
 """Names of entry points; the same in OpenTelemetry's own, and in OpenLLMetry's distributions."""
-_CONTENT = {
-    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "span_only",
-    "OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental",
-}
+_CAPTURE, _OPT_IN = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "OTEL_SEMCONV_STABILITY_OPT_IN"
+_LATEST = "gen_ai_latest_experimental"
 """Without these OpenTelemetry's own instrumentations record that something was said, and not what."""
 
 
 def record_content() -> None:
     """Have instrumentations record what is said, where the environment does not say whether they should."""
-    if not any(name in os.environ for name in _CONTENT):
-        os.environ.update(_CONTENT)
     os.environ.setdefault("HAYSTACK_CONTENT_TRACING_ENABLED", "true")
+    if _CAPTURE in os.environ:
+        return
+    os.environ[_CAPTURE] = "span_only"
+    opted_in = [name for name in os.environ.get(_OPT_IN, "").split(",") if name.strip()]
+    if _LATEST not in opted_in:
+        os.environ[_OPT_IN] = ",".join([*opted_in, _LATEST])
 
 
 def switch_on(provider: Any) -> tuple[str, ...]:
@@ -126,16 +128,17 @@ def _subject(name: str) -> str:
 
 
 def _is_on(name: str, point: EntryPoint, provider: Any) -> bool:
-    from opentelemetry.instrumentation.dependencies import DependencyConflictError
-
     try:
         instrumentor = point.load()()
         if not instrumentor.is_instrumented_by_opentelemetry:
             instrumentor.instrument(tracer_provider=provider, raise_exception_on_conflict=True)
-    except (DependencyConflictError, ModuleNotFoundError):
-        _logger.debug("instrumentation %s: its library is not installed, or of another version", name)
+    except ModuleNotFoundError:
+        _logger.debug("instrumentation %s: its library is not installed", name)
         return False
     except Exception as error:  # it is not ours, and the program should run without it
+        if type(error).__name__ == "DependencyConflictError":  # which older releases do not have
+            _logger.debug("instrumentation %s: its library is not installed, or of another version", name)
+            return False
         _logger.warning("instrumentation %s can not be switched on: %s", name, type(error).__name__)
         return False
     return True

@@ -8,17 +8,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, get_current, set_value
 from opentelemetry.sdk.trace import ReadableSpan
 
 from tracen_otel.client import TracenError
 from tracen_otel.pending import Parcel, PendingTraces
 from tracen_otel.published import PublishedTrace
 from tracen_otel.retry import backoff_s
+from tracen_otel.suppression import instrumentation_suppressed
 from tracen_otel.tally import REPORT_EVERY_S, Tally
 from tracen_otel.threads import RunningThread, new_thread
 
@@ -67,9 +66,6 @@ class Outbox:
         self._server_asked = False
         self._failures = 0
         self._warned_at_s = float("-inf")
-        self._is_woken = False
-        self.aside: Callable[[], None] = lambda: None
-        """What else is to be done on the sender's thread, when nothing is due and the server is up."""
         self._left_waits = True
         """Until `next_left` has answered None."""
         self.first: Callable[[], None] = lambda: None
@@ -89,14 +85,6 @@ class Outbox:
             if any(ended):  # others fall due long after the sender's next look
                 self._changed.notify_all()
         return True
-
-    def wake(self) -> None:
-        """Have the sender look at what is `aside`."""
-        with self._changed:
-            if self._closes_at_s is None:
-                self._is_woken = True
-                self._start_sender()
-                self._changed.notify_all()
 
     def is_open(self, trace_id: int, *, has_ended_spans: bool) -> bool:
         """Tell whether a trace goes on. One of which nothing is held is over, if it had spans that ended."""
@@ -222,19 +210,10 @@ class Outbox:
         while not self._stopping.is_set():
             self._beside(self.first)
             self.deliver_due(until=self._stopping.is_set)
-            self._look_aside()
             self._tally.report(self._clock())
             with self._changed:
-                if not self._stopping.is_set() and not self._is_woken:
+                if not self._stopping.is_set():
                     self._changed.wait(self._nap_s())
-
-    def _look_aside(self) -> None:
-        with self._changed:
-            self._is_woken = False
-            if self._is_paused() or self._closes_at_s is not None:
-                return
-        with instrumentation_suppressed():
-            self._beside(self.aside)
 
     def _beside(self, work: Callable[[], _T]) -> _T | None:
         try:
@@ -337,14 +316,3 @@ class Outbox:
         if now_s - self._warned_at_s >= REPORT_EVERY_S:
             self._warned_at_s = now_s
             _logger.warning("a trace is not published yet: %s; next try in %.0f s", error, pause_s)
-
-
-@contextmanager
-def instrumentation_suppressed() -> Iterator[None]:
-    """Our own posts are not the user's calls: without this an instrumented HTTP client would trace them."""
-    context = set_value(_SUPPRESS_INSTRUMENTATION_KEY, True, get_current())
-    token = attach(set_value("suppress_instrumentation", True, context))  # the key of older instrumentations
-    try:
-        yield
-    finally:
-        detach(token)

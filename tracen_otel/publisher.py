@@ -55,6 +55,8 @@ class Publisher:
         self._llm_only = llm_only
         self._extended = extended
         self._on_strict = on_strict
+        self._takes_more = False
+        """Whether the server has taken the extension before: then a refusal is about the trace, not the form."""
         self._asked: dict[int, None] = {}
 
     def ask_for(self, trace_id: int) -> None:
@@ -102,10 +104,10 @@ class Publisher:
         return list(spans) if self._capture_content else [bare_span(span) for span in spans]
 
     def _spans_of(self, told: Iterable[ReadableSpan | Span], on_drop: OnDrop) -> Iterator[Span]:
-        """Spans with their secrets masked; those from the spool have been read before."""
+        """Spans with their secrets masked, those from the spool as well: other patterns may hold by now."""
         for span in told:
             try:
-                yield span if isinstance(span, Span) else self._redaction.span(span_of(span))
+                yield self._redaction.span(span if isinstance(span, Span) else span_of(span))
             except Exception:  # a span may come from anybody's code, and must not cost its neighbours
                 on_drop("unreadable", 1)
 
@@ -117,9 +119,11 @@ class Publisher:
         if self._extended is not None:
             return self._post_what_fits(telling, deadline_s, extended=self._extended)
         try:
-            return self._post_what_fits(telling, deadline_s, extended=True)
+            published = self._post_what_fits(telling, deadline_s, extended=True)
+            self._takes_more = True
+            return published
         except Refused as error:
-            if has_page or error.status not in _STRICT:
+            if has_page or self._takes_more or error.status not in _STRICT:
                 raise
             refusal = error
         try:

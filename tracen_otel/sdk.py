@@ -36,8 +36,8 @@ def span_of(readable: ReadableSpan) -> Span:
         name=_text(readable.name),
         parent_id=format_span_id(readable.parent.span_id) if readable.parent else None,
         kind=_KIND_BY_OTEL.get(readable.kind, SpanKind.UNSPECIFIED),
-        start_ns=readable.start_time or 0,
-        end_ns=readable.end_time or 0,
+        start_ns=_nanoseconds(readable.start_time),
+        end_ns=_nanoseconds(readable.end_time),
         status=_STATUS_BY_OTEL.get(status.status_code, StatusCode.UNSET),
         status_message=_text(status.description or ""),
         attributes=_attributes(readable.attributes),
@@ -52,7 +52,14 @@ def span_of(readable: ReadableSpan) -> Span:
 def _events(events: Sequence[Any]) -> tuple[Event, ...]:
     if not events:
         return ()
-    return tuple([Event(_text(e.name), e.timestamp or 0, _attributes(e.attributes)) for e in events])
+    return tuple([Event(_text(e.name), _nanoseconds(e.timestamp), _attributes(e.attributes)) for e in events])
+
+
+def _nanoseconds(time_ns: Any) -> int:
+    """A time of OTel; 0, "not told", for what is none, such as the float that `time.time() * 1e9` is rounded from."""
+    if isinstance(time_ns, float) and 0 <= time_ns < 2**63:
+        return int(time_ns)
+    return time_ns if isinstance(time_ns, int) and 0 <= time_ns < 2**63 else 0
 
 
 def _scope(readable: ReadableSpan) -> Scope:

@@ -1,6 +1,6 @@
 """The exporter's settings: each an argument with an environment variable for a twin. Knows no span and no socket.
 
-A wrong argument raises, as its author is there to read it; a wrong variable is a warning, and the default holds.
+A wrong argument raises, as its author is there to read it; a wrong variable is a warning, and what is safe holds.
 """
 
 from __future__ import annotations
@@ -23,9 +23,14 @@ _logger = logging.getLogger("tracen_otel")
 _T = TypeVar("_T")
 
 
-def setting(argument: object, variable: str, checked: Callable[..., _T], default: _T) -> _T:
-    """The argument, else the environment variable, else the default; one that is empty counts as absent."""
-    if argument is not None:
+def setting(
+    argument: object, variable: str, checked: Callable[..., _T], default: _T, *, wrong: _T | None = None
+) -> _T:
+    """The argument, else the environment variable, else the default; one that is empty counts as absent.
+
+    `wrong` stands for a variable that makes no sense, where the default would give away more than was meant.
+    """
+    if argument is not None and argument != "":
         return checked(argument)
     text = os.environ.get(variable, "").strip()
     if not text:
@@ -34,7 +39,7 @@ def setting(argument: object, variable: str, checked: Callable[..., _T], default
         return checked(text)
     except ValueError as error:
         _logger.warning("%s is not used: %s", variable, error)
-        return default
+        return default if wrong is None else wrong
 
 
 def checked_only(only: str) -> str:
@@ -82,7 +87,7 @@ def checked_folder(folder: str | os.PathLike[str]) -> str:
         path = ""
     if not isinstance(path, str) or not path or "\0" in path:
         raise ValueError(f"spool_dir: expected the path of a folder, got {str(folder)[:80]!r}")
-    return path
+    return os.path.abspath(path)
 
 
 __all__ = [

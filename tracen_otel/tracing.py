@@ -52,11 +52,11 @@ class Tracing:
     def flush(self, timeout_s: float = 30.0) -> bool:
         """Publish every trace that has ended; False when some are not out within `timeout_s` seconds."""
         end_s = time.monotonic() + timeout_s
-        self.provider.force_flush(int(timeout_s * 1000))
-        return self.exporter.force_flush(max(0.0, end_s - time.monotonic()) * 1000)
+        is_handed_over = self.provider.force_flush(int(timeout_s * 1000)) is not False
+        return self.exporter.force_flush(max(0.0, end_s - time.monotonic()) * 1000) and is_handed_over
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _tracing: Tracing | None = None
 
 
@@ -100,9 +100,13 @@ def setup(
         roots = _RunningRoots(exporter)
         provider.add_span_processor(roots)
         provider.add_span_processor(BatchSpanProcessor(exporter))
+        _tracing = Tracing(
+            provider, exporter, ()
+        )  # before others' code runs, which may call this again or fail
         if exporter.captures_content:
             record_content()
-        _tracing = Tracing(provider, exporter, switch_on(provider) if instrument else ())
+        if instrument:
+            _tracing = Tracing(provider, exporter, switch_on(provider))
         return _tracing
 
 
@@ -116,7 +120,7 @@ def trace_url(timeout: float = 2.0) -> str | None:
     if not context.is_valid or not context.trace_flags.sampled:
         return None
     end_s = time.monotonic() + timeout
-    for exporter in list(exporters.live):
+    for exporter in exporters.live_exporters():
         url = exporter.reserve(context.trace_id, max(0.0, end_s - time.monotonic()))
         if url is not None:
             return url
@@ -157,6 +161,10 @@ class _RunningRoots(SpanProcessor):
         """Forget a root that has ended."""
         if is_local_root(span):
             self._root_by_trace.pop(f"{span.context.trace_id:032x}", None)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """There is nothing to flush. Before SDK 1.42 a provider goes on to its other processors only after True."""
+        return True
 
     def mark(self, otel_trace_id: str, url: str) -> None:
         """Write the URL of a trace on its root."""

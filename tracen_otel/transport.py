@@ -22,10 +22,13 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 
 def new_pool(url: str) -> urllib3.HTTPConnectionPool:
-    """Make a pool that keeps one connection to the host of `url`. No socket is opened before the first request."""
+    """Make a pool of two connections to the host of `url`: for posts, and for reservations.
+
+    No socket is opened before the first request.
+    """
     parts = urllib3.util.parse_url(url)
     pool = _HTTPSPool if parts.scheme == "https" else _HTTPPool
-    return pool(str(parts.host), parts.port, maxsize=1)
+    return pool(str(parts.host), parts.port, maxsize=2)
 
 
 _open_sockets: WeakSet[socket.socket] = WeakSet()
