@@ -67,6 +67,12 @@ class TracenError(Exception):
     may_have_arrived = False
     retry_after_s: float | None = None
     status: int | None = None
+    hint: str = ""
+
+    @property
+    def reason(self) -> str:
+        """What to count it under: the message without what differs from trace to trace."""
+        return str(self).removesuffix(f": {self.hint}")
 
 
 class Unreachable(TracenError):
@@ -97,6 +103,7 @@ class Refused(TracenError):
     def __init__(self, status: int, hint: str = "") -> None:
         super().__init__(f"the server answered {_status_text(status)}{hint and f': {hint}'}")
         self.status: int | None = status
+        self.hint: str = hint
 
 
 class KeyRefused(Refused):

@@ -249,7 +249,11 @@ class TracenSpanExporter(SpanExporter):
         if self._on_url is not None:
             try:
                 self._on_url(published)
-            except Exception:  # the callback is the user's; its failure is theirs to see, not ours to die of
+            except KeyboardInterrupt:
+                raise
+            except (
+                BaseException
+            ):  # it is the user's; its failure, or exit, is theirs to see and not ours to die of
                 _logger.exception("on_url failed for trace %s", published.otel_trace_id)
 
 

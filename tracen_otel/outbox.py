@@ -65,7 +65,7 @@ class Outbox:
         self._paused_until_s = float("-inf")
         self._server_asked = False
         self._failures = 0
-        self._warned_at_s = float("-inf")
+        self._warned_at_s: dict[str, float] = {}
         self._left_waits = True
         """Until `next_left` has answered None."""
         self.first: Callable[[], None] = lambda: None
@@ -259,6 +259,11 @@ class Outbox:
             self._failed(parcel, error)
         except Exception as error:  # the outer wall: a bug of ours costs a trace, never the user's program
             self._give_up(parcel, f"{type(error).__name__} in the exporter")
+        except (
+            BaseException
+        ) as error:  # an exit or a cancellation out of a user's hook: the thread ends, counted
+            self._give_up(parcel, f"{type(error).__name__} in the exporter")
+            raise
         finally:
             with self._changed:
                 self._in_flight = None
@@ -295,7 +300,9 @@ class Outbox:
     def _failed(self, parcel: Parcel, error: TracenError) -> None:
         """Put the trace back and leave the server alone for a while, or give up on it."""
         if not error.retryable:
-            self._give_up(parcel, str(error))
+            self._give_up(parcel, error.reason)
+            if error.hint:
+                self._warn("a trace is refused: %s", error)
             return
         with self._changed:
             if self._stopping.is_set():
@@ -313,6 +320,11 @@ class Outbox:
                 lost = len(parcel.spans) - self._pending.kept(parcel.trace_id)
                 if lost > 0:
                     self._tally.drop("too many traces", lost)
-        if now_s - self._warned_at_s >= REPORT_EVERY_S:
-            self._warned_at_s = now_s
-            _logger.warning("a trace is not published yet: %s; next try in %.0f s", error, pause_s)
+        self._warn("a trace is not published yet: %s; next try in %.0f s", error, pause_s)
+
+    def _warn(self, message: str, *details: object) -> None:
+        """Log a warning, each message once in REPORT_EVERY_S."""
+        now_s = self._clock()
+        if now_s - self._warned_at_s.get(message, float("-inf")) >= REPORT_EVERY_S:
+            self._warned_at_s[message] = now_s
+            _logger.warning(message, *details)

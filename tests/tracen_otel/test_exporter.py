@@ -462,3 +462,73 @@ def test_exporter_goes_on_without_a_text_whose_redaction_fails(server: ScriptedS
 
     (request,) = server.requests
     assert b"canary" not in request.body
+
+
+def test_exporter_delivers_while_reservations_hang(server: ScriptedServer) -> None:
+    """A server that answers no reservation delays neither a flush nor the end."""
+    server.reserve_script.extend([hang] * 20)
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY)
+    exporter.export([readable_span(trace_id, 2) for trace_id in range(2, 20)])
+    exporter.export([root_span(1)])
+
+    assert exporter.force_flush(5000)
+    exporter.shutdown()
+
+    assert exporter.counts.dropped == {}
+    assert exporter.counts.published == 19
+
+
+def test_exporter_errs_on_the_side_of_silence(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A variable that makes no sense gives away nothing: neither content, nor traces to another server."""
+    monkeypatch.setenv("TRACEN_CAPTURE_CONTENT", "disabled")
+    assert not TracenSpanExporter(key=KEY).captures_content
+
+    monkeypatch.setenv("TRACEN_ENDPOINT", "htps://bob:hunter2@tracen.example")
+    exporter = TracenSpanExporter(key=KEY)
+
+    assert exporter.export([root_span(1)]) is SpanExportResult.SUCCESS
+    assert exporter.counts == Counts()
+    assert "hunter2" not in caplog.text
+
+
+def test_exporter_takes_an_empty_key_for_none(caplog: pytest.LogCaptureFixture) -> None:
+    """`key=os.environ.get("TRACEN_KEY", "")` is a warning, not the end of the program."""
+    exporter = TracenSpanExporter(key="")
+
+    assert exporter.export([root_span(1)]) is SpanExportResult.SUCCESS
+    assert "no Tracen key" in caplog.text
+
+
+@pytest.mark.parametrize("start_time", [1e18 + 0.5, 10**21, -5, float("nan")])
+def test_exporter_sends_a_span_whose_times_make_no_sense(server: ScriptedServer, start_time: float) -> None:
+    """`time.time() * 1e9` is a float, and a common slip: it costs neither the trace nor its form."""
+    odd = readable_span(1, 2)
+    odd._start_time = start_time  # type: ignore[assignment]
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY)
+    exporter.export([odd, root_span(1)])
+    assert exporter.force_flush()
+    exporter.shutdown()
+
+    (request,) = server.requests
+    assert [step.id for step in decode(request.payload).steps] == [f"{n:016x}" for n in (1, 2)]
+
+
+def test_exporter_survives_an_exit_out_of_a_callback(server: ScriptedServer) -> None:
+    """What exits or cancels in the user's code does not end the exporter's thread."""
+    calls: list[PublishedTrace] = []
+
+    def leave(published: PublishedTrace) -> None:
+        calls.append(published)
+        if len(calls) == 1:
+            raise SystemExit
+
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY, on_url=leave)
+    for trace_id in (1, 2):
+        exporter.export([root_span(trace_id)])
+        exporter.force_flush()
+    exporter.shutdown()
+
+    assert len(calls) == 2
+    assert exporter.counts.dropped == {}

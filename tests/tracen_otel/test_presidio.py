@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -41,8 +42,8 @@ def test_presidio_masks_what_is_asked_for() -> None:
     assert hook(TEXT) == TEXT.replace("ada@example.com", "[masked: email address]")
 
 
-@pytest.mark.skipif(IS_INSTALLED, reason="presidio-analyzer is installed")
-def test_presidio_says_how_to_install_it() -> None:
+def test_presidio_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks for it without having it is told what to install."""
+    monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
     with pytest.raises(ImportError, match=r"pip install 'tracen-otel\[presidio\]'"):
         presidio_hook()

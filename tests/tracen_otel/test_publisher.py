@@ -175,3 +175,16 @@ def test_publisher_sends_no_content_when_none_is_captured(server: ScriptedServer
     assert (step["kind"], step["model"], step["input_tokens"]) == ("llm", "gpt-5", 7)
     assert step["attributes"]["server.address"] == "api.openai.com"
     assert request.payload["notes"] == [NOT_CAPTURED]
+
+
+def test_publisher_does_not_mistake_a_refused_trace_for_a_strict_server(server: ScriptedServer) -> None:
+    """A server that has taken the extension before refuses the trace, and not the form."""
+    server.script.extend([answer(), answer(422)])
+    publisher = publisher_of(server, extended=None)
+    publisher.publish(Parcel(1, (root_span(1),)), 5)
+
+    with pytest.raises(Refused):
+        publisher.publish(Parcel(2, (root_span(2),)), 5)
+    publisher.publish(Parcel(3, (root_span(3),)), 5)
+
+    assert ["otel_trace_id" in request.payload for request in server.requests] == [True, True, True]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.tracen_otel.scripted_server import KEY, ScriptedServer, answer, scripted_server
+from tests.tracen_otel.scripted_server import KEY, ScriptedServer, answer, hang, scripted_server
 
 REPOSITORY = Path(__file__).parents[2]
 PROGRAM = """
@@ -215,3 +215,62 @@ def test_setup_has_instrumentations_record_content_unless_told_otherwise(server:
     assert run_program(program, server.endpoint) == {"set": "span_only"}
     assert run_program(program, server.endpoint, **{name: "false"}) == {"set": "false"}
     assert run_program(program, server.endpoint, TRACEN_CAPTURE_CONTENT="false") == {"set": None}
+
+
+def test_setup_flushes_on_every_sdk(server: ScriptedServer) -> None:
+    """Before SDK 1.42 a provider went on to its other processors only where one answered True."""
+    told = run_program(
+        """
+        tracing = tracen_otel.setup(instrument=False)
+        processors = tracing.provider._active_span_processor._span_processors
+        print(json.dumps({"answers": [processor.force_flush() for processor in processors]}))
+        """,
+        server.endpoint,
+    )
+
+    assert told["answers"] == [True, True]
+
+
+def test_setup_survives_an_instrumentation_that_fails_and_one_that_sets_up(server: ScriptedServer) -> None:
+    """Others' code runs while instrumentations are switched on: it may raise, and it may call setup() itself."""
+    told = run_program(
+        """
+        from tracen_otel import instrumentations
+        logging.disable()
+        class Point:
+            name, dist = "openai", None
+            def load(self):
+                tracen_otel.setup()
+                raise RuntimeError
+        instrumentations._offered = lambda: [("x", Point())]
+        tracing = tracen_otel.setup()
+        same = tracen_otel.setup() is tracing
+        processors = tracing.provider._active_span_processor._span_processors
+        print(json.dumps({"same": same, "processors": len(processors)}))
+        """,
+        server.endpoint,
+        OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="pydantic_ai",
+    )
+
+    assert told == {"same": True, "processors": 2}
+
+
+def test_trace_url_waits_no_longer_than_told(server: ScriptedServer) -> None:
+    """A server that hangs delays the first answer by the timeout, and no other one while it is left alone."""
+    server.reserve_script.extend([hang] * 5)
+    told = run_program(
+        """
+        tracing = tracen_otel.setup(instrument=False)
+        took = []
+        with trace.get_tracer("t").start_as_current_span("run"):
+            begin = time.monotonic()
+            url = tracen_otel.trace_url(0.2)
+            took.append(time.monotonic() - begin)
+        print(json.dumps({"url": url, "took": took}))
+        """,
+        server.endpoint,
+        TRACEN_SHUTDOWN_TIMEOUT="0.5",
+    )
+
+    assert told["url"] is None
+    assert told["took"][0] < 2
