@@ -12,7 +12,7 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from tracen_otel.journal_lines import (
     page_line,
     taken_line,
 )
+from tracen_otel.threads import new_thread
 
 SUFFIX = ".tracen-spool"
 BAD_SUFFIX = ".bad"
@@ -193,7 +194,9 @@ class Journal:
         try:
             while left:
                 left = left[os.write(fd, left) :]
-        except OSError:
+        except (
+            BaseException
+        ):  # also what a signal handler raises: the next line must not join half of this one
             with suppress(OSError):
                 os.ftruncate(fd, self.size)
             raise
@@ -267,6 +270,31 @@ def make_folder(folder: Path) -> None:
         raise OSError(f"{folder} is a symbolic link; give the folder itself")
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def close_all(journals: Sequence[Journal], wait_s: float) -> None:
+    """Leave what waits in journals to the next process, and delete the others; waits at most `wait_s`.
+
+    On a thread of its own: files whose disk does not answer keep no program from ending.
+    """
+    thread = new_thread(lambda: _close_all(journals, sync=True), "tracen-spool")
+    try:
+        thread.start()
+    except RuntimeError:  # an interpreter that ends starts no thread; the system writes what it has
+        _close_all(journals, sync=False)
+        return
+    thread.join(wait_s)
+
+
+def _close_all(journals: Sequence[Journal], *, sync: bool) -> None:
+    for journal in journals:
+        if not journal.live:
+            journal.remove()
+            continue
+        if sync:
+            with suppress(OSError):
+                journal.sync()
+        journal.close()
 
 
 def _is_ours(fd: int) -> bool:

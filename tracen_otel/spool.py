@@ -3,6 +3,7 @@
 Each process appends to journals of its own, and takes over those of dead processes for the same endpoint and key.
 What `append` has taken survives the death of the process; a power cut may cost what the system had not written
 yet. Nothing here raises for what a disk does, waits for a network, or knows a payload; the key is never written.
+A disk that hangs keeps those waiting who asked it for something, and everybody else for a bounded time.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
-from tracen_otel.journal import BAD_SUFFIX, BadJournal, Journal, Place, make_folder, paths_in
+from tracen_otel.journal import BAD_SUFFIX, BadJournal, Journal, close_all, make_folder, paths_in
 from tracen_otel.journal_lines import Header, SpanLine, SpanLines
+from tracen_otel.left import LeftTrace, places_of, read_portion
 from tracen_otel.model import Span
+from tracen_otel.turns import Turns
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_AGE_S = 7 * 86400
@@ -32,30 +35,16 @@ _JOURNALS = 16
 """That MAX_BYTES are divided into: a whole journal is dropped at a time, and deleted when none of it waits."""
 _SMALL = 32
 """A dead process's journal of less than this share of MAX_BYTES is moved to our own: it costs no open file."""
-_OVERHEAD_BYTES = 512
-"""Of a new journal."""
-_MAX_PARCEL_SPANS = 5_000
-_MAX_PARCEL_BYTES = 4 * 1024 * 1024
+_OVERHEAD_BYTES = 512  # of a new journal
 _MAX_PAGES_KNOWN = 10_000
 _REST_S = 60.0
 _STRANGERS_EVERY_S = 3600.0
 _SAY_AFTER_S = 86400.0
-_CLOSE_S = 1.0
+_WAIT_S = 1.0
+"""For a disk that does not answer; after the first to wait in vain nobody does until it answers again."""
+_MAX_OWED = 10_000
 
 _logger = logging.getLogger("tracen_otel")
-
-
-@dataclass(frozen=True, slots=True)
-class LeftTrace:
-    """Spans of a trace that are on disk alone. `has_page`: they came late, or its URL is known to somebody."""
-
-    trace_id: str
-    spans: tuple[Span, ...]
-    has_page: bool
-
-    @property
-    def span_ids(self) -> list[str]:
-        return [span.span_id for span in self.spans]
 
 
 class Spool:
@@ -83,7 +72,10 @@ class Spool:
         self._on_drop = on_drop
         self._max_bytes = max_bytes
         self._clock = clock
-        self._lock = threading.Lock()  # guards all below
+        self._owed: deque[tuple[str, Collection[str], bool]] = deque(maxlen=_MAX_OWED)
+        """What was taken while it was somebody else's turn: done in the next."""
+        self._closed = False
+        self._turns = Turns(_WAIT_S)  # guards all below
         self._own: list[Journal] = []
         self._current: Journal | None = None
         self._adopted: list[Journal] = []
@@ -94,7 +86,6 @@ class Spool:
         """When files that are for another endpoint or key are looked at again."""
         self._look_at_s = 0.0
         self._rests_until_s = 0.0
-        self._closed = False
         self._said: set[str] = set()
 
     # -- what this process does -----------------------------------------------------------------------
@@ -110,58 +101,54 @@ class Spool:
             self._say("a batch of spans is not spooled: %d bytes are more than the spool may hold", size)
             return
         try:
-            with self._lock:
-                if lines and not self._closed:
+            with self._turn() as is_ours:
+                if is_ours and lines and not self._closed:
                     self._append(lines, size)
+            if not is_ours and self._turns.is_stuck:  # else a signal came while this thread was in here
+                raise TimeoutError(f"the disk has not answered for {_WAIT_S:.0f} s")
         except OSError as error:
             self._rest(error)
 
     def take(self, trace_id: str, span_ids: Collection[str], *, has_page: bool) -> None:
-        """Forget spans that are published, or that nobody wants; `has_page` tells which."""
-        with self._lock:
-            if has_page:
-                self._know_page(trace_id)
-            self._take(trace_id, span_ids)
-            if has_page:
-                self._mark_page(trace_id)
+        """Forget spans that are published, or that nobody wants; `has_page` tells which.
+
+        Where that can not be written down now, it is in the next turn; without one the next run delivers them again.
+        """
+        self.take_later(trace_id, span_ids, has_page=has_page)
+        with self._turn():
+            pass  # each turn begins with what is owed
+
+    def take_later(self, trace_id: str, span_ids: Collection[str], *, has_page: bool) -> None:
+        """Forget spans without asking the disk now: for those who hold a lock that others wait for."""
+        self._owed.append((trace_id, tuple(span_ids), has_page))
 
     def expect_page(self, trace_id: str) -> None:
         """Have a trace published whatever is at work in it: its URL has been given to somebody."""
-        with self._lock:
-            self._know_page(trace_id)
-            self._mark_page(trace_id)
+        self.take(trace_id, (), has_page=True)
 
     def let_go(self, trace_id: str) -> int:
-        """Deliver a trace from disk, as the memory has no room for it; answer how many spans there are."""
-        with self._lock:
-            spans = sum(len(journal.live.get(trace_id, ())) for journal in self._journals())
+        """Deliver a trace from disk, as the memory has no room for it; answer how many spans there are.
+
+        Asked under a lock of others, it does nothing at the disk; where no turn is to be had, what is known is enough.
+        """
+        with self._turns.turn():
+            spans = len(set().union(*(journal.live.get(trace_id, ()) for journal in self._journals())))
             if spans:
                 self._left[trace_id] = None
             return spans
 
     def hold_back(self, trace_id: str) -> None:
         """Leave a trace to the memory again: all that waits of it is there, too."""
-        with self._lock:
-            self._left.pop(trace_id, None)
+        self._left.pop(trace_id, None)  # nothing that needs a turn
 
     def close(self) -> int:
-        """Leave what waits to the next process; answer how many spans that are. Nothing is taken from now on."""
-        if not self._lock.acquire(timeout=_CLOSE_S):
-            return 0  # a disk that does not answer must not keep the program from ending
-        try:
-            self._closed = True
-            left = sum(journal.spans for journal in self._own)
-            for journal in self._journals():
-                if not journal.live:
-                    journal.remove()
-                    continue
-                with suppress(OSError):
-                    journal.sync()
-                journal.close()
-            self._own, self._adopted, self._current = [], [], None
-            return left
-        finally:
-            self._lock.release()
+        """Leave what waits to the next process; answer how many spans that are. Nothing is taken from now on.
+
+        0 where a disk does not answer, or a signal handler asks amid a turn: then who has that closes the files.
+        """
+        self._closed = True
+        with self._turn() as is_ours:
+            return sum(journal.spans for journal in self._own) if is_ours else 0
 
     # -- what dead processes left ---------------------------------------------------------------------
 
@@ -181,16 +168,45 @@ class Spool:
 
         A large trace comes in parts, which have to be taken one after the other.
         """
-        with self._lock:
-            while trace_id := next(iter(self._left), None):
-                places = self._places_of(trace_id)
-                if places and places[-1][1].second < self._clock() - MAX_AGE_S:
-                    self._on_drop(TOO_OLD, len(places))
-                    self._take(trace_id, None)
-                elif spans := self._read(trace_id, places):
+        with self._turn() as is_ours:
+            while is_ours and (trace_id := next(iter(self._left), None)):
+                if spans := self._read(trace_id):
                     return LeftTrace(trace_id, spans, self._has_page(trace_id))
-                del self._left[trace_id]
+                self._left.pop(trace_id, None)
             return None
+
+    # -- turns ----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _turn(self) -> Iterator[bool]:
+        """Have the files to ourselves, or answer False; the last to have them closes them."""
+        parting: list[Journal] = []
+        try:
+            with self._turns.turn() as is_ours:
+                if not is_ours:
+                    yield False
+                    return
+                try:
+                    self._take_owed()
+                    yield True
+                    self._take_owed()  # of a signal handler, after which there may be no other turn
+                finally:
+                    if self._closed:
+                        parting = self._journals()
+                        self._own, self._adopted, self._current = [], [], None
+        finally:
+            if parting:
+                close_all(parting, _WAIT_S)
+
+    def _take_owed(self) -> None:
+        with suppress(IndexError):
+            while True:
+                trace_id, span_ids, has_page = self._owed.popleft()
+                if has_page:
+                    self._know_page(trace_id)
+                self._take(trace_id, span_ids)
+                if has_page:
+                    self._mark_page(trace_id)
 
     # -- journals -------------------------------------------------------------------------------------
 
@@ -293,35 +309,17 @@ class Spool:
     def _has_page(self, trace_id: str) -> bool:
         return trace_id in self._pages or any(trace_id in journal.has_page for journal in self._journals())
 
-    def _places_of(self, trace_id: str) -> list[tuple[Journal, Place, str]]:
-        """Where the spans of a trace stand, in order of time."""
-        places = [
-            (journal, place, span_id)
-            for journal in self._journals()
-            for span_id, place in journal.live.get(trace_id, {}).items()
-        ]
-        return sorted(places, key=lambda found: found[1].second)
-
-    def _read(self, trace_id: str, places: list[tuple[Journal, Place, str]]) -> tuple[Span, ...]:
-        spans: dict[str, Span] = {}
-        read_bytes = 0
-        for journal, place, span_id in places:
-            if spans and (len(spans) >= _MAX_PARCEL_SPANS or read_bytes + place.length > _MAX_PARCEL_BYTES):
-                break
-            span = self._read_span(journal, place)
-            if span is None:
-                self._on_drop(UNREADABLE, 1)
-                self._take(trace_id, [span_id])
-            else:
-                spans[span_id] = span
-                read_bytes += place.length
-        return tuple(spans.values())
-
-    def _read_span(self, journal: Journal, place: Place) -> Span | None:
-        try:
-            return SpanLines(journal.header.bytes_tag).read(journal.line_at(place))
-        except OSError:
-            return None
+    def _read(self, trace_id: str) -> tuple[Span, ...]:
+        places = places_of(trace_id, self._journals())
+        if places and places[-1].place.second < self._clock() - MAX_AGE_S:
+            self._on_drop(TOO_OLD, len(places))
+            self._take(trace_id, None)
+            return ()
+        spans, unreadable = read_portion(places)
+        if unreadable:
+            self._on_drop(UNREADABLE, len(unreadable))
+            self._take(trace_id, unreadable)
+        return spans
 
     # -- looking --------------------------------------------------------------------------------------
 
@@ -346,9 +344,12 @@ class Spool:
         return header == replace(self._header(), made_s=header.made_s)
 
     def _welcome(self, journal: Journal) -> None:
-        if journal.damaged:
-            self._on_drop(UNREADABLE, journal.damaged)
-        with self._lock:
+        with self._turn() as is_ours:
+            if not is_ours:
+                journal.close()  # the next look finds it again
+                return
+            if journal.damaged:
+                self._on_drop(UNREADABLE, journal.damaged)
             if self._closed or not journal.live:
                 (journal.close if journal.live else journal.remove)()
                 return
@@ -385,10 +386,10 @@ class Spool:
     def _rest(self, error: OSError) -> None:
         """Go on without a spool for a while; what is written so far stays."""
         self._rests_until_s = self._clock() + _REST_S
-        with self._lock:
-            if self._current and not self._current.live:
+        with self._turn() as is_ours:
+            if is_ours and self._current and not self._current.live:
                 self._discard(self._current)
-            self._current = None
+            self._current = None if is_ours else self._current
         self._say("spans are not spooled for now, and lost if the program is killed: %s", error)
 
     def _say(self, message: str, detail: object) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.tracen_otel.made_spans import span
+from tracen_otel.left import LeftTrace
 from tracen_otel.model import Span
-from tracen_otel.spool import LeftTrace, Spool
+from tracen_otel.spool import Spool
 
 ENDPOINT, KEY = "http://127.0.0.1:8000", "tracen_sk_test0000000000000000000000000000"
 DAY_S = 86400.0
