@@ -199,14 +199,13 @@ class Spool:
                 close_all(parting, _WAIT_S)
 
     def _take_owed(self) -> None:
-        with suppress(IndexError):
-            while True:
-                trace_id, span_ids, has_page = self._owed.popleft()
-                if has_page:
-                    self._know_page(trace_id)
-                self._take(trace_id, span_ids)
-                if has_page:
-                    self._mark_page(trace_id)
+        while self._owed:
+            trace_id, span_ids, has_page = self._owed.popleft()
+            if has_page:
+                self._know_page(trace_id)
+            self._take(trace_id, span_ids)
+            if has_page:
+                self._mark_page(trace_id)
 
     # -- journals -------------------------------------------------------------------------------------
 
