@@ -19,6 +19,8 @@ from tracen_otel.model import Span
 from tracen_otel.readable import is_local_root, plain
 
 _TOO_LATE = "too late for their trace"
+_MOST_STALE = 1_000
+"""Entries in the heap of when to look, beyond two for each trace, before they are sorted out."""
 
 OnDrop = Callable[[str, int], None]
 """Takes a reason and a number of spans."""
@@ -174,6 +176,17 @@ class PendingTraces:
         if held.due_s is None or due_s < held.due_s:
             heappush(self._due, (due_s, next(self._order), trace_id))
         held.due_s = due_s
+        if len(self._due) > 2 * len(self._held_by_trace) + _MOST_STALE:
+            self._due = self._notes_that_hold()
+
+    def _notes_that_hold(self) -> list[tuple[float, int, int]]:
+        """The heap without what is stale, of which one trace that is due for long and not taken may keep much."""
+        notes: dict[int, tuple[float, int, int]] = {}
+        for note in sorted(self._due):
+            held = self._held_by_trace.get(note[2])
+            if held is not None and held.due_s is not None and note[0] <= held.due_s:
+                notes.setdefault(note[2], note)
+        return list(notes.values())
 
     def _refuse(self, spans: Sequence[ReadableSpan], reason: str) -> None:
         self._on_drop(reason, len(spans))

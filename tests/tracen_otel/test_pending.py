@@ -268,6 +268,20 @@ def test_pending_keeps_the_root_of_a_trace_that_is_too_long(dropped: Dropped) ->
     assert dropped == {"too many spans in one trace": 88}
 
 
+def test_pending_notes_of_when_to_look_are_bounded(dropped: Dropped) -> None:
+    """A trace that is due for long and gets ever more spans, while others come and go, costs no memory for them."""
+    pending = pending_of(dropped, traces=50)
+    most = 0
+    for n in range(5_000):
+        pending.add(readable_span(1, n + 2, remote=True), n / 100)
+        pending.add(readable_span(n + 2, 2), n / 100)
+        most = max(most, len(pending._due))
+
+    assert most <= 2 * 51 + 1_001
+    assert taken(pending, 50)[0] == (1, 5_000)
+    assert [trace_id for trace_id, _ in taken(pending, 10**4)] == list(range(4_953, 5_002))
+
+
 def test_text_chars_of_counts_nested_text() -> None:
     """A book inside a list inside a mapping is found."""
     span = readable_span(1, 2, attributes={"a": "xx", "b": [{"c": "yyy"}, b"zzzz"], "n": 7})
