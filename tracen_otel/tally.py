@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 
 _logger = logging.getLogger("tracen_otel")
 REPORT_EVERY_S = 60.0
+_MAX_REASONS = 50
+OTHER = "other reasons"
+"""What is counted together: a reason may hold a server's own words, of which there are as many as it likes."""
 _LONG_AGO = float("-inf")
 
 
@@ -45,9 +48,10 @@ class Tally:
             self._counts[what] += 1
 
     def drop(self, reason: str, spans: int) -> None:
-        """Count spans that nobody will see."""
+        """Count spans that nobody will see; reasons beyond the first 50 together, as OTHER."""
         with self._lock:
-            self._dropped[reason] += spans
+            is_known = reason in self._dropped or len(self._dropped) < _MAX_REASONS
+            self._dropped[reason if is_known else OTHER] += spans
 
     def report(self, now_s: float, *, last: bool = False) -> None:
         """Warn of drops not warned of yet: a reason once in REPORT_EVERY_S, or all the last time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracen_otel.tally import Counts, Tally
+from tracen_otel.tally import OTHER, Counts, Tally
 
 
 def test_tally_answers_what_was_counted() -> None:
@@ -46,3 +46,17 @@ def test_tally_tells_when_a_held_back_warning_may_go_out(caplog: pytest.LogCaptu
     tally.report(101, last=True)
     assert [record.args for record in caplog.records] == [(1, "unreadable"), (4, "unreadable")]
     assert tally.next_report_s() is None
+
+
+def test_tally_counts_reasons_without_end_together(caplog: pytest.LogCaptureFixture) -> None:
+    """A server that says something new of every trace costs neither memory nor a log without end, and no count."""
+    tally = Tally()
+    for n in range(1_000):
+        tally.drop(f"the server refused steps[{n}]", 2)
+    tally.drop("the server refused steps[0]", 1)
+    tally.report(0)
+
+    dropped = tally.counts().dropped
+    assert len(dropped) == len(caplog.records) == 51
+    assert dropped["the server refused steps[0]"] == 3
+    assert dropped[OTHER] == 2 * 950
