@@ -144,13 +144,14 @@ class Redaction:
     def _looked_at(self, text: str, count: int) -> tuple[str, int]:
         """What the user's patterns and hook make of it. Where a hook fails, the text is withheld."""
         for pattern in self._patterns:
-            text, more = pattern.subn(f"[masked: {_EXTRA}]", text)
-            count += more
+            places = [match.span() for match in pattern.finditer(text) if match[0]]  # `x*` matches everywhere
+            text = _masked(text, [Found(start, end, _EXTRA) for start, end in places])
+            count += len(places)
         if self._hook is None:
             return text, count
         try:
             looked_at = self._hook(text)
-        except Exception:  # it is a user's, and may do anything; nothing it has not seen goes out
+        except BaseException:  # it is a user's, and may cancel or exit; nothing it has not seen goes out
             return WITHHELD, count + 1
         if not isinstance(looked_at, str):
             return WITHHELD, count + 1

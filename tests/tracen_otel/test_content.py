@@ -13,7 +13,7 @@ from tests.tracen_otel.captured import CAPTURES, logs_in, spans_in
 from tests.tracen_otel.made_spans import CHILD, ROOT, span
 from tracen_otel.assemble import assemble, assemble_all
 from tracen_otel.content import bare_span, without_content
-from tracen_otel.model import Event, Scope, Span, StatusCode, StepKind, Trace
+from tracen_otel.model import Event, Scope, StatusCode, StepKind, Trace
 from tracen_otel.payload import encode
 
 CANARY = "my salary is 4711"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -312,14 +313,23 @@ def test_a_hook_sees_what_the_built_in_patterns_leave() -> None:
     assert "Use [masked: OpenAI key] for it." in seen
 
 
-@pytest.mark.parametrize("answer", ["raises", None, 5])
+@pytest.mark.parametrize("pattern", ["x*", "(?=a)", "x*|b", ""])
+def test_a_pattern_masks_nothing_where_it_matches_nothing(pattern: str) -> None:
+    """What can match the empty text does not put masks between all letters."""
+    redaction = Redaction([re.compile(pattern)])
+
+    assert redaction.text("a cat") == ("a cat", 0)
+    assert Redaction([re.compile("x*")]).text("axxa") == ("a[masked: by your pattern]a", 1)
+
+
+@pytest.mark.parametrize("answer", [RuntimeError(), asyncio.CancelledError(), SystemExit(), None, 5])
 def test_a_hook_that_fails_withholds_the_text(answer: object) -> None:
-    """Where a hook raises or gives back no text, that text is withheld and the rest goes out."""
+    """Where a hook raises, cancels, exits or gives back no text, that text is withheld and the rest goes out."""
 
     def hook(text: str) -> Any:
         if "odd" in text:
-            if answer == "raises":
-                raise RuntimeError(text)
+            if isinstance(answer, BaseException):
+                raise answer
             return answer
         return text
 
