@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -14,9 +15,10 @@ from starlette.routing import Route
 from tracen_otel import payload
 from tracen_otel.model import Trace
 from tracen_otel.redact import Redaction
-from viewer.bodies import drained, media_type_of, read_body
+from viewer.bodies import BodyTooLarge, drained, media_type_of, read_body
 from viewer.keys import Authenticator, secret_of
 from viewer.listing import Listing, next_cursor, parse_cursor, parse_limit
+from viewer.masking import masked
 from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
 from viewer.requests import ACCEPTED, GONE, Door, RequestRecord, Requests, outcome_of
 from viewer.settings import Settings
@@ -115,10 +117,20 @@ class Api:
             request.stream(), headers.get("content-length"), headers.get("content-encoding"), max_bytes
         )
         record.size = len(body)
-        trace, body = await run_sized(len(body), _read, body, self._settings.redact)
+        read = await run_sized(len(body), _read, body, self._settings.redact, max_bytes)
+        trace = read.trace
         otel_trace_id = bytes.fromhex(trace.otel_trace_id) if trace.otel_trace_id else secrets.token_bytes(16)
         outcome = await self._store.post(
-            Post(key.account_id, key.id, body, otel_trace_id, self._clock_ns(), self._limit, idempotency_key)
+            Post(
+                key.account_id,
+                key.id,
+                read.body,
+                otel_trace_id,
+                self._clock_ns(),
+                self._limit,
+                idempotency_key,
+                read.digest,
+            )
         )
         where = self._where(outcome.page_id)
         record.outcome, record.url = ACCEPTED, where["url"]
@@ -221,14 +233,31 @@ def _no_otel_trace_id() -> Response:
     return problem(404, "No such trace", "An OTel trace id is 32 hex digits, not all zero.")
 
 
-def _read(body: bytes, redacts: bool) -> tuple[Trace, bytes]:
-    """What is posted, and the body to keep: as it came, or with its secrets masked."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was posted, and the body to keep. `digest` is that of the body as it came: one that was retried has it."""
+
+    trace: Trace
+    body: bytes
+    digest: bytes
+
+
+def _read(body: bytes, redacts: bool, max_bytes: int) -> _Read:
+    """What is posted. Raises PayloadError, and BodyTooLarge where a body grows beyond twice what may be sent.
+
+    While secrets are masked, what is kept is written anew from what was looked at: a name that comes twice in an
+    object hides its first value from every reader but one of the bytes.
+    """
+    digest = hashlib.sha256(body).digest()
     value = payload.parse(body)
     trace = payload.decode(value)
-    masked, count = Redaction(redacts).payload(value)
-    if not count:
-        return trace, body
-    return payload.decode(masked), json.dumps(masked, ensure_ascii=False, separators=(",", ":")).encode()
+    if not redacts:
+        return _Read(trace, body, digest)
+    told, count = masked(Redaction(), value)
+    kept = payload.dumps(told)
+    if len(kept) > 2 * max_bytes:
+        raise BodyTooLarge(max_bytes)
+    return _Read(payload.decode(told) if count else trace, kept, digest)
 
 
 def page_url(base_url: str, page_id: str) -> str:

@@ -18,6 +18,7 @@ from tracen_otel.otlp import Signal, decode_logs, decode_spans
 from tracen_otel.redact import Redaction
 from viewer import document
 from viewer.document import FIRST, NEEDED, Document
+from viewer.masking import masked
 from viewer.metrics import Metrics
 from viewer.store.base import BodyKind, Page, Store, StoreUnavailable, Telling
 from viewer.workers import run_sized
@@ -106,7 +107,7 @@ def trace_of(telling: Telling, otel_trace_id: str, redaction: Redaction) -> Trac
     for kind, body in telling.bodies:
         try:
             if kind is BodyKind.PAYLOAD:
-                posted.append(payload.decode(redaction.payload(payload.parse(body))[0]))
+                posted.append(payload.decode(masked(redaction, payload.parse(body))[0]))
                 continue
             encoding, signal = kind.otlp()
             if signal is Signal.TRACES:

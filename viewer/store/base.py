@@ -136,7 +136,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One payload to `POST /api/traces`, counted against the limit of its key."""
+    """One payload to `POST /api/traces`, counted against the limit of its key.
+
+    `digest` is the SHA-256 of the body as it came, where that is another than the one to keep.
+    """
 
     account_id: str
     key_id: str
@@ -145,6 +148,7 @@ class Post:
     received_ns: int
     limit: Limit
     idempotency_key: str | None = None
+    digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from viewer.store.base import (
 
 def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome:
     """Keep a payload under its key's limit. Raises LimitReached, IdempotencyConflict."""
-    body_sha256 = hashlib.sha256(post.body).digest()
+    body_sha256 = post.digest or hashlib.sha256(post.body).digest()
     quota = quota_of(connection, post.key_id, post.limit, post.received_ns)
     if post.idempotency_key is not None:
         sql = "select body_sha256, page_id from idempotency_keys where account_id = ? and idempotency_key = ?"
