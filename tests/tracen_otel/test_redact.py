@@ -520,3 +520,45 @@ def _cpu_s(text: str) -> float:
 def _body_of(secret: str) -> str:
     """A part of the secret that nothing else holds, and that JSON leaves as it is."""
     return secret.split("\n")[1] if "\n" in secret else secret[-12:]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'password = getpass("Enter your password: ")\nif password:\n    print("thank you")',
+        "It prints 'Enter password: ' and waits for ever. Why does it?",
+        "url = base + '?api_key=' + key + '&q=' + query",
+        "He said 'my password: ' isn't shown. She said \"it is\".",
+    ],
+)
+def test_quote_that_ends_what_a_name_stands_in_costs_no_text(text: str) -> None:
+    """The rest of a text is not taken for a value, and the JSON around it stays whole."""
+    message = json.dumps([{"role": "user", "content": text}, {"role": "assistant", "content": "ok"}])
+
+    assert Redaction().text(text) == (text, 0)
+    assert Redaction().text(message) == (message, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'api_key = "0123456789abcdef0123456789abcdef"',
+        'const apiKey = "0123456789abcdef0123456789abcdef"',
+        'password = "s3cr3tPass99"',
+        "aws_secret_access_key = wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY",
+        '{"password" : "s3cr3tPass99"}',
+    ],
+)
+def test_blanks_around_a_sign_hide_nothing(text: str) -> None:
+    """So code, INI files and credentials of AWS are written."""
+    masked, count = Redaction().text(text)
+
+    assert count == 1
+    assert "[masked: credential]" in masked
+
+
+def test_cards_without_quotes_cost_no_more_than_others() -> None:
+    """Each of many bare numbers in a list is looked at once, however long the list is."""
+    short, long = ('" [' + "4111111111111111," * n for n in (3_000, 24_000))
+
+    assert _cpu_s(long) < 20 * _cpu_s(short)

@@ -93,5 +93,5 @@ def _quote_around(text: str, start: int, end: int) -> str:
         return ""
     quote = before.rfind('"')
     if quote < 0:
-        return '"' if text.lstrip()[:1] in ("[", "{") else ""
+        return '"' if text[:_MAX_BACK].lstrip()[:1] in ("[", "{") else ""
     return before[len(before[:quote].rstrip("\\")) : quote + 1]

@@ -37,10 +37,10 @@ _ESCAPED, _TWICE_ESCAPED = r"\\" + _QUOTE, r"\\\\\\" + _QUOTE
 """In JSON in JSON a quote has a backslash before it, in JSON in that three, then seven, fifteen."""
 _DEEPER = r"\\" + _TWICE_ESCAPED
 _COLON = re.compile(
-    f":(?:{_ends(_QUOTE, ':')}|{_NO_QUOTE}(?:{_ends('', ':')})"
+    f":(?:{_ends(_QUOTE, ':')}|{_ends(_QUOTE + ' ', ':')}|{_NO_QUOTE}(?:{_ends('', ':')})"
     f"|(?<={_ESCAPED}:)(?:{_ends(_ESCAPED, ':')}|{_ends(_TWICE_ESCAPED, ':')}|(?<={_DEEPER}:)))"
 )
-_EQUALS = re.compile(f"=(?:{_ends('', '=')}|(?<=[?&;]sig=)|(?<=ignature=))")
+_EQUALS = re.compile(f"=(?:{_ends('', '=')}|{_ends(' ', '=')}|(?<=[?&;]sig=)|(?<=ignature=))")
 
 
 def named_values(text: str) -> Iterator[Found]:
@@ -56,7 +56,7 @@ def named_values(text: str) -> Iterator[Found]:
 
 
 def _values_after(text: str, sign: int) -> Iterator[Found]:
-    before = text[max(0, sign - _MAX_NAME) : sign]
+    before = text[max(0, sign - _MAX_NAME) : sign].rstrip(" ")
     unquoted = before.rstrip("\"'\\") if before[-1:] in ("'", '"') else before
     name = unquoted[len(unquoted.rstrip(_NAME_CHARACTERS)) :].lstrip("-.")
     stands_after = before[: len(before) - len(name)][-1:]
@@ -68,7 +68,7 @@ def _values_after(text: str, sign: int) -> Iterator[Found]:
     if opening is None or (unquoted is before and stands_after == opening[3] != ""):
         return  # 'Password: ', where the quote ends what it stands in
     if opening[3]:
-        yield from _strings(text, opening, is_secret)
+        yield from _strings(text, opening, is_secret, is_quoted=unquoted is not before)
     elif unquoted is before and not opening[1]:
         yield from _bare(text, opening.end(), name, is_secret and (is_query or name.isupper()))
 
@@ -81,11 +81,13 @@ _NEXT = re.compile(r"\s{0,16}+,\s{0,16}+(\\*+)([\"'])")
 # -- in quotes ----------------------------------------------------------------------------------------
 
 
-def _strings(text: str, opening: re.Match[str], is_secret: bool) -> Iterator[Found]:
-    """The string, or the strings of a list."""
+def _strings(text: str, opening: re.Match[str], is_secret: bool, *, is_quoted: bool) -> Iterator[Found]:
+    """The string, or the strings of a list. `is_quoted`: their name is, as in JSON."""
     slashes, quote, start = opening[2], opening[3], opening.end()
     while True:
         end, after = _end_of_string(text, start, quote, _level(len(slashes)))
+        if not is_quoted and _is_closing(text, start, end, after):
+            return
         value = text[start:end]
         if is_credential(value) if is_secret else _looks_random(value):
             yield Found(start, end, CREDENTIAL)
@@ -93,6 +95,15 @@ def _strings(text: str, opening: re.Match[str], is_secret: bool) -> Iterator[Fou
         if following is None or following[2] != quote:
             return
         start = following.end()
+
+
+_AFTER_A_QUOTE = tuple(" \t\n\r\\)],;.+}:&|?")
+
+
+def _is_closing(text: str, start: int, end: int, after: int) -> bool:
+    """Tell a quote that ends what an unquoted name stood in ("Enter your password: ") from one that begins a value."""
+    is_cut = end == after
+    return is_cut or text[start : start + 1] in _AFTER_A_QUOTE or "\n" in text[start : min(end, start + 4096)]
 
 
 _QUOTE_BY_SIGN = {'"': re.compile(r'(\\*+)"'), "'": re.compile(r"(\\*+)'")}
