@@ -15,10 +15,11 @@ from functools import lru_cache
 from typing import Any
 
 from tracen_otel.model import Attributes, Event, LogRecord, Scope, Span
-from tracen_otel.secrets.names import is_secret_name
+from tracen_otel.secrets.names import is_flag, is_secret_name, may_be_secret
 from tracen_otel.secrets.places import Found
+from tracen_otel.secrets.schemas import is_schema, tells_owner, tells_value
 from tracen_otel.secrets.search import find
-from tracen_otel.secrets.values import CREDENTIAL, is_credential
+from tracen_otel.secrets.values import CREDENTIAL, is_credential, looks_secret
 
 Redact = bool | Callable[[str], str] | Iterable[str | re.Pattern[str]]
 """What a user can give: on or off; a hook that sees each text after the built-in patterns; more patterns."""
@@ -30,6 +31,7 @@ _MIN_TEXT = 8
 """No secret that tells itself is shorter."""
 _SHORT_NAME = 256
 _MAX_DEPTH = 100
+_VALUES_OF_PAIRS = ("value", "values")
 _MIN_CARD, _MAX_CARD = 10**13, 10**16
 _EXPECTED = (
     "expected True, False, a function from text to text, or patterns to mask besides the built-in ones"
@@ -172,6 +174,8 @@ def _is_clean(value: Any, depth: int) -> bool:
     if isinstance(value, Mapping):
         return depth > 0 and _are_clean_members(value, depth - 1)
     if isinstance(value, list | tuple):
+        if len(value) > 1 and _is_announcing(value):
+            return False
         return depth > 0 and False not in [_is_clean(item, depth - 1) for item in value]
     return not isinstance(value, bytes | bytearray)
 
@@ -191,7 +195,26 @@ def _is_plain_name(name: str) -> bool:
 
 def _says_something(name: str) -> bool:
     """Whether a name may say that its value is secret, or is a secret itself."""
-    return is_secret_name(name) or name == "value" or bool(len(name) >= _MIN_TEXT and find(name))
+    return (
+        is_secret_name(name)
+        or may_be_secret(name)
+        or name in _VALUES_OF_PAIRS
+        or bool(len(name) >= _MIN_TEXT and find(name))
+    )
+
+
+def _is_announcing(items: Sequence[Any]) -> bool:
+    """Whether an item may say that the next one is secret: a header's name, an option of a command line."""
+    if not isinstance(items[0], str):
+        return False
+    if len(items) == 2:
+        return len(items[0]) <= _SHORT_NAME and _announces(items[0])
+    return any(isinstance(item, str) and item[:1] == "-" and _announces(item) for item in items)
+
+
+@lru_cache(maxsize=4096)
+def _announces(name: str) -> bool:
+    return is_secret_name(name) or is_flag(name)
 
 
 def _is_clean_event(event: Event) -> bool:
@@ -260,14 +283,35 @@ class _Work:
             members = self._members(value, depth - 1)
             return value if self.count == before else members
         if isinstance(value, list | tuple):
-            items = [self.value(item, depth - 1) for item in value]
+            items = self._items(value, depth - 1)
             return value if self.count == before else items
         return value
+
+    def _items(self, items: Sequence[Any], depth: int) -> list[Any]:
+        """The items of a list; among them pairs of a header's name and its value, and words of a command line."""
+        are_pairs = all(isinstance(item, list | tuple) and len(item) == 2 for item in items)
+        masked: list[Any] = []
+        for index, item in enumerate(items):
+            if index and isinstance(item, str) and self._is_announced(items, index):
+                masked.append(self._named(item, depth))
+            elif are_pairs and isinstance(item[0], str) and is_secret_name(item[0]):
+                masked.append([self.text(item[0]), self.member(item[0], item[1], depth)])
+            else:
+                masked.append(self.value(item, depth))
+        return masked
+
+    def _is_announced(self, items: Sequence[Any], index: int) -> bool:
+        name, value = items[index - 1], items[index]
+        if not isinstance(name, str) or len(name) > _SHORT_NAME or value[:1] == "-":
+            return False
+        if is_flag(name):
+            return True
+        return len(items) == 2 and is_secret_name(name) and looks_secret(name, value)
 
     def _members(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         return {
             self.text(str(name)): self.member(
-                _name_in_pair(value) if name == "value" else str(name), item, depth
+                _name_in_pair(value, name) if name in _VALUES_OF_PAIRS else str(name), item, depth
             )
             for name, item in value.items()
         }
@@ -276,8 +320,11 @@ class _Work:
         """A value with its name, which may say that it is secret, or an id and no number of a card."""
         if isinstance(value, str | int) and name[-2:].lower() == "id" and str(value).isdigit():
             return value
-        if isinstance(value, str | bytes | list | tuple) and is_secret_name(name):
-            return self._named(value, depth)
+        if isinstance(value, str | bytes | list | tuple | Mapping):
+            if is_secret_name(name):
+                return self._named(value, depth)
+            if may_be_secret(name):
+                return self._named(value, depth, name)
         return self.value(value, depth)
 
     def ids(self, value: Any) -> Any:
@@ -286,18 +333,39 @@ class _Work:
             return self.value(value, _MAX_DEPTH)
         return {self.text(name): self.member("id", item, _MAX_DEPTH) for name, item in value.items()}
 
-    def _named(self, value: Any, depth: int) -> Any:
-        """What stands under a secret name: it is masked whatever it looks like."""
+    def _named(self, value: Any, depth: int, doubtful: str = "") -> Any:
+        """What stands under a secret name: it is masked whatever it looks like, unless the name is `doubtful`."""
+        if isinstance(value, Mapping | list | tuple) and depth == 0:
+            return self.value(value, 0)
+        if isinstance(value, Mapping):
+            before = self.count
+            told = self._members if is_schema(value) else self._members_of_secret
+            members = told(value, depth - 1)
+            return value if self.count == before else members
         if isinstance(value, list | tuple):
             before = self.count
-            items = [self._named(item, depth) for item in value]
+            items = [self._named(item, depth - 1, doubtful) for item in value]
             return value if self.count == before else items
         text = value.decode("latin-1") if isinstance(value, bytes) else value
-        if not isinstance(text, str) or not is_credential(text):
+        if not isinstance(text, str) or not (
+            looks_secret(doubtful, text) if doubtful else is_credential(text)
+        ):
             return self.value(value, depth)
         self.count += 1
         mask = _mask_of(CREDENTIAL)
         return mask if isinstance(value, str) else mask.encode()
+
+    def _members_of_secret(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        """The members of an object under a secret name: `{"value": …}`, `{"bearer": …}`, not who and where."""
+        return {
+            self.text(str(name)): self._member_of_secret(str(name), item, depth)
+            for name, item in value.items()
+        }
+
+    def _member_of_secret(self, name: str, value: Any, depth: int) -> Any:
+        if is_secret_name(name) or may_be_secret(name) or tells_owner(name):
+            return self.member(name, value, depth)
+        return self._named(value, depth, "" if tells_value(name) else name)
 
     def _integer(self, value: int) -> Any:
         if not _MIN_CARD <= value < _MAX_CARD:
@@ -312,10 +380,10 @@ class _Work:
         return value if self.count == before else masked.encode("latin-1", "replace")
 
 
-def _name_in_pair(pair: Mapping[Any, Any]) -> str:
+def _name_in_pair(pair: Mapping[Any, Any], otherwise: str) -> str:
     """The name of a header where it is written as a pair: `{"name": "x-api-key", "value": …}`."""
     name = pair.get("key", pair.get("name"))
-    return name if isinstance(name, str) else "value"
+    return name if isinstance(name, str) else otherwise
 
 
 def _masked(text: str, found: Sequence[Found]) -> str:

@@ -247,6 +247,82 @@ def test_a_header_that_is_written_as_a_pair_is_masked() -> None:
     assert count == 1
 
 
+ESCAPES: dict[str, Any] = {
+    "plural": {"api_keys": ["canary four", "canary five"]},
+    "plural of passwords": {"passwords": "canary four"},
+    "tokens": {"tokens": ["canary4711Canary", "eyJx0canary9x8"]},
+    "access tokens": {"access_tokens": ["canary4711Canary"]},
+    "secrets": {"secrets": {"openai": "canary4711Canary"}},
+    "short name": {"pass": "hunter2-canary"},
+    "shorter name": {"db_pwd": "canary!", "pwd": "hunter2canary"},
+    "auth": {"auth": "Bearer canary4711"},
+    "auth of user and password": {"auth": ["ada", "canary4711canary"]},
+    "one word": {"PGPASSWORD": "canary"},
+    "object": {"password": {"value": "canary four"}},
+    "object with a type": {"password": {"type": "string", "value": "canary"}},
+    "credentials": {"credentials": {"username": "ada", "password": "canary", "openai": "canary4711Canary"}},
+    "authorization": {"authorization": {"bearer": "canary"}},
+    "object in an object": {"credentials": {"data": {"value": ["canary"]}}},
+    "command line": ["app", "--password", "canary", "--verbose"],
+    "command line with a key": {"argv": ["app", "--api-key", "canary", "-v"]},
+    "command line of two": ["--token", "canary"],
+    "pair": ["x-api-key", "canary4711canary"],
+    "pairs": {"headers": [["x-api-key", "canary"], ["accept", "text/html"]]},
+    "tuples": {"headers": (("Authorization", "canary four"), ("accept", "text/html"))},
+    "values": {"headers": [{"name": "x-api-key", "values": ["canary", "canary two"]}]},
+}
+STAYS: dict[str, Any] = {
+    "schema": {
+        "password": {"type": "string", "description": "the user's password"},
+        "token": {"type": "string"},
+    },
+    "schema of pydantic": {
+        "properties": {
+            "api_key": {"title": "Api Key", "anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+            "credentials": {"$ref": "#/$defs/Credentials"},
+            "auth": {"type": "object", "properties": {"token": {"type": "string"}}},
+            "cookies": {"type": "array", "items": {"type": "string"}, "description": "Cookies of a session"},
+        },
+        "required": ["api_key", "password1"],
+    },
+    "counts": {"input_tokens": 5, "max_tokens": "4096", "tokens": 12, "usage.output_tokens": "12345678"},
+    "pieces": {"tokens": ["Hello", "world1", "gpt2", "##ing"], "eos_tokens": ["</s>"]},
+    "verdicts": {"pass": "yes", "first_pass": "two-words", "pass_rate": "0.97"},
+    "folders": {"pwd": "/home/ada/app2", "PWD": "~/app2", "cwd": "/x1"},
+    "kinds of auth": {"auth": "oauth2", "auth_type": "aws4-hmac-sha256", "auth.method": "hmac-sha256"},
+    "kind alone": {"auth": "aws4-hmac-sha256"},
+    "whose": {
+        "credentials": {"user_id": "u1234567890abc", "scope": "read:all-1", "expires_at": "2026-11-26T1"}
+    },
+    "names": ["api_key", "password"],
+    "headers": ["authorization", "content-type"],
+    "options": ["app", "--password", "--api-key", "--max-tokens", "4096"],
+    "no secrets": {"headers": [["accept", "text/html"], ["host", "example.com"]]},
+    "values of others": {"name": "colour", "values": ["canary4711canary"]},
+}
+
+
+@pytest.mark.parametrize("place", ESCAPES)
+def test_a_secret_is_found_by_what_stands_around_it(place: str) -> None:
+    """Plurals and short names, objects under a name, words of a command line and pairs of headers are followed."""
+    masked, count = REDACTION.json({"in": ESCAPES[place]})
+
+    assert count >= 1
+    assert "canary" not in repr(masked)
+    assert REDACTION.json(masked) == (masked, 0)
+
+
+@pytest.mark.parametrize("place", STAYS)
+def test_what_only_stands_where_secrets_do_stays(place: str) -> None:
+    """Schemas, counts, verdicts, folders and kinds of authorization are no secrets."""
+    value = {"in": STAYS[place]}
+
+    assert REDACTION.json(value) == (value, 0)
+    assert REDACTION.span(span := _span(attributes=value)) is span or REDACTION.span(span) == span
+    for text in (json.dumps(value), json.dumps({"b": json.dumps(value)})):
+        assert REDACTION.text(text) == (text, 0)
+
+
 def test_ids_of_digits_are_no_card_numbers() -> None:
     """Steps are found by their ids: one that could be a card's number stays, also where a trace names its sources."""
     step = {"id": "4242424242424242", "parent_id": "5555555555554444", "name": "s"}

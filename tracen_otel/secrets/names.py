@@ -40,6 +40,10 @@ _LAST_TWO_WORDS = frozenset(
 )
 
 
+_KEYS_ALONE = frozenset({"api", "secret", "private", "signing", "encryption", "access"})
+_SOFT_WORDS = frozenset({"pass", "pwd", "auth", "secrets"})
+
+
 def is_secret_name(name: str) -> bool:
     """Tell whether what stands under this name is secret, whatever it looks like."""
     return _is_secret(name if len(name) <= _MAX_NAME else name[-_MAX_NAME:])
@@ -52,7 +56,34 @@ def _is_secret(name: str) -> bool:
         words.pop()
     if not words:
         return False
-    return words[-1] in _LAST_WORDS or tuple(words[-2:]) in _LAST_TWO_WORDS or _is_header_with_token(words)
+    last, two = words[-1], tuple(words[-2:])
+    return (
+        last in _LAST_WORDS
+        or last.endswith(("password", "passwd"))  # PGPASSWORD
+        or two in _LAST_TWO_WORDS
+        or _is_header_with_token(words)
+        or last in ("passwords", "apikeys")
+        or (last == "keys" and len(two) == 2 and two[0] in _KEYS_ALONE)
+    )
+
+
+@lru_cache(maxsize=4096)
+def may_be_secret(name: str) -> bool:
+    """Tell whether what stands under this name is secret where it looks like it: tests pass, tokens are counted."""
+    words = [word.lower() for word in _WORD.findall(name[-_MAX_NAME:])]
+    while words and words[-1].isdigit():
+        words.pop()
+    if not words:
+        return False
+    if words[-1] in ("tokens", "keys"):
+        return words == ["tokens"] or (*words[-2:-1], words[-1][:-1]) in _LAST_TWO_WORDS
+    return words[-1] in _SOFT_WORDS
+
+
+def is_flag(word: str) -> bool:
+    """Tell whether this is an option of a command line whose value, the next word, is secret: `--api-key`."""
+    name = word.lstrip("-")
+    return word[:1] == "-" and (is_secret_name(name) or name == "token")
 
 
 def _is_header_with_token(words: list[str]) -> bool:

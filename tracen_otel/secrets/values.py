@@ -160,6 +160,25 @@ def is_credential(value: str) -> bool:
     return not _SAYS_NOTHING.fullmatch(value, scheme.end() if scheme else 0)
 
 
+_PASSWORD = re.compile(
+    r"(?=[^A-Za-z]{0,200}[A-Za-z])(?=[^0-9!@#$%^&*+=?]{0,200}[0-9!@#$%^&*+=?])[!-.0-~]{6,256}+"
+)
+_WORDS_AND_NUMBERS = re.compile(r"(?i)[a-z]{1,40}+[0-9]{0,4}+(?:[-_.:][a-z]{0,40}+[0-9]{0,4}+){0,12}+")
+_ADDRESS = re.compile(r"[/~.]|[A-Za-z]:\\|[A-Za-z][A-Za-z0-9+.-]{0,20}://")
+
+
+def looks_secret(name: str, value: str) -> bool:
+    """Tell whether a value is secret under a name that may say so (`names.may_be_secret`), or beside a header's."""
+    if not is_credential(value) or _ADDRESS.match(value):
+        return False
+    if _SCHEME.match(value):
+        return True
+    if name[-4:].lower() == "pass" or name[-3:].lower() == "pwd":
+        return _PASSWORD.fullmatch(value) is not None
+    return _OPAQUE.fullmatch(value) is not None and not _WORDS_AND_NUMBERS.fullmatch(value)
+
+
+_OPAQUE = re.compile(r"(?=[^0-9]{0,200}[0-9])(?=[^A-Za-z]{0,200}[A-Za-z])[!-~]{8,4096}+")
 _RANDOM = re.compile(r"(?=[^0-9]{0,200}[0-9])(?=[^A-Za-z]{0,200}[A-Za-z])[A-Za-z0-9_.~+/=-]{20,65536}+")
 
 
