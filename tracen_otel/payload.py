@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from tracen_otel.attributes import nests_deeper
 from tracen_otel.fields import STEP_FIELDS, TOKEN_FIELDS, TRACE_FIELDS, Field
 from tracen_otel.model import Event, Message, Part, Provider, Source, Status, Step, StepKind, Trace, Usage
+from tracen_otel.redact import Redaction
 from tracen_otel.spans_form import decode_spans_form, is_in_spans_form
 from tracen_otel.timestamps import format_timestamp, known_time, parse_timestamp
 
@@ -32,6 +33,7 @@ MAX_NAMED_ERRORS = 1000
 MAX_DEPTH = 64
 """Nesting of arrays and objects in a payload."""
 
+_REDACTION = Redaction()
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -138,6 +140,7 @@ def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, str | int | float | None) else ""
     if not text:
         return "an array" if isinstance(value, list) else "an object"
+    text, _ = _REDACTION.text(text)  # who reads a refusal, or a log of it, need not have sent the body
     return text if len(text) <= 60 else text[:57] + "…"
 
 

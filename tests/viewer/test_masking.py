@@ -71,3 +71,17 @@ def test_post_that_grows_without_end_is_413(service: Service) -> None:
     assert service.post(PAYLOAD | {"prompt": cards}).status_code == 200
     body = json.dumps(PAYLOAD | {"x": 0}).replace('"x": 0', f'"x": [{numbers}]').encode()
     assert problem(service.post(body), 413)["title"] == "Body too large"
+
+
+def test_refusal_shows_no_secret(service: Service) -> None:
+    """What is said of a wrong field may be logged by whoever is refused."""
+    refused = service.post(PAYLOAD | {"status": SECRET})
+
+    (error,) = problem(refused, 422)["errors"]
+    assert error["message"].endswith('got "[masked: OpenAI key]"')
+
+
+def test_idempotency_key_is_kept_as_a_hash(service: Service, tmp_path: Path) -> None:
+    """It holds whatever a client puts there."""
+    assert service.post(idempotency_key=SECRET).json() == service.post(idempotency_key=SECRET).json()
+    assert all(SECRET.encode() not in path.read_bytes() for path in tmp_path.glob("**/*") if path.is_file())

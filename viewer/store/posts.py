@@ -22,8 +22,7 @@ def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome:
     body_sha256 = post.digest or hashlib.sha256(post.body).digest()
     quota = quota_of(connection, post.key_id, post.limit, post.received_ns)
     if post.idempotency_key is not None:
-        sql = "select body_sha256, page_id from idempotency_keys where account_id = ? and idempotency_key = ?"
-        row = connection.execute(sql, (int(post.account_id), post.idempotency_key)).fetchone()
+        row = _answered(connection, post.account_id, post.idempotency_key)
         if row and row[0] != body_sha256:
             raise IdempotencyConflict("this Idempotency-Key was used with another body")
         if row:
@@ -39,9 +38,26 @@ def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome:
     if post.idempotency_key is not None:
         connection.execute(
             "insert into idempotency_keys values (?, ?, ?, ?, ?)",
-            (int(post.account_id), post.idempotency_key, body_sha256, page.id, post.received_ns),
+            (int(post.account_id), _hashed(post.idempotency_key), body_sha256, page.id, post.received_ns),
         )
     return PostOutcome(page.id, False, quota_of(connection, post.key_id, post.limit, post.received_ns))
+
+
+def _answered(
+    connection: sqlite3.Connection, account_id: str, idempotency_key: str
+) -> tuple[bytes, str] | None:
+    """The digest and the page of what came with an Idempotency-Key, which earlier releases kept as it was."""
+    sql = """select body_sha256, page_id from idempotency_keys
+             where account_id = ? and idempotency_key in (?, ?)"""
+    row: tuple[bytes, str] | None = connection.execute(
+        sql, (int(account_id), _hashed(idempotency_key), idempotency_key)
+    ).fetchone()
+    return row
+
+
+def _hashed(idempotency_key: str) -> str:
+    """What is kept of it: it is a stranger's words, and may hold anything."""
+    return hashlib.sha256(idempotency_key.encode()).hexdigest()
 
 
 def _log_hit(connection: sqlite3.Connection, post: Post) -> None:
