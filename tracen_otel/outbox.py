@@ -259,11 +259,6 @@ class Outbox:
             self._failed(parcel, error)
         except Exception as error:  # the outer wall: a bug of ours costs a trace, never the user's program
             self._give_up(parcel, f"{type(error).__name__} in the exporter")
-        except (
-            BaseException
-        ) as error:  # an exit or a cancellation out of a user's hook: the thread ends, counted
-            self._give_up(parcel, f"{type(error).__name__} in the exporter")
-            raise
         finally:
             with self._changed:
                 self._in_flight = None
