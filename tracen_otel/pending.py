@@ -1,7 +1,8 @@
 """Spans by trace, from the first that ended until the trace is published; later, those that came late.
 
 Plain bookkeeping: time is an argument, nothing here waits, locks, logs or sends. What does not fit is
-dropped, the least useful first, and told to `on_drop`.
+published early or dropped, and then told to `on_drop`. Of too many traces or spans the trace that was quiet for
+longest goes; of too much text the largest, as one agent with a long history would else cost all others, then itself.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tracen_otel.model import Span
 from tracen_otel.readable import is_local_root, plain
 
 _TOO_LATE = "too late for their trace"
+_TOO_MUCH_TEXT = "too much text"
 _MOST_STALE = 1_000
 """Entries in the heap of when to look, beyond two for each trace, before they are sorted out."""
 
@@ -34,7 +36,8 @@ class Bounds:
     spans: int = 20_000
     spans_per_trace: int = 10_000
     text_chars: int = 32 * 1024 * 1024
-    """Of all attribute values together: an LLM span may hold a book."""
+    """Of all attribute values together: an LLM span may hold a book. What waits beyond it is published early, and
+    until it is, there may be twice as much; where traces are published once, what is beyond it is dropped."""
     late_linger_s: float = 3.0
     """After a late span, so that several of them cost one post; twice as long each time it was published."""
     longest_linger_s: float = 300.0
@@ -62,16 +65,20 @@ class Parcel:
 
 @dataclass(slots=True)
 class _Held:
-    """`due_s` is None while the trace is on its way."""
+    """`due_s` is None while the trace is on its way and nothing has come meanwhile."""
 
     touched_s: float
     spans: list[ReadableSpan] = field(default_factory=list)
     text_chars: int = 0
     due_s: float | None = None
     ended: bool = False
+    is_early: bool = False
+    """It is due before its root ended, as there is no room for it: spans that come do not put that off."""
     has_page: bool = False
     taken: int = 0
     """How often it was on its way: what comes afterwards is late."""
+    on_its_way: int = 0
+    """How many spans, the first ones."""
     sent: int = 0
     """How many spans, the first ones, may have a page that no other telling joins: they are sent again as they were."""
 
@@ -133,7 +140,7 @@ class PendingTraces:
         return len(self._held_by_trace)
 
     def add(self, span: ReadableSpan, now_s: float) -> bool:
-        """Hold a span that ended; answer whether its trace has, too, and falls due at once or soon."""
+        """Hold a span that ended; answer whether a trace falls due at once or soon: one that has ended, or is large."""
         context = span.get_span_context()
         if context is None:
             self._on_drop("no context", 1)
@@ -143,7 +150,7 @@ class PendingTraces:
             return False
         ended = self._hold(context.trace_id, span, text_chars_of(span), is_local_root(span), now_s)
         self._make_room()
-        return ended
+        return self._publish_early(now_s) or ended
 
     def _is_too_late(self, trace_id: int) -> bool:
         if self._republish:
@@ -166,7 +173,7 @@ class PendingTraces:
             self._refuse([span], "too many spans in one trace")
         held.ended = held.ended or root
         due_s = now_s + self._delay_s(held, root)
-        if held.ended and held.due_s is not None:
+        if (held.ended or held.is_early) and held.due_s is not None:
             due_s = min(due_s, held.due_s)  # never put off again, however many spans come
         self._fall_due(trace_id, held, due_s)
         return held.ended
@@ -215,7 +222,8 @@ class PendingTraces:
         held = self._held_by_trace[trace_id]
         held.due_s = None
         held.taken += 1
-        return Parcel(trace_id, tuple(held.spans[: held.sent or None]), has_page=held.has_page)
+        held.on_its_way = held.sent or len(held.spans)
+        return Parcel(trace_id, tuple(held.spans[: held.on_its_way]), has_page=held.has_page)
 
     def put_back(self, parcel: Parcel, now_s: float, *, may_have_arrived: bool = False) -> bool:
         """Make a trace that could not be published due again; answer whether it is still held.
@@ -226,6 +234,7 @@ class PendingTraces:
         if held is None:
             return False
         held.taken -= 1
+        held.on_its_way = 0
         if may_have_arrived:
             held.sent = len(parcel.spans)
         self._fall_due(parcel.trace_id, held, now_s)
@@ -240,6 +249,7 @@ class PendingTraces:
             self._forget(parcel.trace_id)
         else:
             held.taken -= 1
+            held.on_its_way = 0
 
     def settle(self, parcel: Parcel, *, has_page: bool) -> None:
         """Let go of spans that are published, or lost; what has come meanwhile is late."""
@@ -255,10 +265,8 @@ class PendingTraces:
             held.due_s = None
             self._forget(parcel.trace_id)
             return
-        late_chars = sum(map(text_chars_of, late))
-        self._spans -= len(held.spans) - len(late)
-        self._text_chars -= held.text_chars - late_chars
-        held.spans, held.text_chars, held.sent = late, late_chars, 0
+        self._keep(held, late)
+        held.sent = held.on_its_way = 0
         if held.due_s is None:  # they have waited for the others
             self._fall_due(parcel.trace_id, held, held.touched_s)
 
@@ -292,23 +300,49 @@ class PendingTraces:
     def drop_all(self, reason: str) -> None:
         """Give up on every trace that has something to publish."""
         for trace_id, held in list(self._held_by_trace.items()):
-            if held.due_s is not None:
+            if len(held.spans) > held.on_its_way:
                 self._drop(trace_id, reason)
 
     def _make_room(self) -> None:
         while reason := self._full():
             waiting = (i for i, held in self._held_by_trace.items() if held.due_s is not None)
-            quietest = next(waiting, None)
-            if quietest is None:
+            most = waiting if reason != _TOO_MUCH_TEXT else sorted(waiting, key=self._chars_of, reverse=True)
+            first = next(iter(most), None)
+            if first is None:
                 return
-            self._drop(quietest, reason)
+            self._drop(first, reason)
 
     def _full(self) -> str:
         if len(self._held_by_trace) > self._bounds.traces:
             return "too many traces"
         if self._spans > self._bounds.spans:
             return "too many spans"
-        return "too much text" if self._text_chars > self._bounds.text_chars else ""
+        most_chars = self._bounds.text_chars * (2 if self._republish else 1)
+        return _TOO_MUCH_TEXT if self._text_chars > most_chars else ""
+
+    def _publish_early(self, now_s: float) -> bool:
+        """Have the largest traces published now if there is too much text in those that could wait.
+
+        Answers whether there are any. What comes later joins their pages.
+        """
+        if self._text_chars <= self._bounds.text_chars or not self._republish:
+            return False
+        waiting = [
+            i for i, held in self._held_by_trace.items() if held.due_s is not None and held.due_s > now_s
+        ]
+        excess = sum(map(self._chars_of, waiting)) - self._bounds.text_chars
+        early = False
+        for trace_id in sorted(waiting, key=self._chars_of, reverse=True):
+            if excess <= 0:
+                break
+            held = self._held_by_trace[trace_id]
+            held.is_early = early = True
+            self._fall_due(trace_id, held, now_s)
+            excess -= held.text_chars
+        return early
+
+    def _chars_of(self, trace_id: int) -> int:
+        return self._held_by_trace[trace_id].text_chars
 
     def _forget(self, trace_id: int) -> _Held:
         held = self._held_by_trace.pop(trace_id)
@@ -322,9 +356,24 @@ class PendingTraces:
         return held
 
     def _drop(self, trace_id: int, reason: str) -> None:
-        lost = len(self._forget(trace_id).spans) - self.kept(trace_id)
+        """Lose what waits of a trace; what is on its way stays until it is told what became of it."""
+        held = self._held_by_trace[trace_id]
+        on_its_way = held.on_its_way
+        lost = len(held.spans) - on_its_way
+        if on_its_way:
+            self._keep(held, held.spans[:on_its_way])
+            held.due_s = None
+        else:
+            self._forget(trace_id)
+        lost -= max(0, self.kept(trace_id) - on_its_way)
         if lost > 0:
             self._on_drop(reason, lost)
+
+    def _keep(self, held: _Held, spans: list[ReadableSpan]) -> None:
+        text_chars = sum(map(text_chars_of, spans))
+        self._spans -= len(held.spans) - len(spans)
+        self._text_chars -= held.text_chars - text_chars
+        held.spans, held.text_chars = spans, text_chars
 
 
 def text_chars_of(span: ReadableSpan) -> int:

@@ -48,13 +48,14 @@ from viewer.settings import Settings
 from viewer.store.sqlite import SqliteStore
 
 BASE_URL = "http://tracen.test"
-TIGHT = Bounds(traces=2, spans=8, spans_per_trace=5, remembered=2)
+TIGHT = Bounds(traces=2, spans=8, spans_per_trace=5, text_chars=6_000, remembered=2)
 ROOT = Ended(0, Kind.ROOT)
 LATE = Ended(0, Kind.CHILD)
 LOSSES = {
     "too many traces",
     "too many spans",
     "too many spans in one trace",
+    "too much text",
     "the program ended before they could be published",
     "the server answered 413 Request Entity Too Large",
 }

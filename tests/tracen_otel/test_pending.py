@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
 
 from tests.tracen_otel.readable_spans import readable_span, root_span
 from tracen_otel.pending import Bounds, Parcel, PendingTraces, text_chars_of
@@ -23,6 +24,10 @@ def dropped() -> Dropped:
 
 def pending_of(dropped: Dropped, *, republish: bool = True, **bounds: Any) -> PendingTraces:
     return PendingTraces(Bounds(**bounds), dropped, republish=republish)
+
+
+def text_span(trace_id: int, span_id: int, chars: int) -> ReadableSpan:
+    return readable_span(trace_id, span_id, attributes={"text": "x" * chars})
 
 
 def taken(pending: PendingTraces, now_s: float) -> list[tuple[int, int]]:
@@ -216,6 +221,37 @@ def test_pending_drops_no_trace_that_is_on_its_way(dropped: Dropped) -> None:
     assert taken(pending, 2) == [(3, 1), (1, 1)]
 
 
+def test_pending_drops_what_came_while_the_trace_was_on_its_way_alone(dropped: Dropped) -> None:
+    """What is being published is counted by who publishes it, not as dropped, too."""
+    pending = pending_of(dropped, text_chars=100)
+    pending.add(text_span(1, 1, 90), 0)
+    pending.hasten(0, unfinished=True)
+    parcel = pending.take(0)
+    assert parcel is not None
+    pending.add(text_span(1, 2, 120), 1)
+    pending.add(text_span(1, 3, 5), 2)
+    pending.drop_all("the end")
+    pending.settle(parcel, has_page=True)
+
+    assert dropped == {"too much text": 1, "the end": 1}
+    assert len(pending) == 0
+
+
+def test_pending_drops_at_the_end_what_waits_behind_what_is_sent_again_as_it_was(dropped: Dropped) -> None:
+    """Spans that came after a post without an answer are not part of the next one, and are counted by themselves."""
+    pending = pending_of(dropped)
+    pending.add(root_span(1), 0)
+    parcel = pending.take(0)
+    assert parcel is not None
+    pending.put_back(parcel, 1, may_have_arrived=True)
+    pending.add(readable_span(1, 2), 2)
+    assert pending.take(9) == parcel
+
+    pending.drop_all("the end")
+
+    assert dropped == {"the end": 1}
+
+
 def test_pending_that_was_given_up_is_forgotten_but_for_what_came_meanwhile(dropped: Dropped) -> None:
     """A refused trace costs no memory, and spans that are counted as lost are not sent again with late ones."""
     pending = pending_of(dropped, late_linger_s=3)
@@ -240,7 +276,7 @@ def test_pending_that_was_given_up_is_forgotten_but_for_what_came_meanwhile(drop
     [
         ({"traces": 2}, "too many traces"),
         ({"spans": 4}, "too many spans"),
-        ({"text_chars": 500}, "too much text"),
+        ({"text_chars": 500, "republish": False}, "too much text"),
     ],
 )
 def test_pending_drops_the_trace_that_was_quiet_for_longest(
@@ -255,6 +291,63 @@ def test_pending_drops_the_trace_that_was_quiet_for_longest(
 
     assert dropped == {reason: 2}
     assert taken(pending, 9) == [(2, 2), (3, 2)]
+
+
+def test_pending_publishes_a_large_trace_early_and_drops_nothing(dropped: Dropped) -> None:
+    """One trace with too much text goes out before its root; the others wait for theirs, and late spans follow."""
+    pending = pending_of(dropped, text_chars=1000)
+    for trace_id in range(2, 12):
+        pending.add(text_span(trace_id, 2, 10), 0)
+
+    is_due = pending.add(text_span(1, 2, 1100), 1)
+    pending.add(text_span(1, 3, 10), 1)
+
+    assert is_due
+    assert taken(pending, 1) == [(1, 2)]
+    pending.add(text_span(1, 4, 10), 2)
+    pending.add(root_span(1), 3)
+    assert taken(pending, 9) == [(1, 2)]
+    assert dropped == {}
+
+
+def test_pending_of_a_history_that_grows_shows_all_of_it(dropped: Dropped) -> None:
+    """An agent whose every span holds all before costs several posts, not its spans."""
+    pending = pending_of(dropped, text_chars=1000)
+    published = []
+    for n in range(2, 43):
+        pending.add(text_span(1, n, 4 * n), n)
+        published += taken(pending, n)
+    pending.add(root_span(1), 43)
+    published += taken(pending, 400)
+
+    assert sum(spans for _, spans in published) == 42
+    assert 2 <= len(published) <= 10
+    assert dropped == {}
+
+
+def test_pending_drops_the_largest_trace_when_twice_the_text_is_held(dropped: Dropped) -> None:
+    """While nothing can be published, memory stays bounded at the cost of the fewest traces."""
+    pending = pending_of(dropped, text_chars=1000)
+    for trace_id in range(2, 12):
+        pending.add(text_span(trace_id, 2, 100), 0)
+    pending.add(text_span(1, 2, 900), 1)
+    assert dropped == {}
+    pending.add(text_span(12, 2, 150), 2)
+    pending.hasten(3, unfinished=True)
+
+    assert dropped == {"too much text": 1}
+    assert sorted(taken(pending, 3)) == [(n, 1) for n in range(2, 13)]
+
+
+def test_pending_drops_a_span_that_never_fits_alone(dropped: Dropped) -> None:
+    """One that is larger than everything costs itself."""
+    pending = pending_of(dropped, text_chars=1000)
+    for trace_id in range(2, 12):
+        pending.add(text_span(trace_id, 2, 10), 0)
+    pending.add(text_span(1, 2, 2100), 1)
+
+    assert dropped == {"too much text": 1}
+    assert len(pending) == 10
 
 
 def test_pending_keeps_the_root_of_a_trace_that_is_too_long(dropped: Dropped) -> None:
