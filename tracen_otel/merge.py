@@ -6,28 +6,30 @@ Steps are known by their ids; of two with one id the later telling's counts. Kno
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from tracen_otel.assemble import conclude, masked_in
+from tracen_otel.assemble import PARENTS_MISSING, ROOT_MISSING, conclude, masked_in
 from tracen_otel.interpret import response_id_of
-from tracen_otel.model import Step, Trace
+from tracen_otel.model import Status, Step, Trace
 
 
 def merge(tellings: Sequence[Trace]) -> Trace:
     """Make one trace of tellings in order of precedence, the last one first. Raises IndexError without any.
 
-    The last telling alone speaks where it has every step, or where steps have no ids to know them by.
+    The last telling alone speaks where it has every step, or where steps have no ids to know them by. What a
+    telling says and its steps do not, such as a question that stands in none, is its author's word: it stays.
     """
     last = tellings[-1]
     step_by_id = {step.id: step for telling in tellings for step in telling.steps}
-    if "" in step_by_id or len(step_by_id) == len({step.id for step in last.steps}):
+    if "" in step_by_id or len(tellings) == 1 or not step_by_id:
+        return last
+    if len(step_by_id) == len(last.steps) and not any(_speaks(telling, last) for telling in tellings):
         return last
     told_parents = {step.id: step.parent_id for step in step_by_id.values() if step.parent_id}
     steps = _in_reading_order(_placed(step_by_id))
     root = next((step for step in steps if step.id not in told_parents), None)
-    told_root = next(t for t in reversed(tellings) if root is None or root.id in {s.id for s in t.steps})
-    whole = _with_word_of(told_root, _concluded(steps, root), root)
+    whole = _with_words_of(_speakers(tellings, steps[0], root), _concluded(steps, root), root)
     return replace(
         whole,
         steps=tuple(
@@ -36,7 +38,15 @@ def merge(tellings: Sequence[Trace]) -> Trace:
             else step
             for step in whole.steps
         ),
+        notes=(*_notes(told_parents, step_by_id, root), *_authors_notes(tellings, step_by_id)),
     )
+
+
+def _speaks(telling: Trace, last: Trace) -> bool:
+    """Tell whether a telling may say what the last one, which has its steps, does not."""
+    if telling is last:
+        return False
+    return not telling.steps or any(getattr(telling, name) and not getattr(last, name) for name in _SPOKEN)
 
 
 def _concluded(steps: tuple[Step, ...], root: Step | None) -> Trace:
@@ -44,29 +54,10 @@ def _concluded(steps: tuple[Step, ...], root: Step | None) -> Trace:
     return conclude(steps, root, {step_id: told for step_id, told in ids if told})
 
 
-def _with_word_of(told_root: Trace, whole: Trace, root: Step | None) -> Trace:
-    """The conclusion from all steps, with what the telling that has the root said and no step says.
+# -- words that stand in no step -----------------------------------------------------------------------
 
-    What its own steps lead to is concluded anew; anything else is the teller's word, and stays.
-    """
-    own = _concluded(told_root.steps, root)
-    spoken = {
-        name: value
-        for name in ("prompt", "response", "model")
-        if not getattr(whole, name) and (value := getattr(told_root, name)) != getattr(own, name)
-    }
-    if told_root.status is not own.status:
-        spoken |= {"status": told_root.status, "error_message": told_root.error_message}
-    known = {name: step_id for name, step_id in told_root.sources.items() if name in spoken}
-    return replace(
-        told_root,
-        **{name: getattr(whole, name) for name in _CONCLUDED} | spoken,
-        masked=whole.masked + max(0, told_root.masked - masked_in(told_root.steps)),
-        sources={k: v for k, v in whole.sources.items() if k not in spoken} | known,
-        notes=(),
-    )
-
-
+_SPOKEN = ("prompt", "response", "model", "system", "usage")
+_FRAME = ("title", "started_ns", "latency_ns", "service_name", "otel_trace_id")
 _CONCLUDED = (
     "prompt",
     "response",
@@ -79,6 +70,97 @@ _CONCLUDED = (
     "usage",
     "steps",
 )
+
+
+def _speakers(tellings: Sequence[Trace], first: Step, root: Step | None) -> list[Trace]:
+    """Who has the first step, who told of the trace without its steps, then the others, the last one first.
+
+    Where no root has come, who told of the whole goes before who told of a part of it.
+    """
+    has_first = next(t for t in reversed(tellings) if first.id in {s.id for s in t.steps})
+    bare = next((t for t in reversed(tellings) if not t.steps), None)
+    heads = [has_first] if bare is None else [has_first, bare] if root else [bare, has_first]
+    return heads + [t for t in reversed(tellings) if t.steps and t is not has_first]
+
+
+def _with_words_of(speakers: Sequence[Trace], whole: Trace, root: Step | None) -> Trace:
+    """The conclusion from all steps, with what its tellers said and no step says.
+
+    What a telling's own steps lead to is concluded anew; anything else is the teller's word, and stays.
+    """
+    head = speakers[0]
+    for speaker in speakers:
+        whole = _with_word_of(speaker, whole, root, speaker is head)
+    framed = [speaker for speaker in speakers[:2] if speaker is head or not head.steps or not speaker.steps]
+    return replace(
+        head,
+        **{name: getattr(whole, name) for name in _CONCLUDED},
+        **{
+            name: next((told for s in framed if (told := getattr(s, name))), getattr(head, name))
+            for name in _FRAME
+        },
+        masked=whole.masked + max(max(0, t.masked - masked_in(t.steps)) for t in speakers),
+        sources=whole.sources,
+    )
+
+
+def _with_word_of(speaker: Trace, whole: Trace, root: Step | None, is_head: bool) -> Trace:
+    """The first speaker's word precedes what steps of others lead to; those of the others fill gaps."""
+    names = [name for name in _SPOKEN if getattr(speaker, name) and (is_head or not getattr(whole, name))]
+    has_failed = speaker.status is Status.ERROR and whole.status is not Status.ERROR
+    if not (names or has_failed or is_head):
+        return whole
+    own = _concluded(speaker.steps, _root_in(speaker.steps, root))
+    spoken = {name: getattr(speaker, name) for name in names if _is_word(name, speaker, own, whole)}
+    if "model" in spoken:
+        spoken |= {"provider": speaker.provider, "provider_name": speaker.provider_name}
+    if speaker.status is not own.status and (is_head or has_failed):
+        spoken |= {"status": speaker.status, "error_message": speaker.error_message}
+    if not spoken:
+        return whole
+    known = {name: step_id for name, step_id in speaker.sources.items() if name in spoken}
+    kept = {name: step_id for name, step_id in whole.sources.items() if name not in spoken}
+    return replace(whole, **spoken, sources=kept | known)
+
+
+def _is_word(name: str, speaker: Trace, own: Trace, whole: Trace) -> bool:
+    """Tell whether a telling says what neither its own steps do, nor those of others do better."""
+    told, led_to, concluded = (getattr(trace, name) for trace in (speaker, own, whole))
+    if told == led_to:
+        return False
+    return not concluded or (name != "usage" and (not led_to or led_to == concluded))
+
+
+def _root_in(steps: Sequence[Step], root: Step | None) -> Step | None:
+    """The root of a telling, as whoever told it saw it."""
+    own = [step for step in steps if not step.parent_id]
+    return next((step for step in own if root and step.id == root.id), own[0] if own else None)
+
+
+# -- notes ---------------------------------------------------------------------------------------------
+
+
+def _notes(
+    told_parents: Mapping[str, str], step_by_id: Mapping[str, Step], root: Step | None
+) -> Iterator[str]:
+    """What `assemble` notes of parents that have not arrived, for all tellings together."""
+    orphans = sum(parent_id not in step_by_id for parent_id in told_parents.values())
+    if orphans and root is None:
+        orphans -= 1
+        yield ROOT_MISSING
+    if orphans:
+        yield f"{PARENTS_MISSING}: {orphans}."
+
+
+def _authors_notes(tellings: Sequence[Trace], step_by_id: Mapping[str, Step]) -> Iterable[str]:
+    """The other notes, once, of tellings that no later one replaces as a whole."""
+    counting = (t for t in tellings if not t.steps or any(step_by_id[step.id] is step for step in t.steps))
+    return dict.fromkeys(
+        note for t in counting for note in t.notes if not note.startswith((ROOT_MISSING, PARENTS_MISSING))
+    )
+
+
+# -- the tree ------------------------------------------------------------------------------------------
 
 
 def _placed(step_by_id: Mapping[str, Step]) -> dict[str, Step]:

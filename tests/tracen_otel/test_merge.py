@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracen_otel.assemble import assemble
+from tracen_otel.assemble import PARENTS_MISSING, ROOT_MISSING, assemble
 from tracen_otel.merge import merge
-from tracen_otel.model import Event, LogRecord, Span, Status, StatusCode, Step, Trace, Usage
+from tracen_otel.model import Event, LogRecord, Provider, Span, Status, StatusCode, Step, Trace, Usage
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
@@ -207,3 +207,66 @@ def test_merge_counts_what_log_records_held() -> None:
 
     assert [step.masked for step in trace.steps] == [0, 3]
     assert trace.masked == 3
+
+
+LATE = chat(4, 9, "What else?", "Nothing.")
+
+
+def test_merge_keeps_what_was_told_without_steps() -> None:
+    """A post that tells of the whole run alone is not undone by a span that comes after it, without its root."""
+    bare = Trace(
+        "why?",
+        "because",
+        model="m",
+        provider=Provider.OPENAI,
+        title="my run",
+        status=Status.ERROR,
+        error_message="boom",
+        usage=Usage(7, 8),
+        latency_ns=5,
+    )
+    tool = span(4, 9, **{"gen_ai.operation.name": "execute_tool"})
+    for order in ([bare, assemble([tool])], [assemble([tool]), bare]):
+        merged = merge(order)
+        for field in ("prompt", "response", "model", "provider", "title", "status", "error_message", "usage"):
+            assert getattr(merged, field) == getattr(bare, field), field
+        assert (merged.latency_ns, merged.started_ns, len(merged.steps)) == (5, 4_000_000, 1)
+
+    merged = merge([bare, assemble([LATE])])
+    assert (merged.prompt, merged.response, merged.usage) == ("why?", "because", Usage(10, 4))
+
+
+def test_merge_lets_the_root_speak_before_what_was_told_without_steps() -> None:
+    """A trace that has its root is told by its spans; a post beside it fills in what they do not say."""
+    root = replace(ROOT, attributes={"input.value": "the question"})
+    merged = merge([Trace("other?", "because", title="mine"), assemble([root, LATE])])
+
+    assert (merged.prompt, merged.title) == ("the question", "step 1")
+
+
+def test_merge_keeps_tokens_that_no_step_tells() -> None:
+    """The author's count stays until steps tell one."""
+    told = Trace("why?", steps=(Step("a", id="a", start_ns=1),), usage=Usage(7))
+    tool = span(4, None, **{"gen_ai.operation.name": "execute_tool"})
+
+    assert merge([told, assemble([tool])]).usage == Usage(7)
+    assert merge([told, assemble([FIRST])]).usage == Usage(10, 2)
+
+
+def test_merge_fills_the_gaps_of_the_last_telling() -> None:
+    """A later telling of the same steps takes no word away."""
+    step = Step("a", id="a", start_ns=1)
+
+    assert merge([Trace("why?", "because", steps=(step,)), Trace(steps=(step,))]).prompt == "why?"
+
+
+def test_merge_keeps_the_notes_of_authors_and_counts_orphans_anew() -> None:
+    """What a sender had to say of its telling stays; what a missing parent leads to is that of all steps."""
+    cut = replace(assemble([ROOT, FIRST]), notes=("The trace was too large to send: cut.",))
+    orphan, another = assemble([LATE]), assemble([chat(5, 8, "", "")])
+    assert orphan.notes == (ROOT_MISSING,)
+
+    assert merge([cut, orphan]).notes == (f"{PARENTS_MISSING}: 1.", *cut.notes)
+    assert merge([orphan, another]).notes == (ROOT_MISSING, f"{PARENTS_MISSING}: 1.")
+    assert merge([cut, orphan, assemble([ROOT, FIRST])]).notes == (f"{PARENTS_MISSING}: 1.",)
+    assert merge([orphan, assemble([span(9)])]).notes == ()
