@@ -11,9 +11,20 @@ from dataclasses import replace
 from typing import Any
 
 from tracen_otel.assemble import Outline, assemble
-from tracen_otel.fields import SPANS
+from tracen_otel.fields import SPANS, TOKEN_FIELDS
 from tracen_otel.interpret import Meaning, latency_ns
-from tracen_otel.model import Attributes, Event, Scope, Span, SpanKind, StatusCode, Trace
+from tracen_otel.model import (
+    Attributes,
+    Event,
+    Provider,
+    Scope,
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Trace,
+    Usage,
+)
 from tracen_otel.timestamps import format_timestamp
 
 _STATUS_BY_NAME = {status.name.lower(): status for status in StatusCode}
@@ -97,12 +108,49 @@ def is_in_spans_form(value: Mapping[str, Any]) -> bool:
 
 
 def decode_spans_form(value: Mapping[str, Any]) -> Trace:
-    """The trace that the spans of such a payload mean, with the notes that its sender made."""
+    """The trace that the spans of such a payload mean, with what its sender said and they do not, and its notes."""
     trace_id = value["otel_trace_id"]
     resource = value.get("resource", {})
     trace = assemble(_decode(step, trace_id, resource) for step in value["steps"])
     notes = [note for note in value.get("notes", ()) if note not in trace.notes]
-    return replace(trace, notes=(*trace.notes, *notes)) if notes else trace
+    told: dict[str, Any] = {
+        name: said for name in _FILLED if not getattr(trace, name) and (said := value.get(name))
+    }
+    if "model" in told:
+        told["provider"] = Provider(value["provider"])
+    if notes:
+        told["notes"] = (*trace.notes, *notes)
+    if (masked := value.get("masked", 0)) > trace.masked:  # in the resource, which belongs to no step
+        told["masked"] = masked
+    told |= _told_outcome(value, trace) | _told_title(value) | _told_figures(value, trace)
+    return replace(trace, **told) if told else trace
+
+
+_FILLED = ("prompt", "response", "model", "system", "provider_name", "service_name")
+
+
+def _told_outcome(value: Mapping[str, Any], trace: Trace) -> dict[str, Any]:
+    """A failure that shows in no span is a failure."""
+    if Status(value["status"]) is Status.SUCCESS:
+        return {}
+    if trace.status is Status.SUCCESS:
+        return {"status": Status.ERROR, "error_message": value.get("error_message")}
+    return {} if trace.error_message else {"error_message": value.get("error_message")}
+
+
+def _told_title(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A title that its sender chose: one that is the name of a step was made of the spans, and is made anew."""
+    title = value.get("title")
+    return {"title": title} if title and all(step["name"] != title for step in value["steps"]) else {}
+
+
+def _told_figures(value: Mapping[str, Any], trace: Trace) -> dict[str, Any]:
+    usage = Usage(*(value.get(field.name) for field in TOKEN_FIELDS))
+    told: dict[str, Any] = {"usage": usage} if usage and not trace.usage else {}
+    latency_ms = value.get("total_latency_ms")
+    if trace.latency_ns is None and latency_ms is not None and latency_ms >= 0:
+        told["latency_ns"] = latency_ms * 1_000_000
+    return told
 
 
 def _decode(step: Mapping[str, Any], trace_id: str, resource: Attributes) -> Span:

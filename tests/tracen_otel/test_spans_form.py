@@ -119,3 +119,33 @@ def test_form_without_ids_is_an_ordinary_payload() -> None:
     del told["steps"][0]["id"]
 
     assert decode(told).steps[0].name == told["steps"][0]["name"]
+
+
+def test_form_keeps_what_its_sender_said_and_spans_do_not() -> None:
+    """The documented fields count in this form too, where the spans say nothing else."""
+    said = {
+        "prompt": "why?",
+        "response": "because",
+        "provider": "anthropic",
+        "model": "claude",
+        "title": "my run",
+        "status": "error",
+        "error_message": "boom",
+        "input_tokens": 5,
+        "output_tokens": 6,
+        "masked": 3,
+        "notes": ["odd"],
+    }
+    trace = decode(sent([span("a", masked=1)]) | said)
+
+    kept = encode(trace)
+    assert {name: kept[name] for name in said} == said
+    assert len(trace.steps) == 1
+
+
+def test_form_lets_spans_speak_for_themselves() -> None:
+    """What spans say is read from them: a better reading replaces that of the sender."""
+    told = sent([llm("a", prompt="why?", completion="because", request__model="m", usage__input_tokens=1)])
+    stale = told | {"prompt": "x", "response": "x", "model": "x", "input_tokens": 9, "masked": 0}
+
+    assert decode(stale) == decode(told)
