@@ -6,7 +6,7 @@ a Meaning reads it only then. Knows no attribute keys.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from tracen_otel.envelopes import strings_in
@@ -48,10 +48,8 @@ def response_of(steps: Sequence[Meant], root: Meant | None) -> Chosen:
         return Chosen(_leaf_said(root.output, last.output if last else None), root)
     if _gave_up(steps):
         return _NOTHING
-    step_by_id = {step.id: step for step in steps}
-    last = next(
-        (s for s in _latest_first(steps, _SPEAKING) if s.output and not _is_covered(s, step_by_id)), None
-    )
+    cover = _Cover(steps)
+    last = next((s for s in _latest_first(steps, _SPEAKING) if s.output and not cover.hides(s)), None)
     return Chosen(last.output or "", last) if last else _NOTHING
 
 
@@ -116,13 +114,29 @@ def _first_asked(steps: Iterable[Meant], kinds: Collection[StepKind]) -> Meant |
     return next((step for step in steps if step.kind in kinds and step.input), None)
 
 
-def _is_covered(step: Meant, step_by_id: Mapping[str, Meant]) -> bool:
-    """Tell whether a step stands under another that speaks and has said something."""
-    seen = {step.id}
-    above = step_by_id.get(step.parent_id or "")
-    while above is not None and above.id not in seen:
-        if above.kind in _SPEAKING and above.output:
-            return True
-        seen.add(above.id)
-        above = step_by_id.get(above.parent_id or "")
-    return False
+class _Cover:
+    """Which steps stand under another that speaks and has said something. Every way up is gone once."""
+
+    __slots__ = ("_is_covered", "_step_by_id")
+
+    def __init__(self, steps: Iterable[Meant]) -> None:
+        self._step_by_id = {step.id: step for step in steps}
+        self._is_covered: dict[str, bool] = {}
+
+    def hides(self, step: Meant) -> bool:
+        """Tell of a step. In a circle, which only a stranger's ids make, nothing is above."""
+        is_covered = self._is_covered
+        way: list[str] = []
+        while step.id not in is_covered:
+            is_covered[step.id] = False
+            way.append(step.id)
+            above = self._step_by_id.get(step.parent_id or "")
+            if above is None:
+                break
+            if above.kind in _SPEAKING and above.id not in way[:1] and above.output:
+                is_covered[step.id] = True
+                break
+            step = above
+        is_hidden = is_covered[step.id]
+        is_covered.update(dict.fromkeys(way, is_hidden))
+        return is_hidden

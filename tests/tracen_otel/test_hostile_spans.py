@@ -26,9 +26,16 @@ def _call(number: int, parent_id: str | None) -> Span:
     return llm(_id(number), parent_id, number + 1, **told)
 
 
+def _under_a_chain(length: int) -> list[Span]:
+    """The call on top has spoken, the chain below it has not, and at its end hang as many calls."""
+    chain = [_call(0, "f" * 15 + "0"), *(llm(_id(i), _id(i - 1), i + 1) for i in range(1, length))]
+    return [*chain, *(_call(length + i, _id(length - 1)) for i in range(length))]
+
+
 SHAPES: dict[str, Callable[[int], Sequence[Span]]] = {
     "a chain of calls": lambda n: [_call(i, _id(i - 1) if i else None) for i in range(n)],
     "a root with many calls": lambda n: [_call(i, _id(0) if i else None) for i in range(n)],
+    "calls under a silent chain": lambda n: _under_a_chain(n // 2),
     "orphans alone": lambda n: [_call(i, "f" * 15 + "0") for i in range(n)],
     "one circle": lambda n: [_call(i, _id((i + 1) % n)) for i in range(n)],
     "circles of two": lambda n: [_call(i, _id(i ^ 1)) for i in range(n)],
