@@ -136,7 +136,7 @@ class TraceForms:
             self._previews.pop(request.path_params["page_id"], None)  # it may have been deleted
             raise
         except NothingYet:
-            return await run_sized(SMALL_BYTES + 1, waiting.preview)
+            return waiting.preview()
         document = await self._reader.documents.read(page)
         etag = etag_of(document, "preview")
         if known := unchanged(request, etag):

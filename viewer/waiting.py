@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -70,9 +71,14 @@ def embed(page_url: str) -> Response:
 
 def preview() -> Response:
     """The picture that stands for the page."""
-    card = PreviewCard(TITLE, False, (), _NOTHING_YET, (), 0, is_waiting=True)
     headers = _HEADERS | {"cross-origin-resource-policy": "cross-origin"}
-    return Response(draw(card), media_type="image/png", headers=headers)
+    return Response(_picture(), media_type="image/png", headers=headers)
+
+
+@cache
+def _picture() -> bytes:
+    """One for all pages that wait: whoever asks for it, however often, keeps nobody waiting."""
+    return draw(PreviewCard(TITLE, False, (), _NOTHING_YET, (), 0, is_waiting=True))
 
 
 async def refused(request: Request, error: Exception) -> Response:

@@ -16,7 +16,7 @@ from tests.bridge.otlp_bodies import json_body, json_span
 from tests.processes import TracenProcess
 from tests.viewer.stores import NOW, TRACE, key_in
 from tests.viewer.test_api import BASE_URL, PAYLOAD, Service, problem, service
-from viewer import api
+from viewer import api, workers
 from viewer.app import create_app
 from viewer.housekeeping import Housekeeping
 from viewer.keys import Authenticator
@@ -239,6 +239,15 @@ def test_page_that_waits_can_be_shared(service: Service, waiting: str) -> None:
     told = service.client.get("/oembed", params={"url": BASE_URL + waiting}).json()
     assert told["title"] == "The run has begun"
     assert f"/embed/{waiting[8:]}" in told["html"]
+
+
+def test_picture_of_a_page_that_waits_keeps_nobody_waiting(
+    service: Service, waiting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the same for all, and takes no turn among those whose work takes long."""
+    monkeypatch.setattr(workers, "MAX_WAITING", 0)
+    first, second = (service.client.get(f"{waiting}/og.png") for _ in range(2))
+    assert (first.status_code, first.content) == (200, second.content)
 
 
 def test_page_that_was_given_up_is_unknown(tmp_path: Path) -> None:
