@@ -161,17 +161,42 @@ async def test_trace_that_comes_after_its_reservation_was_given_up_gets_a_new_pa
 
 
 async def test_deleted_page_waits_for_nothing(store: Store) -> None:
-    """It stays deleted, whatever is asked or sent, and takes no room."""
+    """It stays deleted, whatever is asked or sent."""
     key = await key_in(store)
-    page = await reserve(store, key, 1, limit=Limit(1, 60))
+    page = await reserve(store, key, 1)
     await store.delete(page, NOW)
     assert (await reserve(store, key, 1)).deleted
-    await reserve(store, key, 2, limit=Limit(1, 60))
     await send_among_others(store, key, 1)
     await sweep(store, LATER)
     found = await store.page(page.id)
     assert found is not None
     assert found.deleted
+
+
+async def test_deleting_a_page_that_waits_makes_no_room(store: Store) -> None:
+    """It counts on, and is given up in its time; then it is as if it had never been."""
+    key, limit = await key_in(store), Limit(1, 60)
+    page = await reserve(store, key, 1, limit=limit)
+    await store.delete(page, NOW + 1)
+    with pytest.raises(ReservationsUsedUp):
+        await reserve(store, key, 2, limit=limit)
+    await sweep(store, NOW)
+    assert await was_given_up(store, page)
+    await reserve(store, key, 2, limit=limit)
+
+
+@pytest.mark.parametrize("send", [send_post, send_alone])
+async def test_deleted_page_that_had_content_stays_deleted(store: Store, send: Send) -> None:
+    """What it waited for had come: that it was deleted is remembered for ever."""
+    key = await key_in(store)
+    page = await reserve(store, key, 1)
+    await send(store, key, 1)
+    await store.delete(page, NOW)
+    await sweep(store, LATER)
+    found = await store.page(page.id)
+    assert found is not None
+    assert found.deleted
+    await reserve(store, key, 2, limit=Limit(1, 60))
 
 
 async def test_reservations_of_a_trace_id_are_one_for_each_account(store: Store) -> None:

@@ -276,8 +276,8 @@ class Store(Protocol):
         """Return the page of a trace, made now if there is none, though nothing of the trace has come.
 
         It is the page of what comes later. At most `limit.count` pages of an account, reserved within the last
-        `limit.window_s` and still without content, wait at a time; to reserve again counts from then on. Raises
-        ReservationsUsedUp.
+        `limit.window_s` and still without content, wait at a time, those that were deleted meanwhile included; to
+        reserve again counts from then on. Raises ReservationsUsedUp.
         """
         ...
 
@@ -346,7 +346,7 @@ class Store(Protocol):
         ...
 
     async def expire_reservations(self, reserved_before_ns: int) -> bool:
-        """Give up pages that were reserved before, and last then, and of whose traces nothing has come.
+        """Give up pages that were reserved before, and last then, and of whose traces nothing has come, deleted or not.
 
         They are as if they had never been. False when none is left.
         """

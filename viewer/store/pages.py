@@ -54,7 +54,7 @@ def _page(row: tuple[str, int, bytes, int | None, int | None, int | None, int] |
         otel_trace_id,
         deleted=deleted_ns is not None,
         opened=opened_ns is not None,
-        waits_since_ns=None if reserved_ns is None else created_ns,
+        waits_since_ns=None if reserved_ns is None or deleted_ns is not None else created_ns,
     )
 
 
@@ -63,14 +63,19 @@ def mark_opened(connection: sqlite3.Connection, page: Page, now_ns: int) -> None
     connection.execute(sql, (now_ns, page.id))
 
 
-def mark_deleted(connection: sqlite3.Connection, account_id: int, otel_trace_id: bytes, now_ns: int) -> None:
-    """Take away what is shown of a trace; nothing happens where it has no page."""
+def mark_deleted(
+    connection: sqlite3.Connection, account_id: int, otel_trace_id: bytes, now_ns: int, *, had_content: bool
+) -> None:
+    """Take away what is shown of a trace; nothing happens where it has no page.
+
+    A reservation that nothing came for is counted on: who deletes it makes no room for another.
+    """
     page = of_trace(connection, str(account_id), otel_trace_id)
     if page is not None and not page.deleted:
         connection.execute("delete from documents where page_id = ?", (page.id,))
         connection.execute("delete from document_parts where page_id = ?", (page.id,))
-        sql = "update pages set deleted_ns = ?, reserved_ns = null where id = ?"
-        connection.execute(sql, (now_ns, page.id))
+        sql = "update pages set deleted_ns = ?, reserved_ns = iif(?, null, reserved_ns) where id = ?"
+        connection.execute(sql, (now_ns, had_content, page.id))
 
 
 # -- documents ----------------------------------------------------------------------------------------

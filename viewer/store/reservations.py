@@ -1,8 +1,9 @@
 """Pages whose URL was handed out ahead of their traces, statement by statement.
 
-`pages.reserved_ns` is when a URL was asked for last; null once something of the trace has come. A batch of several
-traces leaves FILE alone, which is why `Waited` remembers for which of them a page waits. What it forgets costs
-nothing: whether something was received is looked up again before a reservation is given up.
+`pages.reserved_ns` is when a URL was asked for last; null once something of the trace has come. A page that is
+deleted before keeps it, and is given up like any other: nobody makes room, or rows for ever, by deleting. A batch
+of several traces leaves FILE alone, which is why `Waited` remembers for which of them a page waits. What it forgets
+costs nothing: whether something was received is looked up again before a reservation is given up.
 """
 
 from __future__ import annotations

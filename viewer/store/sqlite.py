@@ -274,6 +274,7 @@ class SqliteStore:
 
     async def delete(self, page: Page, now_ns: int) -> None:
         await self._upkeep.delete(page, now_ns)
+        self._waited.forget(page.account_id, (page.otel_trace_id,))
 
     async def compact(self, received_before_ns: int) -> bool:
         return await self._upkeep.compact(received_before_ns)

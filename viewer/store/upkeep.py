@@ -125,6 +125,7 @@ class Upkeep:
             if row.is_whole and not traces.issuperset(row.traces()):
                 await self._take_apart(row)
         ids = [row.id for row in affected]
+        told = {trace for row in affected for trace in row.traces()}
         rows = [(trace, row.id) for row in affected for trace in _alone(row, traces)]
 
         def from_bodies(connection: sqlite3.Connection) -> int:
@@ -134,8 +135,10 @@ class Upkeep:
             self._index.forget(connection, account_id, rows)
             removed_bytes = 0
             for trace in traces:
-                removed_bytes += posts.remove(connection, account_id, trace)
-                pages.mark_deleted(connection, account_id, trace, now_ns)
+                posted_bytes = posts.remove(connection, account_id, trace)
+                removed_bytes += posted_bytes
+                had_content = posted_bytes > 0 or trace in told
+                pages.mark_deleted(connection, account_id, trace, now_ns, had_content=had_content)
             self._must_scrub = True
             return removed_bytes
 
