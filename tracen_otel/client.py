@@ -42,6 +42,8 @@ _RETRYABLE = frozenset({429, 502, 503, 504})
 _OF_GATEWAYS = frozenset({502, 504})
 """Told by what stands before the server, which may have kept what it was sent."""
 _LEAST_COMPRESSED_BYTES = 1024
+_MAY_MEAN_GZIP = frozenset({400, 415, 422})
+"""What servers answer to a body that they do not unpack."""
 _GZIP_LEVEL = 1
 """The text of spans repeats itself: level 1 gets most of what level 6 does for half the time."""
 _FIRST_BACKOFF_S = 0.5
@@ -145,6 +147,8 @@ class TracenClient:
         self._timeout_s = timeout_s
         self._pause = pause
         self._unix_time = unix_time
+        self._is_unpacked = False
+        """Whether the server has taken a packed body: then a refusal is about what is in it."""
         self._path = urlsplit(self._url).path
         self._pool_by_pid: dict[int, urllib3.HTTPConnectionPool] = {}
         self.retries: int = 0
@@ -189,15 +193,17 @@ class TracenClient:
                 self.retries += 1
 
     def _send(self, method: str, path: str, body: bytes, headers: dict[str, str], timeout_s: float) -> bytes:
-        """One attempt; a server that wants no gzip is believed from then on."""
+        """One attempt; a server that takes a body plain and not packed gets it plain from then on."""
         headers = self._headers | headers
         if not self._compresses or len(body) < _LEAST_COMPRESSED_BYTES:
             return self._exchange(method, path, body, headers, timeout_s)
         packed = gzip.compress(body, _GZIP_LEVEL, mtime=0)
         try:
-            return self._exchange(method, path, packed, headers | {"Content-Encoding": "gzip"}, timeout_s)
+            reply = self._exchange(method, path, packed, headers | {"Content-Encoding": "gzip"}, timeout_s)
+            self._is_unpacked = True
+            return reply
         except Refused as error:
-            if error.status != 415:
+            if self._is_unpacked or error.status not in _MAY_MEAN_GZIP:
                 raise
         reply = self._exchange(method, path, body, headers, timeout_s)
         self._compresses = False

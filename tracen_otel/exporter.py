@@ -100,6 +100,8 @@ class TracenSpanExporter(SpanExporter):
         self._urls = Urls()
         self._closed = False
         self._delivery_by_pid: dict[int, Delivery] = {}
+        self.when_child_ends: Callable[[], object] | None = None
+        """Called when a child of multiprocessing ends, in place of `shutdown`. `setup` flushes the provider then."""
         self.on_known: Callable[[str, str], None] = lambda otel_trace_id, url: None
         """Told the URL of each trace as soon as it is known, on the exporter's thread. `setup` uses it."""
         if self._terms is None:
@@ -232,7 +234,7 @@ class TracenSpanExporter(SpanExporter):
             made = new_delivery(self._terms, self._published, self._reserved, self._is_known)
             delivery = self._delivery_by_pid.setdefault(pid, made)
             if delivery is made:
-                call_when_child_ends(self.shutdown)
+                call_when_child_ends(self.when_child_ends or self.shutdown)
             for other in [p for p in self._delivery_by_pid if p != pid]:
                 self._delivery_by_pid.pop(other, None)  # the parent's spans are the parent's
         return delivery

@@ -87,7 +87,10 @@ def checked_folder(folder: str | os.PathLike[str]) -> str:
         path = ""
     if not isinstance(path, str) or not path or "\0" in path:
         raise ValueError(f"spool_dir: expected the path of a folder, got {str(folder)[:80]!r}")
-    return os.path.abspath(path)
+    try:
+        return os.path.abspath(path)
+    except OSError:  # a relative path, and the folder it starts from is gone
+        raise ValueError(f"spool_dir: expected a folder that can be found, got {path[:80]!r}") from None
 
 
 __all__ = [

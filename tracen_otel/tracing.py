@@ -100,6 +100,7 @@ def setup(
         roots = _RunningRoots(exporter)
         provider.add_span_processor(roots)
         provider.add_span_processor(BatchSpanProcessor(exporter))
+        exporter.when_child_ends = provider.shutdown
         _tracing = Tracing(
             provider, exporter, ()
         )  # before others' code runs, which may call this again or fail

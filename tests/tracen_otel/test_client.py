@@ -414,10 +414,11 @@ def test_publish_packs_what_leaves_the_machine(server: ScriptedServer) -> None:
     assert packed.payload == plain.payload == long
 
 
-def test_publish_packs_nothing_for_a_server_that_does_not_unpack(server: ScriptedServer) -> None:
-    """415 is answered with the plain body, and the next post begins with it."""
+@pytest.mark.parametrize("status", [400, 415, 422])
+def test_publish_packs_nothing_for_a_server_that_does_not_unpack(server: ScriptedServer, status: int) -> None:
+    """Its refusal is answered with the plain body, and the next post begins with it."""
     long = PAYLOAD | {"response": "over and over " * 1000}
-    server.script.append(answer(415))
+    server.script.append(answer(status))
     client = client_of(server, compress=True)
 
     for _ in range(2):
@@ -461,3 +462,16 @@ def test_reserve_tells_a_server_that_does_not_know_it(server: ScriptedServer) ->
     with pytest.raises(Refused, match="404"):
         client_of(server).reserve("0" * 31 + "1", 5)
     assert len(server.reservations) == 1
+
+
+def test_publish_believes_a_refusal_of_a_server_that_unpacks(server: ScriptedServer) -> None:
+    """What it refuses then is the payload, and not how it came."""
+    long = PAYLOAD | {"response": "over and over " * 1000}
+    server.script.extend([answer(), answer(422)])
+    client = client_of(server, compress=True)
+    client.publish(long, deadline_s=5)
+
+    with pytest.raises(Refused):
+        client.publish(long, deadline_s=5)
+
+    assert len(server.requests) == 2

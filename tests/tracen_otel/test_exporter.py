@@ -532,3 +532,18 @@ def test_exporter_survives_an_exit_out_of_a_callback(server: ScriptedServer) -> 
 
     assert len(calls) == 2
     assert exporter.counts.dropped == {}
+
+
+def test_exporter_is_made_where_the_working_folder_is_gone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A relative spool that can not be found is a warning: the exporter works without it."""
+    monkeypatch.setenv("TRACEN_SPOOL_DIR", "spool")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    TracenSpanExporter(key=KEY)
+
+    assert "TRACEN_SPOOL_DIR is not used: spool_dir" in caplog.text

@@ -274,3 +274,26 @@ def test_trace_url_waits_no_longer_than_told(server: ScriptedServer) -> None:
 
     assert told["url"] is None
     assert told["took"][0] < 2
+
+
+def test_setup_publishes_what_forked_children_of_multiprocessing_did(server: ScriptedServer) -> None:
+    """They run no exit handlers but their own, and what waits in the batch processor goes out all the same."""
+    run_program(
+        """
+        import multiprocessing, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: fork in a process with threads
+        tracing = tracen_otel.setup(instrument=False)
+        def work():
+            with trace.get_tracer("t").start_as_current_span("child", attributes=LLM):
+                pass
+        children = [multiprocessing.get_context("fork").Process(target=work) for _ in range(3)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join()
+        print("{}")
+        """,
+        server.endpoint,
+    )
+
+    assert [request.payload["title"] for request in server.requests] == ["child"] * 3
