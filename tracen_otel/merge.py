@@ -24,7 +24,8 @@ def merge(tellings: Sequence[Trace]) -> Trace:
     step_by_id = {step.id: step for telling in tellings for step in telling.steps}
     if "" in step_by_id or len(tellings) == 1 or not step_by_id:
         return last
-    if len(step_by_id) == len(last.steps) and not any(_speaks(telling, last) for telling in tellings):
+    is_whole = len(step_by_id) == len({step.id for step in last.steps})
+    if is_whole and not any(_speaks(telling, last) for telling in tellings):
         return last
     told_parents = {step.id: step.parent_id for step in step_by_id.values() if step.parent_id}
     steps = _in_reading_order(_placed(step_by_id))

@@ -18,7 +18,7 @@ from tracen_otel.redact import Redaction
 from viewer.bodies import BodyTooLarge, drained, media_type_of, read_body
 from viewer.keys import Authenticator, secret_of
 from viewer.listing import Listing, next_cursor, parse_cursor, parse_limit
-from viewer.masking import masked
+from viewer.masking import masked, repeats_a_name
 from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
 from viewer.requests import ACCEPTED, GONE, Door, RequestRecord, Requests, outcome_of
 from viewer.settings import Settings
@@ -245,15 +245,14 @@ class _Read:
 def _read(body: bytes, redacts: bool, max_bytes: int) -> _Read:
     """What is posted. Raises PayloadError, and BodyTooLarge where a body grows beyond twice what may be sent.
 
-    While secrets are masked, what is kept is written anew from what was looked at: a name that comes twice in an
-    object hides its first value from every reader but one of the bytes.
+    A body is kept as it came where nothing was masked, and where what was looked at is all that it says.
     """
     digest = hashlib.sha256(body).digest()
     value = payload.parse(body)
     trace = payload.decode(value)
-    if not redacts:
+    told, count = masked(Redaction(redacts), value)
+    if not redacts or not (count or repeats_a_name(body)):
         return _Read(trace, body, digest)
-    told, count = masked(Redaction(), value)
     kept = payload.dumps(told)
     if len(kept) > 2 * max_bytes:
         raise BodyTooLarge(max_bytes)

@@ -6,6 +6,7 @@ wrote; masked, they would be refused. Knows no secret.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,7 +41,7 @@ _WITHOUT_TEXT = frozenset(
 
 def masked(redaction: Redaction, value: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
     """Mask the texts of a valid payload; tell how many secrets those held. The same object where none is found."""
-    if not redaction.payload(value)[1]:
+    if not redaction.is_on:
         return value, 0
     texts = {**_texts_of(value), "steps": [_texts_of(step) for step in value["steps"]]}
     told, count = redaction.payload(texts)
@@ -69,3 +70,15 @@ def _put_back(texts: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str
             for event, came in zip(events, whole["events"], strict=True)
         ]
     return value
+
+
+def repeats_a_name(body: bytes) -> bool:
+    """Tell whether an object of valid JSON has a name twice: all values but the last are seen in the bytes alone."""
+    repeats = False
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal repeats
+        repeats = repeats or len({name for name, _ in pairs}) < len(pairs)
+
+    json.loads(body, object_pairs_hook=look)
+    return repeats
