@@ -255,7 +255,7 @@ def _read(body: bytes, redacts: bool, max_bytes: int) -> _Read:
         return _Read(trace, body, digest)
     kept = payload.dumps(told)
     if len(kept) > 2 * max_bytes:
-        raise BodyTooLarge(max_bytes)
+        raise BodyTooLarge(2 * max_bytes, masked=True)
     return _Read(payload.decode(told) if count else trace, kept, digest)
 
 

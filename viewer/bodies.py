@@ -1,7 +1,7 @@
 """Request bodies: read while counting, decompressed while counting, never beyond the limit.
 
 BodyError
-├── BodyTooLarge          413, over the limit before or after decompression
+├── BodyTooLarge          413, over the limit before or after decompression, or far over it once masked
 ├── BodyTooSlow           408, it did not come in time
 ├── UnsupportedEncoding   415, a Content-Encoding that is not spoken here
 └── BrokenEncoding        400, the compressed stream is damaged, cut, or followed by something else
@@ -10,6 +10,8 @@ BodyError
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable
+from functools import partial
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -26,10 +28,16 @@ class BodyError(ValueError):
 
 
 class BodyTooLarge(BodyError):
-    """More bytes than the limit."""
+    """More bytes than the limit, as it came or as it would be kept."""
 
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"the body is larger than {max_bytes} bytes")
+    def __init__(self, max_bytes: int, *, masked: bool = False) -> None:
+        when = " once its secrets are masked" if masked else ""
+        super().__init__(f"the body is larger than {max_bytes} bytes{when}")
+        self._max_bytes, self._masked = max_bytes, masked
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Large bodies are read in another process."""
+        return partial(BodyTooLarge, masked=self._masked), (self._max_bytes,)
 
 
 class BodyTooSlow(BodyError):

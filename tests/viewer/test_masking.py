@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 from tests.viewer.test_api import PAYLOAD, STEP, Service, problem
 from tests.viewer.test_api import service as service
+from viewer.bodies import BodyTooLarge
 
 SECRET, OTHER_SECRET = (f"sk-proj-{letter * 20}T3BlbkFJ" for letter in "aZ")
 
@@ -70,7 +72,8 @@ def test_post_that_grows_without_end_is_413(service: Service) -> None:
 
     assert service.post(PAYLOAD | {"prompt": cards}).status_code == 200
     body = json.dumps(PAYLOAD | {"prompt": SECRET, "x": 0}).replace('"x": 0', f'"x": [{numbers}]').encode()
-    assert problem(service.post(body), 413)["title"] == "Body too large"
+    detail = problem(service.post(body), 413)["detail"]
+    assert detail == "the body is larger than 200000 bytes once its secrets are masked"
 
 
 def test_refusal_shows_no_secret(service: Service) -> None:
@@ -85,3 +88,10 @@ def test_idempotency_key_is_kept_as_a_hash(service: Service, tmp_path: Path) -> 
     """It holds whatever a client puts there."""
     assert service.post(idempotency_key=SECRET).json() == service.post(idempotency_key=SECRET).json()
     assert all(SECRET.encode() not in path.read_bytes() for path in tmp_path.glob("**/*") if path.is_file())
+
+
+def test_refusal_of_a_large_body_comes_whole_from_another_process() -> None:
+    """Where large bodies are read, errors are sent back by value."""
+    refused = BodyTooLarge(5, masked=True)
+
+    assert str(pickle.loads(pickle.dumps(refused))) == str(refused)  # noqa: S301 - our own
