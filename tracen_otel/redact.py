@@ -11,15 +11,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from tracen_otel.model import Attributes, Event, LogRecord, Scope, Span
+from tracen_otel.secrets.absence import (
+    MAX_CARD,
+    MAX_DEPTH,
+    MIN_CARD,
+    MIN_TEXT,
+    SHORT_NAME,
+    VALUES_OF_PAIRS,
+    is_clean,
+)
 from tracen_otel.secrets.names import is_flag, is_secret_name, may_be_secret
-from tracen_otel.secrets.places import Found
+from tracen_otel.secrets.places import CREDENTIAL, Found
 from tracen_otel.secrets.schemas import is_schema, tells_owner, tells_value
 from tracen_otel.secrets.search import find
-from tracen_otel.secrets.values import CREDENTIAL, is_credential, looks_secret
+from tracen_otel.secrets.shapes import is_credential, looks_secret
 
 Redact = bool | Callable[[str], str] | Iterable[str | re.Pattern[str]]
 """What a user can give: on or off; a hook that sees each text after the built-in patterns; more patterns."""
@@ -27,12 +35,6 @@ Redact = bool | Callable[[str], str] | Iterable[str | re.Pattern[str]]
 WITHHELD = "[withheld: the redaction hook failed]"
 _TOO_DEEP = "[withheld: nested too deep]"
 _EXTRA = "by your pattern"
-_MIN_TEXT = 8
-"""No secret that tells itself is shorter."""
-_SHORT_NAME = 256
-_MAX_DEPTH = 100
-_VALUES_OF_PAIRS = ("value", "values")
-_MIN_CARD, _MAX_CARD = 10**13, 10**16
 _EXPECTED = (
     "expected True, False, a function from text to text, or patterns to mask besides the built-in ones"
 )
@@ -59,7 +61,7 @@ class Redaction:
     def text(self, text: str) -> tuple[str, int]:
         """The text with its secrets masked, and how many those were."""
         count = 0
-        if len(text) >= _MIN_TEXT and self.is_on and (found := find(text)):
+        if len(text) >= MIN_TEXT and self.is_on and (found := find(text)):
             text, count = _masked(text, found), len(found)
         return self._looked_at(text, count) if self._looks_at_all else (text, count)
 
@@ -91,15 +93,15 @@ class Redaction:
 
     def _is_clean(self, span: Span) -> bool:
         if span.resource is not self._clean_resource:  # that of the span before, more often than not
-            if not _is_clean(span.resource, _MAX_DEPTH):
+            if not is_clean(span.resource, MAX_DEPTH):
                 return False
             self._clean_resource = span.resource
         return (
-            _is_clean(span.attributes, _MAX_DEPTH)
-            and _is_clean(span.name, 0)
-            and _is_clean(span.status_message, 0)
-            and _is_clean(span.scope.name, 0)
-            and _is_clean(span.scope.version, 0)
+            is_clean(span.attributes, MAX_DEPTH)
+            and is_clean(span.name, 0)
+            and is_clean(span.status_message, 0)
+            and is_clean(span.scope.name, 0)
+            and is_clean(span.scope.version, 0)
             and all(map(_is_clean_event, span.events))
         )
 
@@ -113,10 +115,10 @@ class Redaction:
 
     def json(self, value: Any) -> tuple[Any, int]:
         """A JSON value with the secrets of its texts and names masked, and how many those were."""
-        if not self.is_on or (not self._looks_at_all and _is_clean(value, _MAX_DEPTH)):
+        if not self.is_on or (not self._looks_at_all and is_clean(value, MAX_DEPTH)):
             return value, 0
         work = _Work(self)
-        return work.value(value, _MAX_DEPTH), work.count
+        return work.value(value, MAX_DEPTH), work.count
 
     def payload(self, value: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
         """A payload alike; what is masked is added to the counts that it and its steps tell."""
@@ -132,11 +134,11 @@ class Redaction:
 
     def _counted(self, value: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
         """A payload or a step of it. `sources` of a payload names steps by their ids."""
-        if not self._looks_at_all and _is_clean(value, _MAX_DEPTH):
+        if not self._looks_at_all and is_clean(value, MAX_DEPTH):
             return value, 0
         work = _Work(self)
         masked = {
-            name: work.ids(field) if name == "sources" else work.member(name, field, _MAX_DEPTH)
+            name: work.ids(field) if name == "sources" else work.member(name, field, MAX_DEPTH)
             for name, field in value.items()
         }
         if not work.count:
@@ -163,65 +165,9 @@ class Redaction:
 # -- nine of ten spans: nothing is there ---------------------------------------------------------------
 
 
-def _is_clean(value: Any, depth: int) -> bool:
-    """Tell that nothing in a value would be masked. Copies nothing: this runs over everything that is told."""
-    if isinstance(value, str):
-        return len(value) < _MIN_TEXT or not find(value)
-    if value is None or isinstance(value, bool | float):
-        return True
-    if isinstance(value, int):
-        return not _MIN_CARD <= value < _MAX_CARD
-    if isinstance(value, Mapping):
-        return depth > 0 and _are_clean_members(value, depth - 1)
-    if isinstance(value, list | tuple):
-        if len(value) > 1 and _is_announcing(value):
-            return False
-        return depth > 0 and False not in [_is_clean(item, depth - 1) for item in value]
-    return not isinstance(value, bytes | bytearray)
-
-
-def _are_clean_members(members: Mapping[Any, Any], depth: int) -> bool:
-    for name, value in members.items():
-        is_plain = _is_plain_name(name) if len(name) <= _SHORT_NAME else not _says_something(name)
-        if not (is_plain and _is_clean(value, depth)):
-            return False
-    return True
-
-
-@lru_cache(maxsize=4096)
-def _is_plain_name(name: str) -> bool:
-    return not _says_something(name)
-
-
-def _says_something(name: str) -> bool:
-    """Whether a name may say that its value is secret, or is a secret itself."""
-    return (
-        is_secret_name(name)
-        or may_be_secret(name)
-        or name in _VALUES_OF_PAIRS
-        or bool(len(name) >= _MIN_TEXT and find(name))
-    )
-
-
-def _is_announcing(items: Sequence[Any]) -> bool:
-    """Whether an item may say that the next one is secret: a header's name, an option of a command line."""
-    if not isinstance(items[0], str):
-        return False
-    if len(items) == 2:
-        return len(items[0]) <= _SHORT_NAME and _announces(items[0])
-    return any(isinstance(item, str) and item[:1] == "-" and _announces(item) for item in items)
-
-
-@lru_cache(maxsize=4096)
-def _announces(name: str) -> bool:
-    return is_secret_name(name) or is_flag(name)
-
-
 def _is_clean_event(event: Event) -> bool:
     return (
-        _is_clean(event.attributes, _MAX_DEPTH)
-        and _is_clean(event.name, 0)
-        and _is_clean(event.body, _MAX_DEPTH)
+        is_clean(event.attributes, MAX_DEPTH) and is_clean(event.name, 0) and is_clean(event.body, MAX_DEPTH)
     )
 
 
@@ -244,7 +190,7 @@ class _Work:
 
     def mapping(self, value: Attributes) -> Attributes:
         before = self.count
-        masked = self._members(value, _MAX_DEPTH)
+        masked = self._members(value, MAX_DEPTH)
         return value if self.count == before else masked
 
     def scope(self, scope: Scope) -> Scope:
@@ -260,7 +206,7 @@ class _Work:
     def event(self, event: Event) -> Event:
         before = self.count
         name, attributes = self.text(event.name), self.mapping(event.attributes)
-        body = self.value(event.body, _MAX_DEPTH)
+        body = self.value(event.body, MAX_DEPTH)
         if self.count == before:
             return event
         return replace(event, name=name, attributes=attributes, body=body)
@@ -294,15 +240,25 @@ class _Work:
         for index, item in enumerate(items):
             if index and isinstance(item, str) and self._is_announced(items, index):
                 masked.append(self._named(item, depth))
+            elif index and isinstance(item, str) and item[:1] == "-" and "=" in item[:SHORT_NAME]:
+                masked.append(self._option(item))
             elif are_pairs and isinstance(item[0], str) and is_secret_name(item[0]):
                 masked.append([self.text(item[0]), self.member(item[0], item[1], depth)])
             else:
                 masked.append(self.value(item, depth))
         return masked
 
+    def _option(self, item: str) -> str:
+        """A word of a command line such as `--password=…`."""
+        name, _, value = item.partition("=")
+        if not is_flag(name) or not is_credential(value):
+            return self.text(item)
+        self.count += 1
+        return f"{name}={_mask_of(CREDENTIAL)}"
+
     def _is_announced(self, items: Sequence[Any], index: int) -> bool:
         name, value = items[index - 1], items[index]
-        if not isinstance(name, str) or len(name) > _SHORT_NAME or value[:1] == "-":
+        if not isinstance(name, str) or len(name) > SHORT_NAME or value[:1] == "-":
             return False
         if is_flag(name):
             return True
@@ -311,7 +267,7 @@ class _Work:
     def _members(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         return {
             self.text(str(name)): self.member(
-                _name_in_pair(value, name) if name in _VALUES_OF_PAIRS else str(name), item, depth
+                _name_in_pair(value, name) if name in VALUES_OF_PAIRS else str(name), item, depth
             )
             for name, item in value.items()
         }
@@ -330,8 +286,8 @@ class _Work:
     def ids(self, value: Any) -> Any:
         """Names with ids under them."""
         if not isinstance(value, Mapping):
-            return self.value(value, _MAX_DEPTH)
-        return {self.text(name): self.member("id", item, _MAX_DEPTH) for name, item in value.items()}
+            return self.value(value, MAX_DEPTH)
+        return {self.text(name): self.member("id", item, MAX_DEPTH) for name, item in value.items()}
 
     def _named(self, value: Any, depth: int, doubtful: str = "") -> Any:
         """What stands under a secret name: it is masked whatever it looks like, unless the name is `doubtful`."""
@@ -344,7 +300,7 @@ class _Work:
             return value if self.count == before else members
         if isinstance(value, list | tuple):
             before = self.count
-            items = [self._named(item, depth - 1, doubtful) for item in value]
+            items = [self._item_of_secret(item, depth - 1, doubtful) for item in value]
             return value if self.count == before else items
         text = value.decode("latin-1") if isinstance(value, bytes) else value
         if not isinstance(text, str) or not (
@@ -354,6 +310,12 @@ class _Work:
         self.count += 1
         mask = _mask_of(CREDENTIAL)
         return mask if isinstance(value, str) else mask.encode()
+
+    def _item_of_secret(self, value: Any, depth: int, doubtful: str) -> Any:
+        """Objects in a list of what may be tokens are pieces of a text, more often than not."""
+        if doubtful and isinstance(value, Mapping):
+            return self.value(value, depth)
+        return self._named(value, depth, doubtful)
 
     def _members_of_secret(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         """The members of an object under a secret name: `{"value": …}`, `{"bearer": …}`, not who and where."""
@@ -368,7 +330,7 @@ class _Work:
         return self._named(value, depth, "" if tells_value(name) else name)
 
     def _integer(self, value: int) -> Any:
-        if not _MIN_CARD <= value < _MAX_CARD:
+        if not MIN_CARD <= value < MAX_CARD:
             return value
         text, digits = self.text(str(value)), str(value)
         return value if text == digits else text

@@ -248,6 +248,11 @@ def test_a_header_that_is_written_as_a_pair_is_masked() -> None:
 
 
 ESCAPES: dict[str, Any] = {
+    "user and password": {"auth": "ada:canary47"},
+    "cookies": {"cookies": {"session": "canary4711Canary"}},
+    "attribute of OTLP": {"key": "api_key", "value": {"stringValue": "canary four"}},
+    "objects": {"passwords": [{"value": "canary"}]},
+    "passphrase": {"passphrase": "canary four"},
     "plural": {"api_keys": ["canary four", "canary five"]},
     "plural of passwords": {"passwords": "canary four"},
     "tokens": {"tokens": ["canary4711Canary", "eyJx0canary9x8"]},
@@ -287,6 +292,11 @@ STAYS: dict[str, Any] = {
     },
     "counts": {"input_tokens": 5, "max_tokens": "4096", "tokens": 12, "usage.output_tokens": "12345678"},
     "pieces": {"tokens": ["Hello", "world1", "gpt2", "##ing"], "eos_tokens": ["</s>"]},
+    "pieces with chances": {"tokens": [{"text": "Hello1234567", "logprob": -0.1}]},
+    "parameter with a default": {"password": {"type": ["string", "null"], "default": "canary1234"}},
+    "scheme of OpenAPI": {"authorization": {"type": "http", "scheme": "bearer"}},
+    "test that passed": {"pass": "test_login[case-1]"},
+    "names of secrets": {"secrets": ["OPENAI_API_KEY", "DB_PASSWORD_1"]},
     "verdicts": {"pass": "yes", "first_pass": "two-words", "pass_rate": "0.97"},
     "folders": {"pwd": "/home/ada/app2", "PWD": "~/app2", "cwd": "/x1"},
     "kinds of auth": {"auth": "oauth2", "auth_type": "aws4-hmac-sha256", "auth.method": "hmac-sha256"},
@@ -310,6 +320,65 @@ def test_a_secret_is_found_by_what_stands_around_it(place: str) -> None:
     assert count >= 1
     assert "canary" not in repr(masked)
     assert REDACTION.json(masked) == (masked, 0)
+
+
+def test_a_word_of_a_command_line_may_hold_name_and_value() -> None:
+    """In a list of words `--password=` tells that the rest of the word is secret; in prose it need not."""
+    words = ["psql", "--password=canary", "--host=db"]
+
+    assert REDACTION.json(words) == (["psql", "--password=[masked: credential]", "--host=db"], 1)
+    assert REDACTION.text("Say --password=something") == ("Say --password=something", 0)
+
+
+@pytest.mark.parametrize("place", ESCAPES)
+def test_a_secret_is_found_in_json_by_what_stands_around_it(place: str) -> None:
+    """So it is where the same is told as JSON, or as JSON in JSON: and JSON is left."""
+    once = json.dumps({"in": ESCAPES[place]})
+    for text in (once, json.dumps({"arguments": once}), json.dumps([json.dumps({"b": once})])):
+        masked, count = REDACTION.text(text)
+
+        assert count >= 1
+        assert "canary" not in masked
+        assert json.loads(masked)
+        assert REDACTION.text(masked) == (masked, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PGPASSWORD=canary psql -h db",
+        "MYSQL_PWD=canary47! mysql",
+        "deploy --password canary47 --verbose",
+        "deploy --api-key=canary47",
+        'deploy --password "canary47" now',
+        "authorization: bearer canary4711canary",
+        "curl -H 'x: bearer canary4711canary'",
+        "subprocess.run(['app', '--token', 'canary'])",
+    ],
+)
+def test_a_secret_is_found_in_a_command(text: str) -> None:
+    """Variables and options of a command line are masked, and schemes in any spelling."""
+    masked, count = REDACTION.text(text)
+
+    assert count == 1
+    assert "canary" not in masked
+    assert REDACTION.text(masked) == (masked, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use --password to set one, --api-key KEY for another and --token option for the rest.",
+        "--password <password> --api-key $API_KEY --secret {secret}",
+        "PWD=/home/ada/app2 OLDPWD=/x1/y2 if x: pass\nelse: auth = check1(pass_=1)",
+        "the bearer certificate and basic authentication of a bearer of news",
+        "first pass: 3 of 4; second pass=check2 tokens: 512, keys: k1 auth: sigv4-x1",
+    ],
+)
+def test_prose_and_code_with_words_of_secrets_stay(text: str) -> None:
+    """What tells how a command is called, or only uses the words, holds no secret."""
+    for whole in (text, json.dumps({"content": text})):
+        assert REDACTION.text(whole) == (whole, 0)
 
 
 @pytest.mark.parametrize("place", STAYS)
@@ -561,6 +630,25 @@ REPEATED = (
         "é-",
         '"api_key": ["a", ',
         '{"password":"\\\\',
+    ),
+    *(
+        '"password":{',
+        '"password":{"a":"',
+        '"password": {"a": {"value": "b", ',
+        "'password':{'a':\"",
+        '["x-api-key","',
+        '{"name":"cookie","value":"',
+        '{"name":"cookie","values":["',
+        "--password ",
+        "--password",
+        '"--password","',
+        '"--password", "-',
+        "--",
+        '"pass":"',
+        '"auth": ["',
+        "bearer ",
+        "[",
+        '["',
     ),
 )
 """What a search that reads anything twice would choke on, from the patterns' own beginnings and signs."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CREDENTIAL = "credential"
+"""What is secret because of what stands around it."""
 OF_WORDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _IS_OF_WORD = frozenset(OF_WORDS)
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from tracen_otel.secrets.digits import digits_and_capitals
 from tracen_otel.secrets.kinds import OF_WORD, SECRET_KINDS, SecretKind
+from tracen_otel.secrets.neighbours import options, pairs
 from tracen_otel.secrets.places import OF_WORDS, Found, begins
 from tracen_otel.secrets.values import bearer_tokens, named_values, url_passwords
 
@@ -54,13 +55,17 @@ def _found(text: str) -> Iterator[Found]:
         yield from _prefixed(text, _DASH)
         if "----BEGIN " in text:
             yield from _private_keys(text)
+        if "--" in text:
+            yield from options(text)
     if "." in text:
         yield from _prefixed(text, _DOT)
     if ":" in text or "=" in text:
         yield from named_values(text)
     if "@" in text and "://" in text:
         yield from url_passwords(text)
-    if "B" in text:
+    if "[" in text:
+        yield from pairs(text)
+    if "B" in text or "bearer " in text:
         yield from bearer_tokens(text)
     if "z" in text and "AIza" in text:
         yield from _matches(_GOOGLE, "Google key", text)

@@ -11,16 +11,40 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from tracen_otel.secrets.names import is_named_token, is_secret_name
-from tracen_otel.secrets.places import OF_WORDS, Found, begins
+from tracen_otel.secrets.names import is_named_token, is_secret_name, may_be_secret
+from tracen_otel.secrets.neighbours import members, name_beside
+from tracen_otel.secrets.places import CREDENTIAL, OF_WORDS, Found, begins
+from tracen_otel.secrets.quotes import end_of_string, level_of
+from tracen_otel.secrets.shapes import SCHEME, TYPES, is_credential, looks_random, looks_secret
 
-CREDENTIAL = "credential"
-"""What is secret because of its name."""
 _MAX_NAME = 128
-_MIN_VALUE = 4
+_MIN_DOUBTFUL = 6
+"""Shorter values under names that only may be secret are words: a list of tokens has thousands."""
 
-_TAILS = "key|Key|KEY|ord|ORD|swd|SWD|ret|RET|ken|KEN|kie|KIE|jwt|JWT"
-_TAIL_BEGINS = "[kosrjKOSRJ]"
+_LOWER_TAILS = (
+    "key",
+    "ord",
+    "swd",
+    "ret",
+    "ken",
+    "kie",
+    "jwt",
+    "pwd",
+    "ass",
+    "uth",
+    "eys",
+    "rds",
+    "ens",
+    "ets",
+    "als",
+    "ies",
+    "ial",
+    "ase",
+    "lue",
+    "ues",
+)
+_TAILS = "|".join((*_LOWER_TAILS, *map(str.upper, _LOWER_TAILS), "Key"))
+_TAIL_BEGINS = "[" + "".join(sorted({tail[0] for tail in _TAILS.split("|")})) + "]"
 _QUOTE, _NO_QUOTE = "[\"']", "(?<![\"'][:=])"
 
 
@@ -50,26 +74,47 @@ def named_values(text: str) -> Iterator[Found]:
             done = 0
             for match in pattern.finditer(text):
                 if match.start() >= done:
+                    if brace := _BRACE.match(text, match.end()):
+                        yield from _members_after(text, match.start(), brace)
+                        continue
                     for found in _values_after(text, match.start()):
                         done = found.end
                         yield found
 
 
-def _values_after(text: str, sign: int) -> Iterator[Found]:
+_BRACE = re.compile(r"\s{0,16}+(\[?)\s{0,16}+\{")
+
+
+def _members_after(text: str, sign: int, brace: re.Match[str]) -> Iterator[Found]:
+    """What an object under a secret name holds; names in quotes alone: others stand in code."""
+    name, is_quoted, _ = _name_before(text, sign)
+    is_secret = is_secret_name(name)
+    if is_quoted and (is_secret or (may_be_secret(name) and not brace[1])):
+        yield from members(text, brace.end() - 1, is_secret)
+
+
+def _name_before(text: str, sign: int) -> tuple[str, bool, str]:
+    """The name before a sign, whether it stands in quotes, and the character before it."""
     before = text[max(0, sign - _MAX_NAME) : sign].rstrip(" ")
     unquoted = before.rstrip("\"'\\") if before[-1:] in ("'", '"') else before
     name = unquoted[len(unquoted.rstrip(_NAME_CHARACTERS)) :].lstrip("-.")
-    stands_after = before[: len(before) - len(name)][-1:]
+    if unquoted is not before and name in ("value", "values"):
+        name = name_beside(text, text.rfind(name, 0, sign))
+    return name, unquoted is not before, before[: len(before) - len(name)][-1:]
+
+
+def _values_after(text: str, sign: int) -> Iterator[Found]:
+    name, is_quoted, stands_after = _name_before(text, sign)
     is_query = text[sign] == "=" and stands_after in ("?", "&", ";")
     is_secret = is_secret_name(name) or (is_query and name.lower().endswith(("sig", "signature")))
-    if not is_secret and not is_named_token(name):
+    if not is_secret and not is_named_token(name) and not may_be_secret(name):
         return
     opening = _OPENING.match(text, sign + 1)
-    if opening is None or (unquoted is before and stands_after == opening[3] != ""):
+    if opening is None or (not is_quoted and stands_after == opening[3] != ""):
         return  # 'Password: ', where the quote ends what it stands in
     if opening[3]:
-        yield from _strings(text, opening, is_secret, is_quoted=unquoted is not before)
-    elif unquoted is before and not opening[1]:
+        yield from _strings(text, opening, name, is_secret, is_quoted=is_quoted)
+    elif not is_quoted and not opening[1]:
         yield from _bare(text, opening.end(), name, is_secret and (is_query or name.isupper()))
 
 
@@ -81,15 +126,17 @@ _NEXT = re.compile(r"\s{0,16}+,\s{0,16}+(\\*+)([\"'])")
 # -- in quotes ----------------------------------------------------------------------------------------
 
 
-def _strings(text: str, opening: re.Match[str], is_secret: bool, *, is_quoted: bool) -> Iterator[Found]:
+def _strings(
+    text: str, opening: re.Match[str], name: str, is_secret: bool, *, is_quoted: bool
+) -> Iterator[Found]:
     """The string, or the strings of a list. `is_quoted`: their name is, as in JSON."""
     slashes, quote, start = opening[2], opening[3], opening.end()
     while True:
-        end, after = _end_of_string(text, start, quote, _level(len(slashes)))
+        end, after = end_of_string(text, start, quote, level_of(len(slashes)))
         if not is_quoted and _is_closing(text, start, end, after):
             return
         value = text[start:end]
-        if is_credential(value) if is_secret else _looks_random(value):
+        if is_credential(value) if is_secret else _is_told(name, value):
             yield Found(start, end, CREDENTIAL)
         following = _NEXT.match(text, after) if opening[1] else None
         if following is None or following[2] != quote:
@@ -106,84 +153,10 @@ def _is_closing(text: str, start: int, end: int, after: int) -> bool:
     return is_cut or text[start : start + 1] in _AFTER_A_QUOTE or "\n" in text[start : min(end, start + 4096)]
 
 
-_QUOTE_BY_SIGN = {'"': re.compile(r'(\\*+)"'), "'": re.compile(r"(\\*+)'")}
-
-
-def _end_of_string(text: str, start: int, quote: str, level: int) -> tuple[int, int]:
-    """Where the string ends, and where its quote does. A string that breaks off ends with the text."""
-    for match in _QUOTE_BY_SIGN[quote].finditer(text, start):
-        its_level = _level(len(match[1]))
-        if its_level <= level:
-            return match.end() - (1 << its_level), match.end()
-    return len(text), len(text)
-
-
-def _level(slashes: int) -> int:
-    """How deep in JSON in JSON a quote is with so many backslashes before it: 0, 1, 3, 7 of them are its own."""
-    level = 0
-    while slashes & 1:
-        level, slashes = level + 1, slashes >> 1
-    return level
-
-
-_MASK = re.compile(r"\[(?:masked|withheld): [^\[\]\"\\]{1,60}\]")
-_SCHEME = re.compile(r"(?i)(?:bearer|basic|token|digest|negotiate|bot|apikey|key)\s{1,8}+")
-_SAYS_NOTHING = re.compile(
-    r"[*xX.•…_ -]{0,400}|\{[^\n]{0,200}\}|<[^\n]{0,200}>|\$[^\n]{0,200}|%[({][^\n]{0,200}"
-)
-_TYPES = frozenset(
-    (
-        *(
-            "string",
-            "str",
-            "text",
-            "secretstr",
-            "number",
-            "integer",
-            "int",
-            "boolean",
-            "bool",
-            "bytes",
-            "object",
-        ),
-        *("array", "list", "any", "null", "none", "true", "false", "undefined", "required", "optional"),
-        *("secret", "password", "token", "bearer", "basic", "apikey", "oauth2", "redacted", "hidden"),
-    )
-)
-
-
-def is_credential(value: str) -> bool:
-    """Tell whether a value under a secret name is one, and not a type, a placeholder or a mask."""
-    if len(value) < _MIN_VALUE or _MASK.fullmatch(value) or value.lower() in _TYPES:
+def _is_told(name: str, value: str) -> bool:
+    if len(value) < _MIN_DOUBTFUL:
         return False
-    scheme = _SCHEME.match(value)
-    return not _SAYS_NOTHING.fullmatch(value, scheme.end() if scheme else 0)
-
-
-_PASSWORD = re.compile(
-    r"(?=[^A-Za-z]{0,200}[A-Za-z])(?=[^0-9!@#$%^&*+=?]{0,200}[0-9!@#$%^&*+=?])[!-.0-~]{6,256}+"
-)
-_WORDS_AND_NUMBERS = re.compile(r"(?i)[a-z]{1,40}+[0-9]{0,4}+(?:[-_.:][a-z]{0,40}+[0-9]{0,4}+){0,12}+")
-_ADDRESS = re.compile(r"[/~.]|[A-Za-z]:\\|[A-Za-z][A-Za-z0-9+.-]{0,20}://")
-
-
-def looks_secret(name: str, value: str) -> bool:
-    """Tell whether a value is secret under a name that may say so (`names.may_be_secret`), or beside a header's."""
-    if not is_credential(value) or _ADDRESS.match(value):
-        return False
-    if _SCHEME.match(value):
-        return True
-    if name[-4:].lower() == "pass" or name[-3:].lower() == "pwd":
-        return _PASSWORD.fullmatch(value) is not None
-    return _OPAQUE.fullmatch(value) is not None and not _WORDS_AND_NUMBERS.fullmatch(value)
-
-
-_OPAQUE = re.compile(r"(?=[^0-9]{0,200}[0-9])(?=[^A-Za-z]{0,200}[A-Za-z])[!-~]{8,4096}+")
-_RANDOM = re.compile(r"(?=[^0-9]{0,200}[0-9])(?=[^A-Za-z]{0,200}[A-Za-z])[A-Za-z0-9_.~+/=-]{20,65536}+")
-
-
-def _looks_random(value: str) -> bool:
-    return _RANDOM.fullmatch(value) is not None
+    return looks_random(value) or (may_be_secret(name) and looks_secret(name, value))
 
 
 # -- without quotes -----------------------------------------------------------------------------------
@@ -206,9 +179,13 @@ def _bare(text: str, start: int, name: str, is_sure: bool) -> Iterator[Found]:
         if value:
             yield Found(start, value.end(), CREDENTIAL)
         return
-    scheme = _SCHEME.match(text, start)
+    scheme = SCHEME.match(text, start)
     value = _BARE.match(text, scheme.end() if scheme else start)
-    if value is None or value[0].lower() in _TYPES:
+    if value is None or value[0].lower() in TYPES:
+        return
+    if may_be_secret(name) and not is_named_token(name):  # pass, tokens: only as a shell's variable
+        if name.isupper() and looks_secret(name, value[0]):
+            yield Found(value.start(), value.end(), CREDENTIAL)
         return
     if not scheme and (text[value.end() : value.end() + 1] in _OPENS or _IDENTIFIER.fullmatch(value[0])):
         return  # code that reads it from elsewhere
@@ -219,7 +196,7 @@ def _bare(text: str, start: int, name: str, is_sure: bool) -> Iterator[Found]:
 
 # -- schemes and URLs ---------------------------------------------------------------------------------
 
-_BEARER = re.compile(r"B(?:earer|asic)(?: |%20|\+){1,4}+([A-Za-z0-9_.~+/=-]{12,65536}+)")
+_BEARER = re.compile(r"(?:[Bb]earer|Basic)(?: |%20|\+){1,4}+([A-Za-z0-9_.~+/=-]{12,65536}+)")
 
 
 def bearer_tokens(text: str) -> Iterator[Found]:
@@ -227,7 +204,7 @@ def bearer_tokens(text: str) -> Iterator[Found]:
     for match in _BEARER.finditer(text):
         if begins(text, match.start()) and (
             _TELLS.match(match[1])
-            if text.startswith("Bearer", match.start())
+            if text.startswith("earer", match.start() + 1)
             else _is_user_and_password(match[1])
         ):
             yield Found(match.start(1), match.end(1), CREDENTIAL)
