@@ -7,17 +7,17 @@ longest goes; of too much text the largest, as one agent with a long history wou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush, heapreplace
 from itertools import count
-from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import format_span_id
 
 from tracen_otel.model import Span
-from tracen_otel.readable import is_local_root, plain
+from tracen_otel.readable import is_local_root, text_chars_of
+from tracen_otel.unwanted import UnwantedTraces
 
 _TOO_LATE = "too late for their trace"
 _TOO_MUCH_TEXT = "too much text"
@@ -105,6 +105,7 @@ class PendingTraces:
         self._held_by_trace: dict[int, _Held] = {}
         """In order of the last span: the first is the one that was quiet for longest."""
         self._gone: dict[int, _Gone] = {}
+        self._unwanted = UnwantedTraces()
         self._due: list[tuple[float, int, int]] = []
         """A heap of when to look at a trace, in order: never later than it falls due, sometimes earlier."""
         self._order = count()
@@ -156,15 +157,14 @@ class PendingTraces:
         if self._republish:
             return False
         held = self._held_by_trace.get(trace_id)
-        return trace_id in self._gone if held is None else held.taken > 0
+        if held is None:
+            return trace_id in self._gone and trace_id not in self._unwanted
+        return held.taken > 0
 
     def _hold(self, trace_id: int, span: ReadableSpan, text_chars: int, root: bool, now_s: float) -> bool:
         held = self._held_by_trace.pop(trace_id, None)
         if held is None:
-            gone = self._gone.get(trace_id)
-            held = (
-                _Held(now_s, ended=True, has_page=gone.has_page, taken=gone.taken) if gone else _Held(now_s)
-            )
+            held = self._held_anew(trace_id, now_s)
         self._held_by_trace[trace_id] = held
         held.touched_s = now_s
         if len(held.spans) < self._bounds.spans_per_trace or root:
@@ -177,6 +177,17 @@ class PendingTraces:
             due_s = min(due_s, held.due_s)  # never put off again, however many spans come
         self._fall_due(trace_id, held, due_s)
         return held.ended
+
+    def _held_anew(self, trace_id: int, now_s: float) -> _Held:
+        """Begin with what was not wanted of a trace: what comes now may tell otherwise."""
+        gone = self._gone.get(trace_id)
+        if gone is None:
+            return _Held(now_s)
+        held = _Held(now_s, ended=True, has_page=gone.has_page, taken=gone.taken)
+        for span in self._unwanted.reclaim(trace_id):
+            held.taken = gone.taken if self._republish else 0  # it has not been published
+            self._append(held, span, text_chars_of(span))
+        return held
 
     def _fall_due(self, trace_id: int, held: _Held, due_s: float) -> None:
         """Note when a trace falls due; where it was noted for earlier, it is looked at then, and noted anew."""
@@ -241,12 +252,14 @@ class PendingTraces:
         return True
 
     def release(self, parcel: Parcel) -> None:
-        """Forget a trace that nobody wants, unless more of it has come meanwhile."""
+        """Forget a trace that nobody wants, in a while, unless more of it has come meanwhile."""
         held = self._held_by_trace.get(parcel.trace_id)
         if held is None:
             return
         if held.due_s is None:
             self._forget(parcel.trace_id)
+            if not held.has_page:  # else they have been counted as too late
+                self._unwanted.keep(parcel.trace_id, held.spans, held.text_chars, held.touched_s)
         else:
             held.taken -= 1
             held.on_its_way = 0
@@ -291,6 +304,7 @@ class PendingTraces:
 
     def expire(self, now_s: float) -> None:
         """Give up on traces that could not be published for `age_s`."""
+        self._unwanted.expire(now_s)
         while self._held_by_trace:
             trace_id, held = next(iter(self._held_by_trace.items()))
             if held.due_s is None or now_s - held.touched_s <= self._bounds.age_s:
@@ -374,22 +388,3 @@ class PendingTraces:
         self._spans -= len(held.spans) - len(spans)
         self._text_chars -= held.text_chars - text_chars
         held.spans, held.text_chars = spans, text_chars
-
-
-def text_chars_of(span: ReadableSpan) -> int:
-    """About how much text a span holds: cheap, as it is asked on the user's thread."""
-    chars = _chars(plain(span.attributes).values())
-    events = span.events
-    return chars + sum(_chars(plain(event.attributes).values()) for event in events) if events else chars
-
-
-def _chars(values: Iterable[Any]) -> int:
-    chars = 0
-    for value in values:
-        if isinstance(value, str | bytes):
-            chars += len(value)
-        elif isinstance(value, Mapping):
-            chars += _chars(value.values())
-        elif isinstance(value, list | tuple):
-            chars += _chars(value)
-    return chars

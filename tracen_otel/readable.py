@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -20,3 +20,22 @@ def plain(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
     copy = getattr(attributes, "copy", None)
     copied = copy() if copy is not None else None
     return copied if isinstance(copied, dict) else dict(attributes.items())
+
+
+def text_chars_of(span: ReadableSpan) -> int:
+    """About how much text a span holds: cheap, as it is asked on the user's thread."""
+    chars = _chars(plain(span.attributes).values())
+    events = span.events
+    return chars + sum(_chars(plain(event.attributes).values()) for event in events) if events else chars
+
+
+def _chars(values: Iterable[Any]) -> int:
+    chars = 0
+    for value in values:
+        if isinstance(value, str | bytes):
+            chars += len(value)
+        elif isinstance(value, Mapping):
+            chars += _chars(value.values())
+        elif isinstance(value, list | tuple):
+            chars += _chars(value)
+    return chars

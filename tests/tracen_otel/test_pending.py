@@ -9,7 +9,8 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
 from tests.tracen_otel.readable_spans import readable_span, root_span
-from tracen_otel.pending import Bounds, Parcel, PendingTraces, text_chars_of
+from tracen_otel.pending import Bounds, Parcel, PendingTraces
+from tracen_otel.readable import text_chars_of
 
 
 class Dropped(Counter[str]):
@@ -195,6 +196,42 @@ def test_pending_releases_what_nobody_wants_but_not_what_came_meanwhile(dropped:
 
     assert len(pending) == 1
     assert taken(pending, 4) == [(2, 2)]
+
+
+@pytest.mark.parametrize("republish", [True, False])
+def test_pending_late_span_brings_what_was_not_wanted_without_it(dropped: Dropped, republish: bool) -> None:
+    """A request that ended before the model it started in the background was asked is on that one's page."""
+    pending = pending_of(dropped, republish=republish)
+    pending.add(readable_span(1, 2), 0)
+    pending.add(root_span(1), 0)
+    parcel = pending.take(3)
+    assert parcel is not None
+    pending.release(parcel)
+    pending.add(readable_span(1, 3), 60)
+    pending.add(readable_span(1, 4), 61)
+
+    late = pending.take(63)
+
+    assert late is not None
+    assert [span.name for span in late.spans] == ["span 2", "span 1", "span 3", "span 4"]
+    assert dropped == {}
+
+
+def test_pending_forgets_what_was_not_wanted_in_bounds(dropped: Dropped) -> None:
+    """The last hundred traces, not the larger ones, and none for longer than ten minutes."""
+    pending = pending_of(dropped)
+    for trace_id in range(1, 121):
+        pending.add(root_span(trace_id) if trace_id < 120 else text_span(120, 1, 5_000_000), trace_id)
+        pending.hasten(trace_id, unfinished=True)
+        parcel = pending.take(trace_id)
+        assert parcel is not None
+        pending.release(parcel)
+    pending.expire(630)
+    for trace_id in (19, 29, 30, 120):
+        pending.add(readable_span(trace_id, 2), 630)
+
+    assert sorted(taken(pending, 700)) == [(19, 1), (29, 1), (30, 2), (120, 1)]
+    assert dropped == {}
 
 
 def test_pending_gives_up_on_what_could_not_be_published_for_hours(dropped: Dropped) -> None:
