@@ -42,7 +42,6 @@ _STRANGERS_EVERY_S = 3600.0
 _SAY_AFTER_S = 86400.0
 _WAIT_S = 1.0
 """For a disk that does not answer; after the first to wait in vain nobody does until it answers again."""
-_MAX_OWED = 10_000
 
 _logger = logging.getLogger("tracen_otel")
 
@@ -72,7 +71,7 @@ class Spool:
         self._on_drop = on_drop
         self._max_bytes = max_bytes
         self._clock = clock
-        self._owed: deque[tuple[str, Collection[str], bool]] = deque(maxlen=_MAX_OWED)
+        self._owed: deque[tuple[str, Collection[str], bool]] = deque(maxlen=10_000)
         """What was taken while it was somebody else's turn: done in the next."""
         self._closed = False
         self._turns = Turns(_WAIT_S)  # guards all below
@@ -112,7 +111,7 @@ class Spool:
     def take(self, trace_id: str, span_ids: Collection[str], *, has_page: bool) -> None:
         """Forget spans that are published, or that nobody wants; `has_page` tells which.
 
-        Where that can not be written down now, it is in the next turn; without one the next run delivers them again.
+        Where that can not be written down now, it is in the next turn, or the next run delivers them again.
         """
         self.take_later(trace_id, span_ids, has_page=has_page)
         with self._turn():
@@ -132,17 +131,19 @@ class Spool:
         Asked under a lock of others, it does nothing at the disk; where no turn is to be had, what is known is enough.
         """
         with self._turns.turn():
-            spans = len(set().union(*(journal.live.get(trace_id, ()) for journal in self._journals())))
-            if spans:
+            owed = (span_ids for other, span_ids, _ in self._owed.copy() if other == trace_id)
+            live = (journal.live.get(trace_id, ()) for journal in self._journals())
+            waiting = set().union(*live).difference(*owed)
+            if waiting:
                 self._left[trace_id] = None
-            return spans
+            return len(waiting)
 
     def hold_back(self, trace_id: str) -> None:
         """Leave a trace to the memory again: all that waits of it is there, too."""
         self._left.pop(trace_id, None)  # nothing that needs a turn
 
     def close(self) -> int:
-        """Leave what waits to the next process; answer how many spans that are. Nothing is taken from now on.
+        """Leave what waits to the next process; answer how many spans that are, and take nothing from now on.
 
         0 where a disk does not answer, or a signal handler asks amid a turn: then who has that closes the files.
         """

@@ -102,6 +102,16 @@ def test_what_is_taken_while_a_write_hangs_is_written_down_when_it_does_not(
     assert [trace.has_page for trace in left] == [True, False]
 
 
+def test_what_is_taken_for_later_is_not_promised_to_anybody(house: House) -> None:
+    """Spans that were refused, and counted, under a lock in which no disk is waited for are not delivered, too."""
+    spool = house.spool()
+    spool.append(spans_of(1, 1, 2))
+    spool.take_later(trace_id(1), [f"{2:016x}"], has_page=False)
+
+    assert spool.let_go(trace_id(1)) == 1
+    assert told(everything_left(spool)) == {1: [1]}
+
+
 def test_shutdown_keeps_its_bound_while_the_disk_hangs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Traces that are given up at the end are counted or left on disk, one wait for all of them."""
     program = Program(Wire(None), "http://tracen.test", "tracen_sk_test", spool_dir=str(house.folder))  # type: ignore[arg-type]
