@@ -134,7 +134,9 @@ def _connect(spool: Spool, pending: PendingTraces, outbox: Outbox) -> None:
     def on_refuse(span: ReadableSpan) -> None:
         context = span.get_span_context()
         if context is not None:
-            spool.take(format_trace_id(context.trace_id), [format_span_id(context.span_id)], has_page=False)
+            spool.take_later(
+                format_trace_id(context.trace_id), [format_span_id(context.span_id)], has_page=False
+            )
 
     outbox.first = spool.adopt
     outbox.next_left = next_left

@@ -270,19 +270,23 @@ class Outbox:
         return min(self._timeout_s, max(0.0, self._closes_at_s - self._clock()))
 
     def _succeeded(self, parcel: Parcel, published: PublishedTrace | None) -> None:
-        self.on_settled(parcel, published is not None)
+        """Count it before the disk is asked to forget it: a disk that hangs makes nothing unpublished."""
         with self._changed:
-            if published is None:
-                self._tally.count("skipped")
-                if not parcel.is_left:
-                    self._pending.release(parcel)
-                return
-            self._tally.count("published")
+            self._tally.count("skipped" if published is None else "published")
             if not parcel.is_left:
-                self._pending.settle(parcel, has_page=True)
-            self._failures = 0
-            self._server_asked = False
-        self._on_published(published)
+                if published is None:
+                    self._pending.release(parcel)
+                else:
+                    self._pending.settle(parcel, has_page=True)
+            if published is not None:
+                self._failures = 0
+                self._server_asked = False
+        if published is not None:
+            self._on_published(published)  # before those who wait for the trace are told that it is through
+        with self._changed:
+            self._in_flight = None
+            self._changed.notify_all()
+        self.on_settled(parcel, published is not None)
 
     def _give_up(self, parcel: Parcel, reason: str) -> None:
         """Count what is lost, once: it is not sent again with what comes late."""
