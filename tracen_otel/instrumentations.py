@@ -86,8 +86,8 @@ def switch_on(provider: Any) -> tuple[str, ...]:
     """Switch on every GenAI instrumentation whose library is installed; answers their names, sorted.
 
     Not those that OTEL_PYTHON_DISABLED_INSTRUMENTATIONS names, as with `opentelemetry-instrument`. Of two for one
-    library
-    the first by name of its distribution is taken: both would tell every call twice. One that fails is a warning.
+    library the first by name of its distribution is taken: both would tell every call twice. One that fails is a
+    warning.
     """
     disabled = _disabled()
     switched = [name for name, point in _chosen(disabled).items() if _is_on(name, point, provider)]

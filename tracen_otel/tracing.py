@@ -74,7 +74,9 @@ def setup(
     """Trace this program: a provider, a batch processor, and every GenAI instrumentation that is installed.
 
     A provider of the SDK that is there already is used, and gets one more processor. Where nothing else says so,
-    instrumentations are told to record what is said. A second call answers what the first one set up.
+    instrumentations are told to record what is said, which exporters of other makers then get as well, unmasked.
+    A second call answers what the first one set up. Settings that are no arguments here (`spool_dir`, `wait`,
+    `timeout`, `shutdown_timeout`, `extended`) come from the environment: TRACEN_SPOOL_DIR and so on.
 
     endpoint, key, on_url, redact, only: as of TracenSpanExporter, from the environment where they are not given.
     service_name: OTel's `service.name` (`OTEL_SERVICE_NAME`) of a provider that is made here.
@@ -101,9 +103,8 @@ def setup(
         provider.add_span_processor(roots)
         provider.add_span_processor(BatchSpanProcessor(exporter))
         exporter.when_child_ends = provider.shutdown
-        _tracing = Tracing(
-            provider, exporter, ()
-        )  # before others' code runs, which may call this again or fail
+        # Now already, as others' code runs next, which may fail or call this again.
+        _tracing = Tracing(provider, exporter, ())
         if exporter.captures_content:
             record_content()
         if instrument:
