@@ -104,10 +104,6 @@ class TracenSpanExporter(SpanExporter):
         """Called when a child of multiprocessing ends, in place of `shutdown`. `setup` flushes the provider then."""
         self.on_known: Callable[[str, str], None] = lambda otel_trace_id, url: None
         """Told the URL of each trace as soon as it is known, on the exporter's thread. `setup` uses it."""
-        if self._terms is None:
-            _logger.warning(
-                "no Tracen key (argument key, or TRACEN_KEY), or no endpoint: traces are not published"
-            )
         _live[id(self)] = self
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -293,7 +289,11 @@ def _terms(
         extended=setting(extended, "TRACEN_EXTENDED", checked_bool("extended"), None),
         timeout_s=setting(timeout, "TRACEN_TIMEOUT", checked_seconds("timeout"), DEFAULT_TIMEOUT_S),
     )
-    if not terms.key or not terms.endpoint:
+    if not terms.key:
+        _logger.warning("no Tracen key (argument key, or TRACEN_KEY): traces are not published")
+        return None
+    if not terms.endpoint:
+        _logger.warning("no Tracen endpoint: traces are not published")
         return None
     import_transport()
     return terms

@@ -17,7 +17,7 @@ from tracen_otel.client import Refused, TracenError
 from tracen_otel.published import PublishedTrace
 from tracen_otel.retry import backoff_s
 from tracen_otel.suppression import instrumentation_suppressed
-from tracen_otel.threads import RunningThread, new_thread
+from tracen_otel.threads import RunningThread, is_patched, new_thread
 
 _logger = logging.getLogger("tracen_otel")
 _MAX_SEEN = 200
@@ -62,6 +62,8 @@ class Reservations:
 
     def see(self, spans: Iterable[ReadableSpan]) -> None:
         """Note spans of traces whose URLs are not known, to ask for those that go on and are wanted. Does not wait."""
+        if is_patched():
+            return  # no greenlet is worth a thread that comes and goes: `ask` is answered there, and a page at the end
         with self._changed:
             if self._may_ask():
                 self._seen.extend(spans)
@@ -69,6 +71,11 @@ class Reservations:
 
     def ask(self, trace_id: int, timeout_s: float) -> None:
         """Ask for one trace's URL and wait for the answer, at most `timeout_s` seconds; not at all while paused."""
+        if is_patched():
+            if self._may_ask():
+                with instrumentation_suppressed():
+                    self.reserve(trace_id, timeout_s)  # others run meanwhile
+            return
         with self._changed:
             if self._may_ask():
                 self._asked[trace_id] = None

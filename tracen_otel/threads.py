@@ -22,10 +22,15 @@ class RunningThread(Protocol):
 
 def new_thread(run: Callable[[], object], name: str) -> RunningThread:
     """Make a daemon thread that is not started yet."""
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is None or not monkey.is_module_patched("threading") or _runs_greenlets():
+    if not is_patched() or _runs_greenlets():
         return threading.Thread(target=run, name=name, daemon=True)
-    return _NativeThread(run, monkey.get_original)
+    return _NativeThread(run, sys.modules["gevent.monkey"].get_original)
+
+
+def is_patched() -> bool:
+    """Tell whether gevent makes threads into greenlets in this program."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 def _runs_greenlets() -> bool:
