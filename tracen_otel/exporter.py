@@ -17,15 +17,14 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from tracen_otel.children import call_when_child_ends
+from tracen_otel.endpoint import checked_endpoint, checked_key
 from tracen_otel.readable import is_local_root
 from tracen_otel.settings import (
     DEFAULT_ENDPOINT,
     DEFAULT_SHUTDOWN_TIMEOUT_S,
     DEFAULT_TIMEOUT_S,
     checked_bool,
-    checked_endpoint,
     checked_folder,
-    checked_key,
     checked_only,
     checked_seconds,
     setting,

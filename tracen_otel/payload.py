@@ -24,7 +24,7 @@ from tracen_otel.fields import STEP_FIELDS, TOKEN_FIELDS, TRACE_FIELDS, Field
 from tracen_otel.model import Event, Message, Part, Provider, Source, Status, Step, StepKind, Trace, Usage
 from tracen_otel.redact import Redaction
 from tracen_otel.spans_form import decode_spans_form, is_in_spans_form
-from tracen_otel.timestamps import format_timestamp, known_time, parse_timestamp
+from tracen_otel.timestamps import format_timestamp, known_time, milliseconds, parse_timestamp
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 """Of one payload, also after decompression (contract: 413 beyond)."""
@@ -247,7 +247,7 @@ def encode(trace: Trace, *, extended: bool = True) -> dict[str, Any]:
         "status": trace.status.value,
         "input_tokens": trace.usage.input_tokens,
         "output_tokens": trace.usage.output_tokens,
-        "total_latency_ms": _milliseconds(trace.latency_ns),
+        "total_latency_ms": milliseconds(trace.latency_ns),
         "error_message": trace.error_message,
     }
     if extended:
@@ -275,7 +275,7 @@ def encode_step(step: Step, *, extended: bool = True) -> dict[str, Any]:
     value: dict[str, Any] = {
         "name": step.name,
         "timestamp": format_timestamp(step.start_ns),
-        "latency_ms": _milliseconds(step.latency_ns) or 0,
+        "latency_ms": milliseconds(step.latency_ns) or 0,
     }
     if not extended:
         return value
@@ -338,10 +338,6 @@ def _usage_details(usage: Usage) -> dict[str, int | None]:
 def _present(value: dict[str, Any]) -> dict[str, Any]:
     """Without what says nothing: None, "", [], {}. Zero and False stay."""
     return {k: v for k, v in value.items() if v is not None and v != "" and v != [] and v != {}}
-
-
-def _milliseconds(latency_ns: int | None) -> int | None:
-    return None if latency_ns is None else (latency_ns + 500_000) // 1_000_000
 
 
 def dumps(value: Mapping[str, Any]) -> bytes:

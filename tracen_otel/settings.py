@@ -10,8 +10,6 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from tracen_otel.endpoint import checked_endpoint, checked_key
-
 DEFAULT_ENDPOINT = "http://127.0.0.1:8000"
 DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_SHUTDOWN_TIMEOUT_S = 5.0
@@ -91,17 +89,3 @@ def checked_folder(folder: str | os.PathLike[str]) -> str:
         return os.path.abspath(path)
     except OSError:  # a relative path, and the folder it starts from is gone
         raise ValueError(f"spool_dir: expected a folder that can be found, got {path[:80]!r}") from None
-
-
-__all__ = [
-    "DEFAULT_ENDPOINT",
-    "DEFAULT_SHUTDOWN_TIMEOUT_S",
-    "DEFAULT_TIMEOUT_S",
-    "checked_bool",
-    "checked_endpoint",
-    "checked_folder",
-    "checked_key",
-    "checked_only",
-    "checked_seconds",
-    "setting",
-]

@@ -25,7 +25,7 @@ from tracen_otel.model import (
     Trace,
     Usage,
 )
-from tracen_otel.timestamps import format_timestamp
+from tracen_otel.timestamps import format_timestamp, milliseconds
 
 _STATUS_BY_NAME = {status.name.lower(): status for status in StatusCode}
 _KIND_BY_NAME = {kind.name.lower(): kind for kind in SpanKind}
@@ -45,7 +45,7 @@ def encode_spans(outline: Outline) -> dict[str, Any]:
         "status": trace.status.value,
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
-        "total_latency_ms": _milliseconds(trace.latency_ns),
+        "total_latency_ms": milliseconds(trace.latency_ns),
         "error_message": trace.error_message,
         "title": trace.title,
         "service_name": trace.service_name,
@@ -62,7 +62,7 @@ def _encode(meaning: Meaning, orphans: Mapping[str, str], resource: Attributes) 
     value = {
         "name": meaning.name,
         "timestamp": format_timestamp(span.start_ns),
-        "latency_ms": _milliseconds(latency_ns(span.start_ns, span.end_ns)) or 0,
+        "latency_ms": milliseconds(latency_ns(span.start_ns, span.end_ns)) or 0,
         "id": span.span_id,
         "kind": meaning.kind.value,
         "start_time_unix_nano": str(span.start_ns),
@@ -94,10 +94,6 @@ def _encode(meaning: Meaning, orphans: Mapping[str, str], resource: Attributes) 
 def _encode_event(event: Event) -> dict[str, Any]:
     value = {"name": event.name, "time_unix_nano": str(event.time_ns), "attributes": event.attributes}
     return value if event.body is None else value | {"body": event.body}
-
-
-def _milliseconds(duration_ns: int | None) -> int | None:
-    return None if duration_ns is None else (duration_ns + 500_000) // 1_000_000
 
 
 def is_in_spans_form(value: Mapping[str, Any]) -> bool:

@@ -30,3 +30,8 @@ def format_timestamp(time_ns: int) -> str:
     """Nanoseconds → ISO-8601 UTC with milliseconds, rounded down: 2026-11-24T09:30:00.000Z."""
     moment = _EPOCH + timedelta(microseconds=time_ns // 1000)
     return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def milliseconds(duration_ns: int | None) -> int | None:
+    """Nanoseconds → whole milliseconds, rounded; None stays None, "not told"."""
+    return None if duration_ns is None else (duration_ns + 500_000) // 1_000_000
