@@ -22,6 +22,7 @@ from bridge.status import REFUSALS, Refusal, refusal_of
 from tracen_otel.otlp import Encoding, Signal
 from viewer.bodies import ACCEPT_ENCODING, drained, media_type_of, read_body
 from viewer.keys import CHALLENGE, secret_of
+from viewer.policy import Policy, PolicyRoute, with_key
 from viewer.problems import UnsupportedMediaType
 from viewer.requests import GONE, Door, RequestRecord, Requests, outcome_of
 from viewer.store.base import StoreUnavailable
@@ -39,13 +40,13 @@ def otlp_routes(receiver: Receiver, requests: Requests, max_body_bytes: int) -> 
     """
     exports = {signal: _Export(receiver, requests, signal, max_body_bytes) for signal in Signal}
     return [
-        *(Route(f"/v1/{signal}", export) for signal, export in exports.items()),
-        *(Route(f"/v1/{signal}/v1/{signal}", export) for signal, export in exports.items()),
-        _PostRoute("/", exports[Signal.TRACES]),
+        *(with_key(f"/v1/{signal}", export) for signal, export in exports.items()),
+        *(with_key(f"/v1/{signal}/v1/{signal}", export) for signal, export in exports.items()),
+        _PostRoute(Policy.KEY, "/", exports[Signal.TRACES]),
     ]
 
 
-class _PostRoute(Route):
+class _PostRoute(PolicyRoute):
     """Leaves every method but POST to other routes of the path."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -17,7 +17,8 @@ from tracen_otel.otlp import Census, Encoding, Salvage, Signal, UndecodableBody,
 from viewer.api import page_url
 from viewer.keys import Authenticator
 from viewer.requests import ACCEPTED, PARTIAL, RequestRecord
-from viewer.store.base import Batch, BodyKind, Key, Store
+from viewer.store.base import Batch, BodyKind, Store
+from viewer.store.people import Key
 from viewer.workers import run_sized
 
 URL_FIELD = "x-tracen-url"

@@ -152,7 +152,7 @@ async def _serve_store(
         doors.append(await _open_http(viewer, ports.http, ports.tls))
         otlp = create_otlp_app(routes, settings.cors_origin_list)
         doors.append(await _open_http(otlp, ports.otlp, ports.tls))
-        is_new = await store.is_empty()  # only now that every door is open: a key is shown once
+        is_new = await store.accounts.is_empty()  # only now that every door is open: a key is shown once
         first_secret = await create_key(store, LOCAL_EMAIL, time.time_ns()) if is_new else None
         announce(ports.ready(settings, grpc_door.port, first_secret))
         logger.info("serving from %s", settings.db)

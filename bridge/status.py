@@ -17,7 +17,7 @@ from google.rpc.status_pb2 import Status
 from bridge.quotas import OverQuota
 from tracen_otel.otlp import UndecodableBody
 from viewer.bodies import BodyTooLarge, BodyTooSlow, BrokenEncoding, UnsupportedEncoding
-from viewer.keys import Unauthenticated
+from viewer.keys import ScopeMissing, Unauthenticated
 from viewer.problems import UnsupportedMediaType
 from viewer.store.base import StoreUnavailable
 
@@ -46,6 +46,7 @@ class Refusal:
 
 _CODES_BY_ERROR: Mapping[type[Exception], tuple[grpc.StatusCode, int]] = {
     Unauthenticated: (grpc.StatusCode.UNAUTHENTICATED, 401),
+    ScopeMissing: (grpc.StatusCode.PERMISSION_DENIED, 403),
     UndecodableBody: (grpc.StatusCode.INVALID_ARGUMENT, 400),
     BrokenEncoding: (grpc.StatusCode.INVALID_ARGUMENT, 400),
     UnsupportedEncoding: (grpc.StatusCode.INVALID_ARGUMENT, 415),

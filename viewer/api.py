@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from tracen_otel import payload
 from tracen_otel.model import Trace
@@ -19,12 +18,12 @@ from viewer.bodies import BodyTooLarge, drained, media_type_of, read_body
 from viewer.keys import Authenticator, secret_of
 from viewer.listing import Listing, next_cursor, parse_cursor, parse_limit
 from viewer.masking import masked, repeats_a_name
+from viewer.policy import with_key
 from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
 from viewer.requests import ACCEPTED, GONE, Door, RequestRecord, Requests, outcome_of
 from viewer.settings import Settings
 from viewer.store.base import (
     RESERVATIONS,
-    Key,
     Limit,
     LimitReached,
     Page,
@@ -33,6 +32,7 @@ from viewer.store.base import (
     Store,
     StoreUnavailable,
 )
+from viewer.store.people import Key, Scope
 from viewer.workers import run_sized
 
 MAX_IDEMPOTENCY_KEY = 255
@@ -62,10 +62,10 @@ class Api:
         self._clock_ns = clock_ns
         self._limit = Limit(settings.requests_per_hour)
         self.routes = [
-            Route("/api/traces", self.traces, methods=["GET", "POST"]),
-            Route("/api/traces/by-otel/{otel_trace_id}", self.by_otel, methods=["GET", "PUT"]),
-            Route("/api/traces/{page_id}", _refusing(self.delete_trace), methods=["DELETE"]),
-            Route("/api/requests", _refusing(self.list_requests), methods=["GET"]),
+            with_key("/api/traces", self.traces, ["GET", "POST"]),
+            with_key("/api/traces/by-otel/{otel_trace_id}", self.by_otel, ["GET", "PUT"]),
+            with_key("/api/traces/{page_id}", _refusing(self.delete_trace), ["DELETE"]),
+            with_key("/api/requests", _refusing(self.list_requests), ["GET"]),
         ]
 
     async def traces(self, request: Request) -> Response:
@@ -139,7 +139,7 @@ class Api:
 
     async def list_traces(self, request: Request) -> Response:
         """Answer the account's traces, newest first."""
-        key = await self._key_of(request)
+        key = await self._key_of(request, Scope.READ)
         limit = parse_limit(request.query_params.get("limit"))
         cursor = parse_cursor(request.query_params.get("cursor"))
         found = await self._store.recent_traces(key.account_id, cursor, limit)
@@ -153,12 +153,12 @@ class Api:
 
     async def list_requests(self, request: Request) -> Response:
         """Answer what became of the last requests of this key."""
-        key = await self._key_of(request)
+        key = await self._key_of(request, None)
         return JSONResponse({"requests": [record.told() for record in self._requests.of_key(key.id)]})
 
     async def delete_trace(self, request: Request) -> Response:
         """Delete a trace of the account for good; a second time is as good as the first."""
-        key = await self._key_of(request)
+        key = await self._key_of(request, Scope.READ)
         page = await self._store.page(request.path_params["page_id"])
         if page is None or page.account_id != key.account_id:
             return problem(404, "No such trace", "No trace of this account has this id.")
@@ -224,9 +224,11 @@ class Api:
     def _where(self, page_id: str) -> dict[str, str]:
         return {"trace_id": page_id, "url": page_url(self._settings.base_url, page_id)}
 
-    async def _key_of(self, request: Request) -> Key:
+    async def _key_of(self, request: Request, scope: Scope | None = Scope.WRITE) -> Key:
+        """The key of a request, if it has the scope (None: any)."""
         headers = request.headers
-        return await self._keys.key_of(secret_of(headers.get("x-tracen-key"), headers.get("authorization")))
+        secret = secret_of(headers.get("x-tracen-key"), headers.get("authorization"))
+        return await self._keys.key_of(secret, scope)
 
 
 def _no_otel_trace_id() -> Response:

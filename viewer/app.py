@@ -11,15 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from viewer import pages, waiting
+from viewer.accounts.sessions import Sessions
 from viewer.api import Api
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
 from viewer.keys import Authenticator
 from viewer.listing import Listing
 from viewer.metrics import CONTENT_TYPE, Metrics
+from viewer.network import Hosts
+from viewer.policy import Gate, Policy, for_operator, public
 from viewer.problems import problem
 from viewer.reading import NothingYet, Reader
 from viewer.requests import Requests
@@ -50,18 +53,19 @@ def create_app(
     reader = Reader(store, documents, settings.base_url, clock_ns)
     forms = TraceForms(reader, redacts=settings.redact)
     traces = TracePages(reader, forms)
+    sessions = Sessions(store.accounts, settings.base_url, clock_ns)
     app = Starlette(
         routes=[
             *more_routes,
             *api.routes,
-            Route("/", service.home),
+            public("/", service.home),
             *forms.routes,
             *traces.routes,
-            Route("/healthz", service.healthz),
-            Route("/readyz", service.readyz),
-            Route("/metrics", service.metrics),
-            Route("/robots.txt", service.robots),
-            Mount("/static", _CachedStatic(directory=pages.STATIC)),
+            for_operator("/healthz", service.healthz),
+            for_operator("/readyz", service.readyz),
+            for_operator("/metrics", service.metrics),
+            public("/robots.txt", service.robots),
+            _PublicMount("/static", _CachedStatic(directory=pages.STATIC)),
         ],
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={
@@ -70,6 +74,9 @@ def create_app(
             StoreUnavailable: _unavailable,
             Exception: _broken,
         },
+    )
+    app.state.gate = Gate(
+        sessions, Hosts(settings.base_url, settings.allowed_hosts), settings.operator_token, _told
     )
     app.state.watcher = traces.watcher  # ended with the server
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
@@ -102,6 +109,10 @@ class _Service:
         return PlainTextResponse("User-agent: *\nAllow: /\n")
 
 
+class _PublicMount(Mount):
+    policy = Policy.PUBLIC
+
+
 class _CachedStatic(StaticFiles):
     def file_response(self, *args: object, **kwargs: object) -> Response:
         response: Response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
@@ -110,6 +121,12 @@ class _CachedStatic(StaticFiles):
 
 
 _WORDS_BY_STATUS = {
+    400: (
+        "Not this host",
+        "This server is known by another name; whoever runs it can add this one to --allowed-hosts.",
+    ),
+    401: ("Log in first", "This needs somebody who has logged in."),
+    403: ("Refused", "This was not sent by a page of this server, so nothing was changed."),
     404: ("Nothing here", "There is no page at this address. Was the link copied whole?"),
     405: ("Not allowed", "This address does not answer this method."),
     410: ("Deleted", "This trace was deleted by its owner."),
@@ -137,7 +154,14 @@ async def _broken(request: Request, error: Exception) -> Response:
 def _told(request: Request, status: int, headers: dict[str, str]) -> Response:
     """The same words for people and for programs, each in its form."""
     title, detail = _WORDS_BY_STATUS.get(status, ("Refused", "The request was refused."))
-    path = request.scope["path"]
-    if path.startswith("/api/") or path.endswith(".json") or path in ("/healthz", "/readyz"):
+    if _wants_problem(request):
         return problem(status, title, detail, headers=headers)
     return HTMLResponse(pages.render_message(status, title, detail), status, headers)
+
+
+def _wants_problem(request: Request) -> bool:
+    """Whether a program asks: by the address, or because it says that it reads JSON and not HTML."""
+    path, accept = request.scope["path"], request.headers.get("accept", "")
+    if path.startswith("/api/") or path.endswith(".json") or path in ("/healthz", "/readyz", "/metrics"):
+        return True
+    return "json" in accept and "text/html" not in accept

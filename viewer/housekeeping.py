@@ -1,4 +1,4 @@
-"""What is done to the store while nobody waits: batches are taken apart, old traces and reservations expire.
+"""What is done to the store while nobody waits: batches are taken apart, what is old or nobody's any more is removed.
 
 Paced by its own cost: it works a tenth of the time at most, so that ingest comes first.
 """
@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+from viewer.accounts.sessions import IDLE_NS, LONGEST_NS
 from viewer.store.base import NS_PER_S, RESERVATIONS, Store, StoreUnavailable
 
 logger = logging.getLogger("tracen.housekeeping")
@@ -36,6 +37,8 @@ class Housekeeping:
                 await self._while_any(self._compact)
                 await self._while_any(self._expire)
                 await self._while_any(self._expire_reservations)
+                await self._while_any(self._purge)
+                await self._expire_sessions()
             except StoreUnavailable as error:
                 logger.warning("put off: %s", error)
             except Exception:  # one odd batch is no reason never to tidy up again
@@ -53,6 +56,13 @@ class Housekeeping:
 
     async def _expire_reservations(self) -> bool:
         return await self._store.expire_reservations(self._clock_ns() - RESERVATIONS.window_s * NS_PER_S)
+
+    async def _purge(self) -> bool:
+        return await self._store.purge(self._clock_ns())
+
+    async def _expire_sessions(self) -> None:
+        now_ns = self._clock_ns()
+        await self._store.accounts.expire_sessions(now_ns - LONGEST_NS, now_ns - IDLE_NS, now_ns)
 
     async def _while_any(self, step: Callable[[], Awaitable[bool]]) -> None:
         started_s = time.perf_counter()

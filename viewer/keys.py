@@ -6,13 +6,17 @@ secret scanner's find, is told apart without asking the store.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import secrets
 import string
+import time
 import zlib
 from collections.abc import Callable
 
-from viewer.store.base import Key, Store
+from viewer.store.base import NS_PER_S, Store, StoreUnavailable
+from viewer.store.people import ALL_SCOPES, Key, NewKey, Scope
 
 PREFIX = "tracen_sk_"
 CHALLENGE = 'Bearer realm="tracen"'
@@ -20,10 +24,20 @@ CHALLENGE = 'Bearer realm="tracen"'
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM_LENGTH, _CHECKSUM_LENGTH = 30, 6
 _TRUSTED_FOR_S = 1.0
+_NOTED_NS = 60 * NS_PER_S
+"""Between two notes that a key was used."""
 
 
 class Unauthenticated(Exception):
     """No key, or none that is valid now; the message says which."""
+
+
+class ScopeMissing(Exception):
+    """The key is good, but not for this."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(f"this key may not {scope}: it was made without the scope `{scope}`")
+        self.scope = scope
 
 
 def new_secret() -> str:
@@ -56,24 +70,45 @@ def _checksum(text: str) -> str:
     return digits
 
 
+def hint_of(secret: str) -> str:
+    """What is shown of a key once it is kept: enough to tell it from others, too little to guess it."""
+    random = secret.removeprefix(PREFIX)
+    return f"{PREFIX}{random[:4]}…{random[-4:]}"
+
+
+def new_key(secret: str, label: str = "", scopes: frozenset[Scope] = ALL_SCOPES) -> NewKey:
+    """What a store is told of a new key."""
+    return NewKey(sha256_of(secret), label, hint_of(secret), scopes)
+
+
 async def create_key(store: Store, email: str, now_ns: int, label: str = "") -> str:
     """Create a key, and the account if there is none; return the secret, which nobody can read again."""
-    account = await store.create_account(email, now_ns)
+    account = await store.accounts.create(email, now_ns)
     secret = new_secret()
-    await store.add_key(account.id, sha256_of(secret), label, now_ns)
+    await store.accounts.add_key(account.id, new_key(secret, label), now_ns)
     return secret
 
 
 class Authenticator:
     """Turns the secret of a request into its Key; asks the store at most once a second and key."""
 
-    def __init__(self, store: Store, monotonic_s: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, monotonic_s: Callable[[], float], clock_ns: Callable[[], int] = time.time_ns
+    ) -> None:
         self._store = store
         self._monotonic_s = monotonic_s
+        self._clock_ns = clock_ns
         self._trusted: dict[str, tuple[float, Key]] = {}
+        self._notes: set[asyncio.Task[None]] = set()
 
-    async def key_of(self, secret: str | None) -> Key:
-        """Return the valid key of `secret`; raises Unauthenticated."""
+    async def key_of(self, secret: str | None, scope: Scope | None = Scope.WRITE) -> Key:
+        """Return the valid key of `secret`; raises Unauthenticated, or ScopeMissing where it may not do this."""
+        key = await self._valid_key(secret)
+        if scope is not None and scope not in key.scopes:
+            raise ScopeMissing(scope)
+        return key
+
+    async def _valid_key(self, secret: str | None) -> Key:
         if not secret:
             raise Unauthenticated("no key: send it as X-Tracen-Key or as Authorization: Bearer")
         now_s = self._monotonic_s()
@@ -83,13 +118,27 @@ class Authenticator:
         self._trusted.pop(secret, None)
         if not is_well_formed(secret):
             raise Unauthenticated(f"this is no Tracen key: expected {PREFIX} and 36 letters and digits")
-        key = await self._store.key(sha256_of(secret))
-        if key is None or key.revoked:
-            raise Unauthenticated("the key is unknown or revoked")
+        key = await self._store.accounts.key(sha256_of(secret))
+        now_ns = self._clock_ns()
+        if key is None or not key.is_valid_at(now_ns):
+            raise Unauthenticated("the key is unknown, expired or revoked")
+        if now_ns - (key.last_used_ns or 0) > _NOTED_NS:
+            self._note_use(key, now_ns)
         if len(self._trusted) >= 10_000:
             self._trusted.clear()
         self._trusted[secret] = (now_s + _TRUSTED_FOR_S, key)
         return key
+
+    def _note_use(self, key: Key, now_ns: int) -> None:
+        """Beside the request: it need not wait, and must not fail with it."""
+
+        async def note() -> None:
+            with contextlib.suppress(StoreUnavailable):
+                await self._store.accounts.touch_key(key.id, now_ns)
+
+        task = asyncio.create_task(note())
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
 
 
 def secret_of(tracen_key: str | None, authorization: str | None) -> str | None:

@@ -6,6 +6,7 @@ Every expression of a template passes through `legible`, and is escaped; so is w
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.globals["script_urls"] = tuple(map(_static_url, _SCRIPTS))
+    environment.globals["static_url"] = cache(_static_url)
     environment.globals["waiting_url"] = _static_url("waiting.js")
     environment.globals["css_url"] = _static_url("tracen.css")
     environment.globals["icon_url"] = _static_url("favicon.svg")

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from tracen_otel.payload import FieldError, InvalidPayload, MalformedPayload
 from viewer.bodies import ACCEPT_ENCODING, BodyTooLarge, BrokenEncoding, UnsupportedEncoding
-from viewer.keys import CHALLENGE, Unauthenticated
+from viewer.keys import CHALLENGE, ScopeMissing, Unauthenticated
 from viewer.listing import InvalidQuery
 from viewer.store.base import IdempotencyConflict, LimitReached, ReservationsUsedUp, StoreUnavailable
 
@@ -19,6 +19,7 @@ class UnsupportedMediaType(ValueError):
 
 _STATUS_AND_TITLE_BY_ERROR: Mapping[type[Exception], tuple[int, str]] = {
     Unauthenticated: (401, "Not authenticated"),
+    ScopeMissing: (403, "Not for this key"),
     MalformedPayload: (400, "Not a JSON payload"),
     BrokenEncoding: (400, "Damaged body"),
     InvalidPayload: (422, "Wrong fields"),

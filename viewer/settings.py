@@ -60,6 +60,17 @@ class Settings:
     otlp_grpc_port: int = _setting(4317, "Port of OTLP/gRPC; 0 picks a free one.")
     otlp_http_port: int = _setting(4318, "Port of OTLP/HTTP; 0 picks a free one.")
     base_url: str = _setting("", "Start of every URL that is handed out; default: http://HOST:PORT.")
+    allowed_hosts: str = _setting(
+        "", "More names that pages answer to (a.example,b.example or *), beside addresses and --base-url's."
+    )
+    proxies: int = _setting(
+        0, "Reverse proxies in front that append to X-Forwarded-For; 0: it is not believed.", least=0
+    )
+    sign_up: str = _setting(
+        "auto",
+        "Who may make an account; auto: anybody while --host is this machine alone, else by invitation.",
+        choices=("auto", "open", "invitation", "closed"),
+    )
     cors_origins: str = _setting(
         "", "Origins whose browsers may send to the OTLP/HTTP port: https://a.example,https://b.example or *."
     )
@@ -74,6 +85,18 @@ class Settings:
     account_max_bytes: int = _setting(
         0, "Bytes kept for an account; beyond, OTLP is answered as by a full disk. 0: any number.", least=0
     )
+    require_subscription: bool = _setting(
+        False, "Answer POST /api/traces of accounts without a subscription with 402."
+    )
+    stripe_secret_key: str = _setting("", "Stripe's secret key, for subscriptions; best by environment.")
+    stripe_webhook_secret: str = _setting("", "What Stripe signs its webhooks with; best by environment.")
+    stripe_prices: str = _setting(
+        "", "Plans that are sold, and their Stripe prices: pro=price_123,team=price_456."
+    )
+    stripe_api_base: str = _setting("", "Another address of Stripe's API, for tests.")
+    operator_token: str = _setting(
+        "", "Bearer token that /metrics asks for; default: none. Best by environment."
+    )
     retention: str = _setting(
         "", "Delete traces this old (12h, 30d, 8w) that nobody posted or looked at; default: keep for ever."
     )
@@ -86,6 +109,13 @@ class Settings:
     log_level: str = _setting(
         "info", "The least that is logged.", choices=("debug", "info", "warning", "error")
     )
+
+    @property
+    def sign_up_mode(self) -> str:
+        """open, invitation or closed."""
+        if self.sign_up != "auto":
+            return self.sign_up
+        return "open" if self.host in ("127.0.0.1", "::1", "localhost") else "invitation"
 
     @property
     def cors_origin_list(self) -> tuple[str, ...]:

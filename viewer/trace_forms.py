@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
 from tracen_otel.redact import Redaction
 from viewer import trace_page, waiting
@@ -21,6 +20,7 @@ from viewer.compare.page import render_compare
 from viewer.document import HEAD, Document
 from viewer.forms import markdown, otlp_json, perfetto
 from viewer.listing import InvalidQuery
+from viewer.policy import public
 from viewer.preview.drawing import draw
 from viewer.problems import problem
 from viewer.reading import NothingYet, Reader, etag_of, revalidated, unchanged
@@ -49,14 +49,14 @@ class TraceForms:
         self._previews: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         self._turns = asyncio.Semaphore(MAX_WHOLE)
         self.routes = [
-            Route("/traces/{page_id}.otlp.json", self.otlp_json),
-            Route("/traces/{page_id}.perfetto.json", self.perfetto),
-            Route("/traces/{page_id}.json", self.json),
-            Route("/traces/{page_id}.md", self.markdown),
-            Route("/traces/{page_id}/og.png", self.preview),
-            Route("/embed/{page_id}", self.embed),
-            Route("/oembed", self.oembed),
-            Route("/compare/{a}/{b}", self.compare),
+            public("/traces/{page_id}.otlp.json", self.otlp_json),
+            public("/traces/{page_id}.perfetto.json", self.perfetto),
+            public("/traces/{page_id}.json", self.json),
+            public("/traces/{page_id}.md", self.markdown),
+            public("/traces/{page_id}/og.png", self.preview),
+            public("/embed/{page_id}", self.embed),
+            public("/oembed", self.oembed),
+            public("/compare/{a}/{b}", self.compare),
         ]
         self._form_by_media_type: dict[str, Form] = {
             "application/json": self.json,

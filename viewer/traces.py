@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
-from starlette.routing import Route
 
 from viewer import pages, trace_page, waiting
 from viewer.document import Document, rows_parts, steps_part
 from viewer.finding import Finder
+from viewer.policy import public
 from viewer.reading import NothingYet, Reader, etag_of, revalidated, unchanged
 from viewer.store.base import NS_PER_S, Page, Progress
 from viewer.tellings import Choose
@@ -50,10 +50,10 @@ class TracePages:
         self._readings: set[asyncio.Future[Document]] = set()
         self.watcher = Watcher(reader.store)
         self.routes = [
-            Route("/traces/{page_id}", self.page),
-            Route("/traces/{page_id}/rows", self.rows),
-            Route("/traces/{page_id}/steps/{number}", self.step),
-            Route("/traces/{page_id}/events", self.events),
+            public("/traces/{page_id}", self.page),
+            public("/traces/{page_id}/rows", self.rows),
+            public("/traces/{page_id}/steps/{number}", self.step),
+            public("/traces/{page_id}/events", self.events),
         ]
 
     async def page(self, request: Request) -> Response:

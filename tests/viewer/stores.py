@@ -11,13 +11,13 @@ from viewer.store.base import (
     NS_PER_S,
     Batch,
     BodyKind,
-    Key,
     Limit,
     LimitReached,
     Post,
     PostOutcome,
     Store,
 )
+from viewer.store.people import Key, NewKey
 from viewer.store.sqlite import SqliteStore
 
 Open = Callable[[], Store]
@@ -29,8 +29,8 @@ TRACE, OTHER_TRACE = b"\x01" * 16, b"\x02" * 16
 
 
 async def key_in(store: Store, email: str = "ada@example.com") -> Key:
-    account = await store.create_account(email, NOW)
-    return await store.add_key(account.id, os.urandom(32), "", NOW)
+    account = await store.accounts.create(email, NOW)
+    return await store.accounts.add_key(account.id, NewKey(os.urandom(32)), NOW)
 
 
 def batch(key: Key, body: bytes, *traces: bytes) -> Batch:

@@ -82,7 +82,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     app = create_app(
         store, settings, Authenticator(store, lambda: 0.0), requests, clock_ns=lambda: clock.now_ns
     )
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, BASE_URL, raise_server_exceptions=False) as client:
         yield Service(client, key, other_key, clock)
     asyncio.run(store.close())
 

@@ -71,9 +71,9 @@ async def test_key_revoked_is_refused_within_a_second(tmp_path: Path) -> None:
     keys = Authenticator(store, lambda: now_s)
     secret = await create_key(store, "ada@example.com", 0)
     key = await keys.key_of(secret)
-    await store.revoke_key(key.id, 0)
+    await store.accounts.revoke_key(key.account_id, key.id, 0)
     now_s += 1.0
     with pytest.raises(Unauthenticated, match="revoked"):
         await keys.key_of(secret)
-    assert (await store.key(sha256_of(secret))) is not None
+    assert (await store.accounts.key(sha256_of(secret))) is not None
     await store.close()

@@ -273,7 +273,7 @@ def test_page_that_was_given_up_is_unknown(tmp_path: Path) -> None:
     assert not asyncio.run(swept(page, 24 * 3600 - 1))
     assert asyncio.run(swept(page, 24 * 3600))
     keys, requests = Authenticator(store, lambda: 0.0), Requests(Metrics(), lambda: NOW)
-    with TestClient(create_app(store, Settings(base_url=BASE_URL), keys, requests)) as client:
+    with TestClient(create_app(store, Settings(base_url=BASE_URL), keys, requests), BASE_URL) as client:
         for form in ("", ".json", ".md", "/events", "/og.png"):
             assert client.get(f"/traces/{page.id}{form}").status_code == 404
     asyncio.run(store.close())

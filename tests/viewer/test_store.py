@@ -21,6 +21,7 @@ from viewer.store.base import (
     Post,
     Store,
 )
+from viewer.store.people import NewKey
 
 pytestmark = pytest.mark.anyio
 
@@ -31,36 +32,36 @@ NAMES = ["a", "c"]
 
 async def test_store_is_empty_until_the_first_account(store: Store) -> None:
     """The first start is told from later ones by the accounts."""
-    assert await store.is_empty()
-    await store.create_account("ada@example.com", NOW)
-    assert not await store.is_empty()
+    assert await store.accounts.is_empty()
+    await store.accounts.create("ada@example.com", NOW)
+    assert not await store.accounts.is_empty()
 
 
 async def test_account_is_one_per_email_whatever_its_case(store: Store) -> None:
     """Emails compare without case and surrounding space."""
-    first = await store.create_account("Ada@Example.com", NOW)
-    assert await store.create_account(" ada@example.COM", NOW + 1) == first
+    first = await store.accounts.create("Ada@Example.com", NOW)
+    assert await store.accounts.create(" ada@example.COM", NOW + 1) == first
 
 
 async def test_key_is_found_by_its_hash_until_revoked(store: Store) -> None:
     """A revoked key is still known, and says so."""
-    account = await store.create_account("ada@example.com", NOW)
-    key = await store.add_key(account.id, b"\x07" * 32, "laptop", NOW)
-    assert await store.key(b"\x07" * 32) == key
-    assert await store.key(b"\x08" * 32) is None
-    await store.revoke_key(key.id, NOW)
-    found = await store.key(b"\x07" * 32)
+    account = await store.accounts.create("ada@example.com", NOW)
+    key = await store.accounts.add_key(account.id, NewKey(b"\x07" * 32, "laptop"), NOW)
+    assert await store.accounts.key(b"\x07" * 32) == key
+    assert await store.accounts.key(b"\x08" * 32) is None
+    await store.accounts.revoke_key(key.account_id, key.id, NOW)
+    found = await store.accounts.key(b"\x07" * 32)
     assert found is not None
     assert found.revoked
 
 
 async def test_key_hash_is_unique_and_a_refusal_leaves_neighbours_alone(store: Store) -> None:
     """One job that fails in a group commit costs the others nothing."""
-    account = await store.create_account("ada@example.com", NOW)
-    key = await store.add_key(account.id, b"\x07" * 32, "", NOW)
+    account = await store.accounts.create("ada@example.com", NOW)
+    key = await store.accounts.add_key(account.id, NewKey(b"\x07" * 32), NOW)
     outcomes = await asyncio.gather(
         store.append(batch(key, b"one", TRACE)),
-        store.add_key(account.id, b"\x07" * 32, "", NOW),
+        store.accounts.add_key(account.id, NewKey(b"\x07" * 32), NOW),
         store.append(batch(key, b"two", TRACE)),
         return_exceptions=True,
     )

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from tests.viewer.stores import MANY_BYTES, NOW, OTHER_TRACE, TRACE, Open, batch, key_in, post
-from viewer.store.base import NS_PER_S, Key, Limit, Page, ReservationsUsedUp, Store
+from viewer.store.base import NS_PER_S, Limit, Page, ReservationsUsedUp, Store
+from viewer.store.people import Key
 
 pytestmark = pytest.mark.anyio
 

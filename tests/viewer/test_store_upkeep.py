@@ -11,7 +11,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.viewer.stores import MANY_BYTES, NOW, Open, key_in, post
 from tracen_otel.otlp import Encoding, decode_spans
-from viewer.store.base import NS_PER_S, Batch, BodyKind, Key, Page, Store
+from viewer.store.base import NS_PER_S, Batch, BodyKind, Page, Store
+from viewer.store.people import Key
 
 pytestmark = pytest.mark.anyio
 

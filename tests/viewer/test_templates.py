@@ -144,6 +144,7 @@ def test_every_template_is_used() -> None:
     """The folder holds nothing that no page needs."""
     assert {path.name for path in TEMPLATES.iterdir()} == {
         "base.html",
+        "app.html",
         "parts.html",
         "icons.html",
         *TEMPLATE_BY_CONTEXT.values(),

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from tracen_otel.otlp import Encoding, Signal
+from viewer.store.people import Accounts
 
 NS_PER_S = 1_000_000_000
 
@@ -55,23 +56,6 @@ class ReservationsUsedUp(StoreError):
 
 class IdempotencyConflict(StoreError):
     """The same Idempotency-Key came with another body."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Who owns keys and traces. `id` is short, and means nothing outside the store."""
-
-    id: str
-    email: str
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """An API key as it is kept: never the secret, only its SHA-256."""
-
-    id: str
-    account_id: str
-    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,30 +200,15 @@ Gauge = tuple[str, str, Callable[[], float]]
 
 
 class Store(Protocol):
-    """Accounts, keys, batches and pages behind one door. All methods may be called concurrently.
+    """Accounts, batches and pages behind one door. All methods may be called concurrently.
 
     Time is always an argument (`…_ns`), never read. Every method may raise StoreUnavailable; a method that
     raises MUST have changed nothing. What a method has returned from MUST survive a crash and a power cut.
     """
 
-    async def create_account(self, email: str, now_ns: int) -> Account:
-        """Return the account of `email`, made now if there is none. Emails compare without case."""
-        ...
-
-    async def is_empty(self) -> bool:
-        """Tell whether there is no account yet."""
-        ...
-
-    async def add_key(self, account_id: str, sha256: bytes, label: str, now_ns: int) -> Key:
-        """Add a key to an account. `sha256` (32 bytes) MUST be unique over all accounts."""
-        ...
-
-    async def key(self, sha256: bytes) -> Key | None:
-        """Look a key up, revoked ones included."""
-        ...
-
-    async def revoke_key(self, key_id: str, now_ns: int) -> None:
-        """Refuse the key from now on. Unknown or revoked already: nothing happens."""
+    @property
+    def accounts(self) -> Accounts:
+        """Who owns what is kept here."""
         ...
 
     async def append(self, batch: Batch) -> Page | None:
@@ -350,6 +319,10 @@ class Store(Protocol):
 
         They are as if they had never been. False when none is left.
         """
+        ...
+
+    async def purge(self, now_ns: int) -> bool:
+        """Remove some of what accounts own that were closed, for good; False when nothing is left."""
         ...
 
     async def check_writable(self) -> None:

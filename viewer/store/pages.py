@@ -10,7 +10,9 @@ from dataclasses import replace
 
 from viewer.store.base import Document, Page
 
-_SELECT = "select id, account_id, otel_trace_id, deleted_ns, opened_ns, reserved_ns, created_ns from pages"
+_SELECT = """select id, account_id, otel_trace_id,
+    coalesce(deleted_ns, (select accounts.deleted_ns from accounts where accounts.id = pages.account_id)),
+    opened_ns, reserved_ns, created_ns from pages"""
 
 
 def by_id(connection: sqlite3.Connection, page_id: str) -> Page | None:

@@ -105,6 +105,46 @@ def add_reservations(db: Database) -> None:
         db.execute(f"create index {name} on pages ({columns}) where reserved_ns is not null")
 
 
+@migrations()
+def add_people(db: Database) -> None:
+    # A password is kept as its argon2 hash, tokens as their SHA-256. `deleted_ns`: nobody sees the account any more.
+    for column, kind in (
+        ("password_hash", "text"),
+        ("otlp_is_private", "integer not null default 0"),
+        ("plan", "text not null default ''"),
+        ("is_subscribed", "integer not null default 0"),
+        ("subscribed_until_ns", "integer"),
+        ("customer_id", "text not null default ''"),
+        ("subscription_told_ns", "integer not null default 0"),
+        ("deleted_ns", "integer"),
+        ("purged_ns", "integer"),  # when nothing of a deleted account was left
+    ):
+        db.execute(f"alter table accounts add column {column} {kind}")
+    db.execute(
+        "create unique index idx_accounts_customer_id on accounts (customer_id) where customer_id != ''"
+    )
+    db.execute("create index idx_accounts_deleted_ns on accounts (deleted_ns) where deleted_ns is not null")
+    for column, kind in (
+        ("hint", "text not null default ''"),
+        ("scopes", "text not null default 'read write'"),
+        ("last_used_ns", "integer"),
+        ("expires_ns", "integer"),
+    ):
+        db.execute(f"alter table keys add column {column} {kind}")
+    db.table("keys").create_index(["account_id"])
+    db.table("sessions").create(
+        {"id": bytes, "account_id": int, "created_ns": int, "seen_ns": int},
+        pk="id",
+        not_null={"account_id", "created_ns", "seen_ns"},
+    )
+    db.table("sessions").create_index(["account_id"])
+    db.table("tickets").create(
+        {"sha256": bytes, "kind": str, "subject": str, "expires_ns": int},
+        pk="sha256",
+        not_null={"kind", "subject", "expires_ns"},
+    )
+
+
 @bodies_migrations()
 def create_batches(db: Database) -> None:
     # id grows with arrival. `otel_trace_ids` are 16 bytes each; `body` is last, so that what stands before it

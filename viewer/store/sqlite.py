@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from viewer.store import base, batches, pages, posts, reservations, tellings
+from viewer.store.accounts import SqliteAccounts
 from viewer.store.base import (
-    Account,
     Batch,
     Document,
     Gauge,
-    Key,
     Limit,
     Page,
     Post,
@@ -34,6 +33,7 @@ from viewer.store.base import (
     Telling,
 )
 from viewer.store.files import Files
+from viewer.store.people import Accounts
 from viewer.store.reservations import Reservations, Waited
 from viewer.store.trace_index import MAX_ROWS, TraceIndex
 from viewer.store.upkeep import Upkeep
@@ -91,6 +91,7 @@ class SqliteStore:
         )
         self._upkeep = Upkeep(self._writer, self._index, self._read, self._count_bytes)
         self._reservations = Reservations(self._index, bodies) if bodies else None
+        self.accounts: Accounts = SqliteAccounts(self._writer, self._read)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, "tracen-reader")
 
@@ -106,49 +107,6 @@ class SqliteStore:
         for by_account in (batches.bytes_by_account(bodies), posts.bytes_by_account(main)):
             for account_id, size in by_account.items():
                 self._count_bytes(account_id, size)
-
-    # -- accounts and keys -----------------------------------------------------------------------------
-
-    async def create_account(self, email: str, now_ns: int) -> Account:
-        folded = email.strip().casefold()
-
-        def work(connection: sqlite3.Connection) -> Account:
-            sql = "insert or ignore into accounts (email, created_ns) values (?, ?)"
-            connection.execute(sql, (folded, now_ns))
-            row = connection.execute("select id from accounts where email = ?", (folded,)).fetchone()
-            return Account(str(row[0]), folded)
-
-        return await self._writer.submit(work)
-
-    async def is_empty(self) -> bool:
-        return await self._read(lambda c: c.execute("select 1 from accounts limit 1").fetchone() is None)
-
-    async def add_key(self, account_id: str, sha256: bytes, label: str, now_ns: int) -> Key:
-        key = Key(uuid.uuid4().hex, account_id)
-
-        def work(connection: sqlite3.Connection) -> Key:
-            connection.execute(
-                "insert into keys (id, account_id, sha256, label, created_ns) values (?, ?, ?, ?, ?)",
-                (key.id, int(account_id), sha256, label, now_ns),
-            )
-            return key
-
-        return await self._writer.submit(work)
-
-    async def key(self, sha256: bytes) -> Key | None:
-        def read(connection: sqlite3.Connection) -> Key | None:
-            sql = "select id, account_id, revoked_ns from keys where sha256 = ?"
-            row = connection.execute(sql, (sha256,)).fetchone()
-            return Key(row[0], str(row[1]), row[2] is not None) if row else None
-
-        return await self._read(read)
-
-    async def revoke_key(self, key_id: str, now_ns: int) -> None:
-        def work(connection: sqlite3.Connection) -> None:
-            sql = "update keys set revoked_ns = ? where id = ? and revoked_ns is null"
-            connection.execute(sql, (now_ns, key_id))
-
-        await self._writer.submit(work)
 
     # -- what came in ----------------------------------------------------------------------------------
 
@@ -291,6 +249,9 @@ class SqliteStore:
         ):
             self._waited.forget(account_id, (otel_trace_id,))
         return True
+
+    async def purge(self, now_ns: int) -> bool:
+        return await self._upkeep.purge(now_ns)
 
     def _between(self) -> bool:
         """On the writer's thread, after each group of writes; whether there is more to do."""

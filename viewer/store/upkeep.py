@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol, TypeVar
 
 from tracen_otel.otlp import split
-from viewer.store import batches, pages, posts, tellings
-from viewer.store.base import Page
+from viewer.store import batches, closed, pages, posts, tellings
+from viewer.store.base import NS_PER_S, Page
 from viewer.store.marks import mark, set_mark
 from viewer.store.trace_index import TraceIndex, key_of
 from viewer.store.writer import Writer
@@ -27,6 +27,8 @@ logger = logging.getLogger("tracen.store")
 
 SLICE = 1_000
 """Batches looked over in one step."""
+_LATE_NS = 60 * NS_PER_S
+"""What was under way when an account was closed has arrived by then."""
 _SCRUB_TRIES = 50
 _SCRUB_PAUSE_S = 0.1
 
@@ -94,6 +96,19 @@ class Upkeep:
         if unwanted:
             await self._remove(row.account_id, unwanted, now_ns)
         await self._set_mark("expired", row.id)
+        return True
+
+    async def purge(self, now_ns: int) -> bool:
+        """See `viewer.store.base.Store.purge`."""
+        found = await self._read(closed.leftovers)
+        if found is None:
+            return False
+        if found.traces:
+            await self._remove(found.account_id, set(found.traces), now_ns)
+            return True
+        if now_ns - found.deleted_ns < _LATE_NS:
+            return False
+        await self._writer.submit(lambda connection: closed.finish(connection, found.account_id, now_ns))
         return True
 
     def _unwanted(self, connection: sqlite3.Connection, row: batches.Row) -> Iterator[bytes]:

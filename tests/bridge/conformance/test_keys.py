@@ -31,9 +31,9 @@ async def test_revoked_key_is_refused_within_a_second_or_two(revocable: TracenPr
     assert over_grpc(revocable, b"").status is grpc.StatusCode.OK
     store = open_store(str(revocable.db), exclusive=False)
     try:
-        key = await store.key(sha256_of(revocable.key))
+        key = await store.accounts.key(sha256_of(revocable.key))
         assert key is not None
-        await store.revoke_key(key.id, time.time_ns())
+        await store.accounts.revoke_key(key.account_id, key.id, time.time_ns())
     finally:
         await store.close()
     deadline = time.monotonic() + SOON_S

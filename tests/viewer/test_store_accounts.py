@@ -1,0 +1,158 @@
+"""The contract of a store's accounts, keys, sessions and tickets, run on every engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from tests.viewer.stores import NOW, TRACE, Open, batch, key_in, post
+from viewer.store.base import NS_PER_S, Store
+from viewer.store.people import NewKey, Scope, Subscription, Ticket, TicketKind
+
+pytestmark = pytest.mark.anyio
+
+HOUR_NS = 3600 * NS_PER_S
+
+
+async def test_sign_up_makes_one_account_of_an_address(store: Store) -> None:
+    """Addresses compare without case; of many at once one gets it."""
+    made = await asyncio.gather(
+        *(store.accounts.sign_up(email, "h", NOW, None) for email in ["a@b.example", "A@b.Example"] * 5)
+    )
+    (account,) = [one for one in made if one]
+    assert account.has_password
+    assert await store.accounts.by_email(" A@B.example ") == account
+    assert await store.accounts.by_id(account.id) == account
+    assert await store.accounts.all("", 10) == [account]
+    assert await store.accounts.all(account.id, 10) == []
+
+
+async def test_invitation_admits_once_and_only_whom_it_names(store: Store) -> None:
+    """A ticket that does not fit is not used up, and makes no account."""
+    accounts = store.accounts
+    await accounts.add_ticket(Ticket(b"1" * 32, TicketKind.INVITATION, "ada@x.example", NOW + HOUR_NS))
+    assert await accounts.sign_up("eve@x.example", "h", NOW, b"1" * 32) is None
+    assert await accounts.sign_up("ada@x.example", "h", NOW + HOUR_NS, b"1" * 32) is None
+    assert await accounts.by_email("eve@x.example") is None
+    assert await accounts.sign_up("ada@x.example", "h", NOW, b"1" * 32) is not None
+    assert await accounts.ticket(b"1" * 32, NOW) is None
+    assert await accounts.sign_up("bob@x.example", "h", NOW, b"1" * 32) is None
+
+
+async def test_ticket_is_taken_once(store: Store) -> None:
+    """Of several callers one gets it, and it admits to nothing else."""
+    accounts = store.accounts
+    await accounts.add_ticket(Ticket(b"1" * 32, TicketKind.LOGIN, "7", NOW + 1))
+    assert await accounts.take_ticket(b"1" * 32, TicketKind.INVITATION, NOW) is None
+    taken = await asyncio.gather(*(accounts.take_ticket(b"1" * 32, TicketKind.LOGIN, NOW) for _ in range(5)))
+    assert sum(ticket is not None for ticket in taken) == 1
+
+
+async def test_password_ends_the_other_sessions(store: Store) -> None:
+    """Whoever knew the old one is out; whoever changed it stays."""
+    account = await store.accounts.create("ada@x.example", NOW)
+    for session_id in (b"a" * 32, b"b" * 32):
+        await store.accounts.open_session(session_id, account.id, NOW)
+    assert await store.accounts.password_hash(account.id) is None
+    await store.accounts.set_password(account.id, "h1", b"a" * 32)
+    assert await store.accounts.password_hash(account.id) == "h1"
+    assert await store.accounts.session(b"a" * 32) is not None
+    assert await store.accounts.session(b"b" * 32) is None
+    await store.accounts.rehash(account.id, "other", "h2")
+    assert await store.accounts.password_hash(account.id) == "h1"
+    await store.accounts.rehash(account.id, "h1", "h2")
+    assert await store.accounts.password_hash(account.id) == "h2"
+
+
+async def test_sessions_are_found_touched_and_forgotten(store: Store, open_store: Open) -> None:
+    """They outlast a restart, and end when they are old."""
+    account = await store.accounts.create("ada@x.example", NOW)
+    await store.accounts.open_session(b"a" * 32, account.id, NOW)
+    await store.accounts.touch_session(b"a" * 32, NOW + 5)
+    await store.close()
+    again = open_store()
+    session = await again.accounts.session(b"a" * 32)
+    assert session is not None
+    assert (session.account.id, session.created_ns, session.seen_ns) == (account.id, NOW, NOW + 5)
+    await again.accounts.expire_sessions(NOW, NOW + 6, NOW)
+    assert await again.accounts.session(b"a" * 32) is None
+    await again.close()
+
+
+async def test_keys_are_listed_revoked_and_rotated_by_their_owner_alone(store: Store) -> None:
+    """Another account's key is as if there were none."""
+    accounts = store.accounts
+    ada, eve = await accounts.create("ada@x.example", NOW), await accounts.create("eve@x.example", NOW)
+    key = await accounts.add_key(ada.id, NewKey(b"1" * 32, "ci", "tr…1", frozenset({Scope.WRITE})), NOW)
+    assert await accounts.keys_of(ada.id) == [key]
+    assert await accounts.keys_of(eve.id) == []
+    assert not await accounts.revoke_key(eve.id, key.id, NOW)
+    assert await accounts.rotate_key(eve.id, key.id, NewKey(b"2" * 32), NOW, NOW + HOUR_NS) is None
+    new = await accounts.rotate_key(ada.id, key.id, NewKey(b"2" * 32, hint="tr…2"), NOW + 1, NOW + HOUR_NS)
+    assert new is not None
+    assert (new.label, new.scopes, new.hint, new.expires_ns) == ("ci", key.scopes, "tr…2", None)
+    old = await accounts.key(b"1" * 32)
+    assert old is not None
+    assert old.is_valid_at(NOW + HOUR_NS - 1)
+    assert not old.is_valid_at(NOW + HOUR_NS)
+    assert (
+        await accounts.rotate_key(ada.id, key.id, NewKey(b"3" * 32), NOW + HOUR_NS, NOW + 2 * HOUR_NS) is None
+    )
+    assert await accounts.revoke_key(ada.id, key.id, NOW)
+    assert not await accounts.revoke_key(ada.id, key.id, NOW)
+    assert await accounts.keys_of(ada.id) == [new]
+    await accounts.touch_key(new.id, NOW + 9)
+    assert (await accounts.keys_of(ada.id))[0].last_used_ns == NOW + 9
+
+
+async def test_key_hits_are_counted_by_key(store: Store) -> None:
+    """What the settings page shows as requests this hour."""
+    key = await key_in(store)
+    await store.post(post(key, os.urandom(16), NOW))
+    await store.post(post(key, os.urandom(16), NOW + 5))
+    assert await store.accounts.key_hits(key.account_id, NOW) == {key.id: 1}
+    assert await store.accounts.key_hits(key.account_id, NOW - 1) == {key.id: 2}
+
+
+async def test_subscription_told_later_wins(store: Store) -> None:
+    """Webhooks come in any order."""
+    account = await store.accounts.create("ada@x.example", NOW)
+    newer = Subscription("pro", True, NOW + HOUR_NS, "cus_1", 20)
+    assert await store.accounts.set_subscription(account.id, newer)
+    assert not await store.accounts.set_subscription(account.id, Subscription("", False, None, "cus_1", 10))
+    found = await store.accounts.by_customer("cus_1")
+    assert found is not None
+    assert found.subscription == newer
+    assert newer.is_active_at(NOW)
+    assert not newer.is_active_at(NOW + HOUR_NS)
+    assert await store.accounts.by_customer("") is None
+    key = await store.accounts.add_key(account.id, NewKey(b"1" * 32), NOW)
+    assert (key.plan, key.subscription.is_active_at(NOW)) == ("pro", True)
+
+
+async def test_closed_account_is_unknown_at_once_and_purged_later(store: Store) -> None:
+    """Keys, sessions and pages are gone with it; its address is free for somebody else."""
+    key, other = await key_in(store), await key_in(store, "bob@example.com")
+    await store.accounts.open_session(b"s" * 32, key.account_id, NOW)
+    posted = await store.post(post(key, os.urandom(16)))
+    page = await store.append(batch(key, b"canary", TRACE))
+    kept = await store.append(batch(other, b"kept", TRACE))
+    assert page is not None
+    assert kept is not None
+    await store.accounts.close_account(key.account_id, NOW)
+    assert await store.accounts.by_id(key.account_id) is None
+    assert await store.accounts.session(b"s" * 32) is None
+    assert await store.accounts.keys_of(key.account_id) == []
+    for page_id in (page.id, posted.page_id):
+        found = await store.page(page_id)
+        assert found is not None
+        assert found.deleted
+    while await store.purge(NOW + 120 * NS_PER_S):
+        pass
+    assert await store.stored_bytes(key.account_id) == 0
+    assert (await store.telling(page, 1000)).bodies == ()
+    assert len((await store.telling(kept, 1000)).bodies) == 1
+    assert (await store.accounts.create("ada@example.com", NOW)).id != key.account_id
+    assert not await store.accounts.is_empty()

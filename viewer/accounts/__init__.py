@@ -1,0 +1,1 @@
+"""What people see of their accounts: sign-up, log-in, settings."""

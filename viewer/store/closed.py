@@ -1,0 +1,46 @@
+"""What is left of accounts that were deleted, statement by statement."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from viewer.store.batches import each_id
+
+_SLICE = 200
+"""Traces that are removed at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """A closed account, and some of the traces of which something is still kept."""
+
+    account_id: int
+    deleted_ns: int
+    traces: frozenset[bytes]
+
+
+def leftovers(connection: sqlite3.Connection) -> Leftovers | None:
+    """The account that was closed first and is not purged; its traces are empty where nothing is left."""
+    sql = """select id, deleted_ns from accounts where deleted_ns is not null and purged_ns is null
+             order by deleted_ns limit 1"""
+    row = connection.execute(sql).fetchone()
+    if row is None:
+        return None
+    account_id, deleted_ns = row
+    sql = "select otel_trace_id from posts where account_id = ? limit ?"
+    traces = {trace for (trace,) in connection.execute(sql, (account_id, _SLICE))}
+    sql = "select otel_trace_ids from batches where account_id = ? limit ?"
+    for (otel_trace_ids,) in connection.execute(sql, (account_id, _SLICE)):
+        traces.update(each_id(otel_trace_ids))
+        if len(traces) >= _SLICE:
+            break
+    return Leftovers(account_id, deleted_ns, frozenset(traces))
+
+
+def finish(connection: sqlite3.Connection, account_id: int, now_ns: int) -> None:
+    """Forget what remains: pages for which nothing ever came, answers that were remembered."""
+    connection.execute("delete from idempotency_keys where account_id = ?", (account_id,))
+    sql = "update pages set deleted_ns = ?, reserved_ns = null where account_id = ? and deleted_ns is null"
+    connection.execute(sql, (now_ns, account_id))
+    connection.execute("update accounts set purged_ns = ? where id = ?", (now_ns, account_id))
