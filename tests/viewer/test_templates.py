@@ -145,6 +145,7 @@ def test_every_template_is_used() -> None:
     assert {path.name for path in TEMPLATES.iterdir()} == {
         "base.html",
         "app.html",
+        "settings_tabs.html",
         "parts.html",
         "icons.html",
         *TEMPLATE_BY_CONTEXT.values(),

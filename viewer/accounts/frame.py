@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from viewer.store.people import Session
 
 _LINKS = (("/app/traces", "Traces"), ("/app/settings", "Settings"), ("/docs", "Docs"))
+_TABS = (("/app/settings", "Keys"), ("/app/account", "Account"), ("/app/subscription", "Subscription"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,18 @@ class Frame:
 
     email: str
     links: tuple[FrameLink, ...]
+    tabs: tuple[FrameLink, ...]
+    """Of the settings, shown on each of their pages."""
 
 
 def frame_of(session: Session, here: str) -> Frame:
     """The frame of a page at the path `here`."""
-    links = tuple(FrameLink(href, label, href == here) for href, label in _LINKS)
-    return Frame(session.account.email, links)
+    tabs = tuple(FrameLink(href, label, href == here) for href, label in _TABS)
+    links = tuple(
+        FrameLink(href, label, href == here or (label == "Settings" and any(tab.is_here for tab in tabs)))
+        for href, label in _LINKS
+    )
+    return Frame(session.account.email, links, tabs)
 
 
 NO_STORE = {"cache-control": "no-store"}
