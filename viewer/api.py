@@ -33,6 +33,7 @@ from viewer.store.base import (
     StoreUnavailable,
 )
 from viewer.store.people import Key, Scope
+from viewer.subscriptions.required import check_subscription
 from viewer.workers import run_sized
 
 MAX_IDEMPOTENCY_KEY = 255
@@ -88,11 +89,12 @@ class Api:
             self._requests.end(record)
 
     async def _post(self, request: Request, record: RequestRecord) -> Response:
-        """Key and limit are settled before the body is read."""
+        """Key, subscription and limit are settled before the body is read."""
         quota: Quota | None = None
         try:
             key = await self._key_of(request)
             record.key_id = key.id
+            check_subscription(key, self._settings, self._clock_ns())
             quota = await self._store.quota(key.id, self._limit, self._clock_ns())
             idempotency_key = _idempotency_key(request)
             if quota.remaining == 0 and idempotency_key is None:

@@ -27,7 +27,8 @@ from viewer.problems import problem
 from viewer.reading import NothingYet, Reader
 from viewer.requests import Requests
 from viewer.settings import Settings
-from viewer.store.base import Store, StoreUnavailable
+from viewer.store.base import Limit, Store, StoreUnavailable
+from viewer.subscriptions.desk import SubscriptionDesk
 from viewer.tellings import Documents
 from viewer.trace_forms import TraceForms
 from viewer.traces import TracePages
@@ -46,13 +47,16 @@ def create_app(
     more_routes: Sequence[BaseRoute] = (),
     clock_ns: Callable[[], int] = time.time_ns,
 ) -> Starlette:
-    """Compose the viewer over a store; `more_routes` (the bridge's) come first."""
+    """Compose the viewer over a store; `more_routes` (the bridge's) come first. Raises StripeUnusable."""
     documents = Documents(store, requests.metrics, redacts=settings.redact)
     api = Api(store, keys, settings, requests, Listing(store, documents), clock_ns)
     service = _Service(store, settings, requests.metrics)
     reader = Reader(store, documents, settings.base_url, clock_ns)
     forms = TraceForms(reader, redacts=settings.redact)
     traces = TracePages(reader, forms)
+    subscriptions = SubscriptionDesk(
+        store.accounts, settings, lambda plan: Limit(settings.requests_per_hour), clock_ns
+    )
     sessions = Sessions(store.accounts, settings.base_url, clock_ns)
     app = Starlette(
         routes=[
@@ -61,6 +65,7 @@ def create_app(
             public("/", service.home),
             *forms.routes,
             *traces.routes,
+            *subscriptions.routes,
             for_operator("/healthz", service.healthz),
             for_operator("/readyz", service.readyz),
             for_operator("/metrics", service.metrics),
@@ -78,6 +83,7 @@ def create_app(
     app.state.gate = Gate(
         sessions, Hosts(settings.base_url, settings.allowed_hosts), settings.operator_token, _told
     )
+    app.state.subscriptions = subscriptions
     app.state.watcher = traces.watcher  # ended with the server
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
     return app

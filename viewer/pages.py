@@ -24,6 +24,7 @@ from viewer.contexts import (
     WaitingPage,
 )
 from viewer.legible import legible, one_line
+from viewer.subscriptions.contexts import SubscriptionPage
 
 STATIC = Path(__file__).parent / "static"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -37,6 +38,7 @@ TEMPLATE_BY_CONTEXT = {
     WaitingPage: "waiting.html",
     MessagePage: "message.html",
     HomePage: "home.html",
+    SubscriptionPage: "subscription.html",
 }
 
 MAX_TITLE = 120

@@ -11,6 +11,7 @@ from viewer.bodies import ACCEPT_ENCODING, BodyTooLarge, BrokenEncoding, Unsuppo
 from viewer.keys import CHALLENGE, ScopeMissing, Unauthenticated
 from viewer.listing import InvalidQuery
 from viewer.store.base import IdempotencyConflict, LimitReached, ReservationsUsedUp, StoreUnavailable
+from viewer.subscriptions.required import SubscriptionMissing
 
 
 class UnsupportedMediaType(ValueError):
@@ -19,6 +20,7 @@ class UnsupportedMediaType(ValueError):
 
 _STATUS_AND_TITLE_BY_ERROR: Mapping[type[Exception], tuple[int, str]] = {
     Unauthenticated: (401, "Not authenticated"),
+    SubscriptionMissing: (402, "No subscription"),
     ScopeMissing: (403, "Not for this key"),
     MalformedPayload: (400, "Not a JSON payload"),
     BrokenEncoding: (400, "Damaged body"),
@@ -44,6 +46,7 @@ def refusal(error: Exception) -> JSONResponse:
         detail = (
             "These fields are wrong or missing." if error.is_complete else "These fields are wrong, and more."
         )
+    more = {"subscribe_url": error.subscribe_url} if isinstance(error, SubscriptionMissing) else {}
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = CHALLENGE
@@ -63,7 +66,7 @@ def refusal(error: Exception) -> JSONResponse:
     if isinstance(error, StoreUnavailable):
         headers["retry-after"] = str(error.retry_after_s)
         detail = "The store is busy or full; nothing was kept, try again."
-    return problem(status, title, detail, errors, headers)
+    return problem(status, title, detail, errors, headers, more)
 
 
 def problem(
@@ -72,9 +75,10 @@ def problem(
     detail: str,
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """An `application/problem+json` answer; `errors` lists every wrong field."""
-    content = {"title": title, "status": status, "detail": detail}
+    """An `application/problem+json` answer; `errors` lists every wrong field, `more` are members beside the usual."""
+    content = {"title": title, "status": status, "detail": detail, **(more or {})}
     fields = [{"field": error.field, "message": error.message} for error in errors]
     return JSONResponse(
         content | ({"errors": fields} if fields else {}),

@@ -14,6 +14,7 @@ from jinja2 import nodes
 
 from viewer import contexts, pages
 from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
+from viewer.subscriptions import contexts as subscriptions
 
 MACRO_ARGUMENTS: dict[str, Any] = {
     "said": contexts.Said,
@@ -23,7 +24,12 @@ MACRO_ARGUMENTS: dict[str, Any] = {
     "status": str,
     "tokens": contexts.TokenSum,
 }
-RECORDS = [r for r in vars(contexts).values() if isinstance(r, type) and dataclasses.is_dataclass(r)]
+RECORDS = {
+    record
+    for module in (contexts, subscriptions)
+    for record in vars(module).values()
+    if isinstance(record, type) and dataclasses.is_dataclass(record)
+}
 
 Scope = dict[str, Any]
 
