@@ -83,7 +83,7 @@ def create_app(
     app.state.gate = Gate(
         sessions, Hosts(settings.base_url, settings.allowed_hosts), settings.operator_token, _told
     )
-    app.state.subscriptions = subscriptions
+    app.state.subscriptions = subscriptions  # what an account pays for ends with it
     app.state.watcher = traces.watcher  # ended with the server
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
     return app

@@ -188,7 +188,10 @@ def test_publish_tells_a_refused_key_and_a_large_body_apart(
 @pytest.mark.parametrize(
     ("reply", "where"),
     [
-        (b'{"subscribe_url": "https://tracen.example/app/subscription"}', "at https://tracen.example/app/subscr"),
+        (
+            b'{"subscribe_url": "https://tracen.example/app/subscription"}',
+            "at https://tracen.example/app/subscr",
+        ),
         (b'{"subscribe_url": "javascript:alert(1)"}', "from whoever runs the server"),
         (b'{"subscribe_url": "https://tracen.example/\\u001b[2J"}', "from whoever runs the server"),
         (b'{"subscribe_url": ["https://tracen.example/"]}', "from whoever runs the server"),

@@ -123,7 +123,9 @@ class SubscriptionDesk:
         notices = []
         has_one = standing in (Standing.ACTIVE, Standing.OVERDUE)
         if "failed" in asked:
-            notices.append(Notice("bad", "Stripe did not answer, or refused. Nothing was charged; try again."))
+            notices.append(
+                Notice("bad", "Stripe did not answer, or refused. Nothing was charged; try again.")
+            )
         if "paid" in asked and has_one:
             notices.append(Notice("good", f"Thank you: the plan {subscription.plan} is yours."))
         elif "paid" in asked:

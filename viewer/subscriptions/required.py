@@ -13,7 +13,9 @@ class SubscriptionMissing(Exception):
     """The account has no subscription now; `subscribe_url` is where there is one."""
 
     def __init__(self, subscribe_url: str) -> None:
-        super().__init__(f"this server asks for a subscription, and the account has none now: {subscribe_url}")
+        super().__init__(
+            f"this server asks for a subscription, and the account has none now: {subscribe_url}"
+        )
         self.subscribe_url = subscribe_url
 
 

@@ -162,7 +162,9 @@ def stripe_of(settings: Settings) -> Stripe | None:
     if len(missing) == len(value_by_flag):
         return None
     if missing:
-        raise StripeUnusable(f"Stripe takes all of {', '.join(value_by_flag)}; not there: {', '.join(missing)}")
+        raise StripeUnusable(
+            f"Stripe takes all of {', '.join(value_by_flag)}; not there: {', '.join(missing)}"
+        )
     _check_secret("--stripe-secret-key", settings.stripe_secret_key, ("sk_", "rk_"))
     _check_secret("--stripe-webhook-secret", settings.stripe_webhook_secret, ("whsec_",))
     _check_api_base(settings.stripe_api_base)

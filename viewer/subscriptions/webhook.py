@@ -64,7 +64,7 @@ class Webhook:
 
 def _customer_of(event: Mapping[str, Any]) -> tuple[str, int]:
     """Whom an event is about ("": nobody of ours), and when it happened. Raises ValueError."""
-    if event.get("type") not in _EVENTS:
+    if str(event.get("type")) not in _EVENTS:
         return "", 0
     try:
         customer, created_s = event["data"]["object"]["customer"], event["created"]

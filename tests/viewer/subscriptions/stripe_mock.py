@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,18 +32,22 @@ def require_stripe_mock() -> str:
 @contextlib.contextmanager
 def running_stripe_mock() -> Iterator[str]:
     """The mock's address for the length of a block."""
-    command = [require_stripe_mock(), "-http-addr", "127.0.0.1:0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert process.stdout is not None
-    try:
-        told = b""
-        for line in process.stdout:  # it ends where the mock does
-            told += line
-            if found := _LISTENING.search(line):
-                yield f"http://{found[1].decode()}"
-                return
-        raise AssertionError(f"stripe-mock did not start: {told.decode(errors='replace')}")
-    finally:
-        process.terminate()
-        process.stdout.close()
-        process.wait(STOP_TIMEOUT_S)
+    on_loopback = [
+        "-http-addr",
+        "127.0.0.1:0",
+        "-https-addr",
+        "127.0.0.1:0",
+    ]  # else it takes a port of every network
+    command = [require_stripe_mock(), *on_loopback]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, b"")
+        try:
+            found = next((match for line in lines if (match := _LISTENING.search(line))), None)
+            assert found, "stripe-mock did not start"
+            # It tells of every request, and would wait for a reader.
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            yield f"http://{found[1].decode()}"
+        finally:
+            process.terminate()
+            process.wait(STOP_TIMEOUT_S)
