@@ -1,6 +1,6 @@
 """POST /api/traces: one payload out, a page's URL back; and that URL alone, ahead of time. Knows no span, no queue.
 
-Never logs, and no error's message holds, the key, the payload or the server's words (but for where to subscribe). Errors:
+Never logs, and no error's message holds, the key, the payload or the server's words but where to subscribe. Errors:
 
     TracenError               nothing was published, as far as we know
     ├── Unreachable           no answer: refused, reset, no such name, bad certificate, too slow  (retryable)

@@ -28,7 +28,7 @@ from viewer.wording import moment, plural
 
 _HOUR_NS = 3600 * NS_PER_S
 _TONE_AND_STATUS = {
-    Standing.NONE: ("open", "None"),
+    Standing.NONE: ("open", "Not subscribed"),
     Standing.ACTIVE: ("good", "Active"),
     Standing.OVERDUE: ("live", "Being renewed"),
     Standing.PAST: ("bad", "Ended"),
@@ -148,7 +148,7 @@ class SubscriptionDesk:
         return tuple(Offer(plan, self._allowance(plan), f"{PATH}/checkout?plan={plan}") for plan in sold)
 
     def _allowance(self, plan: str) -> str:
-        return f"{plural(self._limit_of(plan).count, 'request')} an hour and key"
+        return f"{plural(self._limit_of(plan).count, 'request')} per hour and key"
 
 
 def _pays(subscription: Subscription, now_ns: int) -> bool:

@@ -87,7 +87,7 @@ class Shop:
         signed_s: int | None = None,
         sent: bytes | None = None,
     ) -> httpx2.Response:
-        """What Stripe sends, signed as Stripe signs, now unless told otherwise. `sent`: another body than was signed."""
+        """What Stripe sends, signed as it signs, now unless told otherwise. `sent`: another body than was signed."""
         text = body.decode(errors="replace")
         signature = stripe.WebhookSignature.generate_signature_header(text, secret, signed_s)
         headers = {"stripe-signature": signature, "content-type": "application/json"}

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 
 from tests.processes import running_tracen, serve_command
@@ -61,7 +63,7 @@ def test_stripe_is_off_by_default() -> None:
         ({"stripe_api_base": "stripe.example"}, "--stripe-api-base: expected https://HOST"),
     ],
 )
-def test_half_of_a_configuration_is_refused(changed: dict[str, str], told: str) -> None:
+def test_half_of_a_configuration_is_refused(changed: dict[str, Any], told: str) -> None:
     """Before anybody can be sent to a checkout whose payment would never be heard of; without the values."""
     with pytest.raises(StripeUnusable) as refused:
         stripe_of(replace(SELLING, **changed))
@@ -105,9 +107,17 @@ def test_server_does_not_start_with_half_of_a_configuration(tmp_path: Path) -> N
     assert SECRET_KEY not in ended.stderr
 
 
-def test_server_without_stripe_does_not_import_it(tmp_path: Path) -> None:
+def test_server_without_stripe_does_not_import_it() -> None:
     """It is an extra, and takes time to load."""
     code = "import sys, bridge.server; sys.exit('stripe' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_otlp_is_taken_without_a_subscription(tmp_path: Path) -> None:
+    """A collector that has no subscription loses nothing; 402 is of POST alone."""
     with running_tracen(tmp_path / "t.db", "--require-subscription") as tracen:
-        assert tracen.key
+        key = {"x-tracen-key": tracen.key}
+        sent = httpx2.post(f"{tracen.otlp_http}/v1/traces", json={"resourceSpans": []}, headers=key)
+        posted = httpx2.post(f"{tracen.http}/api/traces", json={}, headers=key)
+    assert (sent.status_code, posted.status_code) == (200, 402)
+    assert posted.json()["subscribe_url"] == f"{tracen.http}/app/subscription"

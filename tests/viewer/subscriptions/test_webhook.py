@@ -26,7 +26,7 @@ def told(shop: Shop, stripe: StripeServer) -> bytes:
 )
 def test_what_is_not_signed_is_refused(shop: Shop, told: bytes, signature: str) -> None:
     """400, whatever stands in the header."""
-    headers = {"stripe-signature": signature.encode("latin-1")}
+    headers = {b"stripe-signature": signature.encode("latin-1")}
     answer = shop.client.post("/webhooks/stripe", content=told, headers=headers)
     assert answer.status_code == 400
     assert not shop.account.subscription.is_active
