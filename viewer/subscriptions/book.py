@@ -7,12 +7,16 @@ how often makes a difference.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from viewer.store.people import Account, Accounts, Subscription
-from viewer.subscriptions.standing import bought
+from viewer.subscriptions.standing import bought, is_paid
 from viewer.subscriptions.stripe_api import CustomerUnknown, Stripe, StripeFailed
+
+logger = logging.getLogger("tracen.subscriptions")
 
 
 class Book:
@@ -40,12 +44,22 @@ class Book:
     async def _told(self, account: Account, customer_id: str) -> Subscription | None:
         """What Stripe says now; None where that is nothing about plans of ours."""
         try:
-            found = bought(await self._stripe.subscriptions_of(customer_id), self._stripe.prices)
+            told = await self._stripe.subscriptions_of(customer_id)
         except CustomerUnknown:  # deleted there, and with it all that was paid for
             return replace(account.subscription, is_active=False)
+        found = bought(told, self._stripe.prices)
         if found is None:
+            if any(is_paid(subscription) for subscription in told):
+                logger.warning("an account pays at Stripe for what --stripe-prices does not have")
             return None
         return Subscription(found.plan, found.is_active, found.until_ns, customer_id)
+
+    async def renewed(self, account: Account) -> Account:
+        """Answer the account as Stripe knows it now, which may not have told yet, or never: webhooks get lost."""
+        subscription = account.subscription
+        with contextlib.suppress(StripeFailed):
+            await self.renew(subscription.customer_id, subscription.told_ns)
+        return await self._accounts.by_id(account.id) or account
 
     async def checkout_url(self, account: Account, plan: str, hour: int) -> str:
         """Answer where a plan is paid for. Raises StripeFailed, StoreUnavailable."""

@@ -61,8 +61,11 @@ class SubscriptionDesk:
         ]
 
     async def page(self, request: Request) -> Response:
-        """Show what the account has."""
-        page = self._told(session_of(request).account, frame_for(request, PATH), set(request.query_params))
+        """Show what the account has; who comes back from paying is asked for at Stripe."""
+        account, asked = session_of(request).account, set(request.query_params)
+        if "paid" in asked and self._book and not is_subscribed(account.subscription, self._clock_ns()):
+            account = await self._book.renewed(account)
+        page = self._told(account, frame_for(request, PATH), asked)
         policy = with_form_targets(*self._stripe.page_origins) if self._stripe else {}
         return HTMLResponse(pages.render(page), headers=NO_STORE | policy)
 

@@ -61,14 +61,18 @@ def bought(subscriptions: Iterable[Mapping[str, Any]], prices: Prices) -> Bought
     return max((one for one in told if one is not None), default=None)
 
 
+def is_paid(subscription: Mapping[str, Any]) -> bool:
+    """Tell whether Stripe has been paid for a subscription, or still tries to be."""
+    return subscription["status"] in _PAID
+
+
 def _bought(subscription: Mapping[str, Any], prices: Prices) -> Bought | None:
-    status = subscription["status"]
-    if status in _NEVER_BEGAN:
+    if subscription["status"] in _NEVER_BEGAN:
         return None
     for item in subscription["items"]["data"]:
         plan = prices.plan_by_price.get(item["price"]["id"])
         if plan is not None:
             ends_s = [subscription.get("cancel_at"), subscription.get("ended_at"), item["current_period_end"]]
             until_s = min(second for second in ends_s if second)
-            return Bought(status in _PAID, subscription["created"], plan, until_s * NS_PER_S)
+            return Bought(is_paid(subscription), subscription["created"], plan, until_s * NS_PER_S)
     return None

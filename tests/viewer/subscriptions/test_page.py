@@ -120,13 +120,27 @@ def test_page_tells_how_the_account_stands(
         assert [part for part in untold if part in text] == [], text
 
 
-def test_page_thanks_who_has_paid(shop: Shop) -> None:
-    """And says that it may take a moment, until Stripe has told."""
+def test_page_thanks_who_has_paid(shop: Shop, stripe: StripeServer) -> None:
+    """Stripe is asked, as its word may be late, or never come; until it knows, the page says to look again."""
+    location = shop.press("/app/subscription/checkout?plan=pro").headers["location"]
+    stripe.is_down = True
+    assert "in a moment. Look again" in text_of(shop, "?paid")
+    stripe.is_down = False
     text = text_of(shop, "?paid")
     assert "in a moment. Look again" in text
     assert "refused at present" not in text
-    shop.give(Subscription("pro", True, NOW_NS + DAY_NS, "cus_1"))
+    stripe.pay(location.rpartition("/")[2])
     assert "the plan pro is yours" in text_of(shop, "?paid")
+    assert shop.post().status_code == 200
+    asked = len(stripe.requests)
+    assert "the plan pro is yours" in text_of(shop, "?paid")
+    assert len(stripe.requests) == asked
+
+
+def test_page_asks_stripe_nothing_about_who_never_came_there(shop: Shop, stripe: StripeServer) -> None:
+    """Whatever stands in the address."""
+    assert "Look again" in text_of(shop, "?paid")
+    assert stripe.requests == []
 
 
 def test_page_says_that_stripe_failed(shop: Shop, stripe: StripeServer) -> None:

@@ -181,12 +181,15 @@ def test_old_price_of_a_plan_is_still_that_plan(shop: Shop, stripe: StripeServer
     assert shop.account.subscription.plan == "pro"
 
 
-def test_unknown_price_changes_nothing(shop: Shop, stripe: StripeServer) -> None:
-    """A customer may pay for something else too; beside a plan of ours it is not seen."""
+def test_unknown_price_changes_nothing(
+    shop: Shop, stripe: StripeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A customer may pay for something else; the operator is told. Beside a plan of ours it is not seen."""
     other = stripe.subscribe(customer(shop, stripe), "price_of_a_mug")
     before = shop.account.subscription
     assert shop.tell(stripe.event(CREATED, other)).status_code == 200
     assert shop.account.subscription == before
+    assert "pays at Stripe for what --stripe-prices does not have" in caplog.text
     stripe.subscribe(other["customer"], "price_pro")
     stripe.end(other)
     shop.tell(stripe.event(DELETED, other))
