@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viewer.limits import MAX_PER_HOUR, Guesses, SteadyClock, TooManyGuesses, network_of, plans_of
+from viewer.limits import MAX_PER_HOUR, Guesses, SteadyClock, TooManyGuesses, plans_of
 from viewer.store.base import NS_PER_S, Limit
 
 ADDRESS = "192.0.2.7"
@@ -212,23 +212,3 @@ def test_guesses_remember_so_many_networks_and_no_more() -> None:
     assert refused_s(guesses, "198.51.100.1") == 1
     assert refused_s(guesses, "10.0.3.249") == 1
     assert refused_s(guesses, "10.0.0.1") == 0
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:DB8:1:2::", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("::1", "::/64"),
-        ("", ""),
-        ("testclient", ""),
-        ("192.0.2.7:80", ""),
-        ("192.0.2", ""),
-    ],
-)
-def test_network_is_the_address_or_its_64(address: str, network: str) -> None:
-    """IPv4 in any of its forms is itself; what is no address is one network with all its like."""
-    assert network_of(address) == network

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.viewer.stores import NOW, Open, accepted, key_in
-from viewer.store.base import MAX_SKEW_NS, NS_PER_S, Key, Limit, LimitReached, Post, Store
+from viewer.store.base import MAX_SKEW_NS, NS_PER_S, Limit, LimitReached, Post, Store
+from viewer.store.people import Key
 
 pytestmark = pytest.mark.anyio
 
