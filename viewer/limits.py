@@ -132,7 +132,8 @@ class Guesses:
         self._max_networks = max_networks
         self._full_ns_by_network: OrderedDict[str, int] = OrderedDict()
 
-    def __len__(self) -> int:
+    @property
+    def network_count(self) -> int:
         """Networks that are remembered."""
         return len(self._full_ns_by_network)
 
