@@ -84,6 +84,41 @@ async def test_limit_is_the_same_after_a_restart_and_after_a_crash(tmp_path: Pat
         tracen.close()
 
 
+async def test_limit_counts_what_a_crash_left_unanswered(tmp_path: Path) -> None:
+    """One of four processes is killed in the middle: what it kept counts, whether or not its sender heard of it."""
+    db = tmp_path / "t.db"
+    tracen = start_tracen(db)
+    try:
+        with running_viewers(db, 3) as viewers:
+            servers, answered = [tracen.http, *viewers], 0
+            async with httpx2.AsyncClient(trust_env=False, timeout=TIMEOUT_S) as client:
+
+                async def post(number: int) -> None:
+                    nonlocal answered
+                    answer = await client.post(
+                        f"{servers[number % 4]}/api/traces",
+                        json=PAYLOAD,
+                        headers={"x-tracen-key": tracen.key},
+                    )
+                    assert answer.status_code == 200
+                    answered += 1
+                    if answered == 20:
+                        tracen.kill()
+
+                told = await asyncio.gather(*(post(number) for number in range(80)), return_exceptions=True)
+            lost = [error for error in told if error is not None]
+            assert all(isinstance(error, httpx2.TransportError) for error in lost)
+            assert answered + len(lost) == 80
+            tracen = restarted(tracen)
+            after = await posted([tracen.http, *viewers], tracen.key, 200)
+            assert 100 - 80 <= after[200] <= 100 - answered
+            assert kept(viewers[0], tracen.key) == 100
+            assert tracen.stop() == 0
+    finally:
+        tracen.kill()
+        tracen.close()
+
+
 def restarted(tracen: TracenProcess) -> TracenProcess:
     """A new server over the file of one that has ended."""
     tracen.close()
