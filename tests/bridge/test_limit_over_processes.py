@@ -85,24 +85,24 @@ async def test_limit_is_the_same_after_a_restart_and_after_a_crash(tmp_path: Pat
 
 
 async def test_limit_counts_what_a_crash_left_unanswered(tmp_path: Path) -> None:
-    """One of four processes is killed in the middle: what it kept counts, whether or not its sender heard of it."""
+    """The process with most of the work is killed at its first answer: what it kept counts, whoever heard of it."""
     db = tmp_path / "t.db"
     tracen = start_tracen(db)
     try:
         with running_viewers(db, 3) as viewers:
-            servers, answered = [tracen.http, *viewers], 0
+            servers, answered = [tracen.http] * 5 + viewers, 0
             async with httpx2.AsyncClient(trust_env=False, timeout=TIMEOUT_S) as client:
 
                 async def post(number: int) -> None:
                     nonlocal answered
                     answer = await client.post(
-                        f"{servers[number % 4]}/api/traces",
+                        f"{servers[number % 8]}/api/traces",
                         json=PAYLOAD,
                         headers={"x-tracen-key": tracen.key},
                     )
                     assert answer.status_code == 200
                     answered += 1
-                    if answered == 20:
+                    if number % 8 < 5:
                         tracen.kill()
 
                 told = await asyncio.gather(*(post(number) for number in range(80)), return_exceptions=True)
