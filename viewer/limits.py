@@ -93,7 +93,8 @@ class Limiter:
         self.clock_ns = clock_ns
 
     def limit_of(self, key: Key) -> Limit:
-        return self._plans.limit_of(key.plan)
+        """By the plan of its account, for as long as that is subscribed to."""
+        return self._plans.limit_of(key.plan if key.subscription.is_active_at(self.clock_ns()) else "")
 
     async def quota_of(self, key: Key) -> Quota:
         """What the key has left, without counting. Raises StoreUnavailable."""

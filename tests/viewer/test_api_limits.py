@@ -187,12 +187,12 @@ def test_replay_is_answered_when_nothing_is_left_and_a_new_key_is_not(machine: M
 
 
 def test_plan_of_the_account_decides(tmp_path: Path) -> None:
-    """The first where it has none, or one that is gone; another counts what was accepted before."""
+    """The first where it has none, one that is gone or has ended; another counts what was accepted before."""
     machine = Machine(tmp_path / "t.db", replace(SETTINGS, plans="free=2,pro=4"))
 
-    def left_on(plan: str) -> int:
-        told = machine.wall_ns + 1
-        assert asyncio.run(machine.store.accounts.set_subscription("1", Subscription(plan, told_ns=told)))
+    def left_on(plan: str, *, is_active: bool = True) -> int:
+        subscription = Subscription(plan, is_active, told_ns=machine.wall_ns + 1)
+        assert asyncio.run(machine.store.accounts.set_subscription("1", subscription))
         machine.passes(2)  # in which a key is looked up again
         return left(machine.posts())[0]
 
@@ -202,6 +202,8 @@ def test_plan_of_the_account_decides(tmp_path: Path) -> None:
         assert machine.posts().headers["ratelimit-policy"] == '"hour";q=4;w=3600'
         assert left_on("gone") == 0
         assert machine.posts().status_code == 429
+        assert machine.posts().headers["ratelimit-policy"] == '"hour";q=2;w=3600'
+        assert left_on("pro", is_active=False) == 0
         assert machine.posts().headers["ratelimit-policy"] == '"hour";q=2;w=3600'
 
 
