@@ -10,15 +10,17 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from viewer import pages, waiting
 from viewer.accounts.sessions import Sessions
 from viewer.api import Api
+from viewer.front.home import Front
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
 from viewer.keys import Authenticator
+from viewer.limits import Guesses, Limiter, SteadyClock, plans_of
 from viewer.listing import Listing
 from viewer.metrics import CONTENT_TYPE, Metrics
 from viewer.network import Hosts
@@ -27,7 +29,7 @@ from viewer.problems import problem
 from viewer.reading import NothingYet, Reader
 from viewer.requests import Requests
 from viewer.settings import Settings
-from viewer.store.base import Limit, Store, StoreUnavailable
+from viewer.store.base import Store, StoreUnavailable
 from viewer.subscriptions.desk import SubscriptionDesk
 from viewer.tellings import Documents
 from viewer.trace_forms import TraceForms
@@ -46,23 +48,27 @@ def create_app(
     *,
     more_routes: Sequence[BaseRoute] = (),
     clock_ns: Callable[[], int] = time.time_ns,
+    limiter: Limiter | None = None,
+    guesses: Guesses | None = None,
 ) -> Starlette:
     """Compose the viewer over a store; `more_routes` (the bridge's) come first. Raises StripeUnusable."""
     documents = Documents(store, requests.metrics, redacts=settings.redact)
-    api = Api(store, keys, settings, requests, Listing(store, documents), clock_ns)
-    service = _Service(store, settings, requests.metrics)
+    plans = plans_of(settings.plans, settings.requests_per_hour)
+    limiter = limiter or Limiter(store, plans, SteadyClock(clock_ns))
+    api = Api(
+        store, keys, settings, requests, Listing(store, documents), limiter, guesses or Guesses(), clock_ns
+    )
+    service = _Service(store, requests.metrics)
+    sessions = Sessions(store.accounts, settings.base_url, clock_ns)
     reader = Reader(store, documents, settings.base_url, clock_ns)
     forms = TraceForms(reader, redacts=settings.redact)
     traces = TracePages(reader, forms)
-    subscriptions = SubscriptionDesk(
-        store.accounts, settings, lambda plan: Limit(settings.requests_per_hour), clock_ns
-    )
-    sessions = Sessions(store.accounts, settings.base_url, clock_ns)
+    subscriptions = SubscriptionDesk(store.accounts, settings, plans, clock_ns)
     app = Starlette(
         routes=[
             *more_routes,
             *api.routes,
-            public("/", service.home),
+            *Front(store, documents, sessions, settings, clock_ns).routes,
             *forms.routes,
             *traces.routes,
             *subscriptions.routes,
@@ -70,6 +76,7 @@ def create_app(
             for_operator("/readyz", service.readyz),
             for_operator("/metrics", service.metrics),
             public("/robots.txt", service.robots),
+            public("/favicon.ico", service.icon),
             _PublicMount("/static", _CachedStatic(directory=pages.STATIC)),
         ],
         middleware=[Middleware(SecurityHeaders)],
@@ -90,15 +97,11 @@ def create_app(
 
 
 class _Service:
-    """What is no trace: home, health, figures."""
+    """What is no trace and no page: health, figures."""
 
-    def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
-        self._settings = settings
         self._metrics = metrics
-
-    async def home(self, request: Request) -> Response:
-        return HTMLResponse(pages.render_home(base_url=self._settings.base_url))
 
     async def healthz(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -113,6 +116,11 @@ class _Service:
     async def robots(self, request: Request) -> Response:
         """Crawlers may fetch: only then do they see that pages say noindex."""
         return PlainTextResponse("User-agent: *\nAllow: /\n")
+
+    async def icon(self, request: Request) -> Response:
+        """For what asks without having read a page."""
+        headers = {"cache-control": "public, max-age=86400"}
+        return FileResponse(pages.STATIC / "favicon.svg", media_type="image/svg+xml", headers=headers)
 
 
 class _PublicMount(Mount):

@@ -14,15 +14,17 @@ from viewer import pages
 from viewer.accounts.frame import NO_STORE, Frame, frame_for
 from viewer.contexts import Fact
 from viewer.headers import with_form_targets
+from viewer.limits import Plans
 from viewer.policy import for_operator, session_of, with_session
 from viewer.settings import Settings
-from viewer.store.base import NS_PER_S, Limit
+from viewer.store.base import NS_PER_S
 from viewer.store.people import Account, Accounts, Subscription
 from viewer.subscriptions.book import Book
 from viewer.subscriptions.contexts import Notice, Offer, SubscriptionPage
+from viewer.subscriptions.prices import Prices
 from viewer.subscriptions.required import PATH
 from viewer.subscriptions.standing import Standing, is_subscribed, standing_of
-from viewer.subscriptions.stripe_api import StripeFailed, stripe_of
+from viewer.subscriptions.stripe_api import StripeFailed, StripeUnusable, stripe_of
 from viewer.subscriptions.webhook import Webhook
 from viewer.wording import moment, plural
 
@@ -42,14 +44,16 @@ class SubscriptionDesk:
         self,
         accounts: Accounts,
         settings: Settings,
-        limit_of: Callable[[str], Limit],
+        plans: Plans,
         clock_ns: Callable[[], int],
     ) -> None:
-        """`limit_of` tells a plan's requests by its name. Raises StripeUnusable."""
+        """Raises StripeUnusable."""
         self._is_required = settings.require_subscription
-        self._limit_of = limit_of
+        self._plans = plans
         self._clock_ns = clock_ns
         self._stripe = stripe_of(settings)
+        if self._stripe:
+            _check_sold(self._stripe.prices, plans)
         self._book = Book(accounts, self._stripe) if self._stripe else None
         self._webhook = Webhook(self._stripe, self._book) if self._stripe and self._book else None
         self.is_offered = self._is_required or self._stripe is not None
@@ -139,10 +143,10 @@ class SubscriptionDesk:
         return notices
 
     def _facts(self, subscription: Subscription, standing: Standing, now_ns: int) -> tuple[Fact, ...]:
-        has_plan = standing is not Standing.NONE
+        has_plan, has_one = standing is not Standing.NONE, standing in (Standing.ACTIVE, Standing.OVERDUE)
         return (
             Fact("Plan", subscription.plan if has_plan else "none", is_told=has_plan),
-            Fact("Accepted", self._allowance(subscription.plan)),
+            Fact("Accepted", self._allowance(subscription.plan if has_one else "")),
             *_end(subscription, standing, now_ns),
         )
 
@@ -151,7 +155,15 @@ class SubscriptionDesk:
         return tuple(Offer(plan, self._allowance(plan), f"{PATH}/checkout?plan={plan}") for plan in sold)
 
     def _allowance(self, plan: str) -> str:
-        return f"{plural(self._limit_of(plan).count, 'request')} per hour and key"
+        return f"{plural(self._plans.limit_of(plan).count, 'request')} per hour and key"
+
+
+def _check_sold(prices: Prices, plans: Plans) -> None:
+    """Raise StripeUnusable where a plan would be paid for that changes nothing. Without --plans all are alike."""
+    for plan in prices.sold:
+        if any(plans.limit_by_name) and plan not in plans.limit_by_name:
+            known = ", ".join(plans.limit_by_name)
+            raise StripeUnusable(f"--stripe-prices: expected plans that --plans has ({known}), got {plan!r}")
 
 
 def _pays(subscription: Subscription, now_ns: int) -> bool:

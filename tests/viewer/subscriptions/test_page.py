@@ -120,6 +120,21 @@ def test_page_tells_how_the_account_stands(
         assert [part for part in untold if part in text] == [], text
 
 
+def test_page_tells_what_plans_allow(tmp_path: Path, stripe: StripeServer) -> None:
+    """Of what the account has now, and of each that is sold; a plan that has ended counts no more."""
+    settings = replace(SELLING, plans="free=50,pro=1000,team=20000")
+    with running_shop(tmp_path, settings) as shop:
+        text = text_of(shop)
+        assert "Accepted 50 requests per hour and key" in text
+        assert "pro 1,000 requests per hour and key" in text
+        assert "team 20,000 requests per hour and key" in text
+        shop.give(Subscription("team", True, NOW_NS - DAY_NS, "cus_1"))
+        assert "Accepted 20,000 requests per hour and key" in text_of(shop)
+        assert shop.post().headers["ratelimit-policy"] == '"hour";q=20000;w=3600'
+        shop.give(Subscription("team", False, NOW_NS, "cus_1"))
+        assert "Accepted 50 requests per hour and key" in text_of(shop)
+
+
 def test_page_thanks_who_has_paid(shop: Shop, stripe: StripeServer) -> None:
     """Stripe is asked, as its word may be late, or never come; until it knows, the page says to look again."""
     location = shop.press("/app/subscription/checkout?plan=pro").headers["location"]

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tests.processes import running_tracen, serve_command
-from tests.viewer.subscriptions.shop import SECRET_KEY, SELLING, WEBHOOK_SECRET
+from tests.viewer.subscriptions.shop import SECRET_KEY, SELLING, WEBHOOK_SECRET, running_shop
 from viewer.settings import Settings
 from viewer.subscriptions.prices import prices_of
 from viewer.subscriptions.stripe_api import StripeUnusable, stripe_of
@@ -69,6 +69,15 @@ def test_half_of_a_configuration_is_refused(changed: dict[str, Any], told: str) 
         stripe_of(replace(SELLING, **changed))
     assert told in str(refused.value)
     assert "_test_" not in str(refused.value)
+
+
+def test_plan_that_would_change_nothing_is_not_sold(tmp_path: Path) -> None:
+    """Where plans differ, a slip in a name would be paid for and never had."""
+    with (
+        pytest.raises(StripeUnusable, match=r"--plans has \(free, pro\), got 'team'"),
+        running_shop(tmp_path, replace(SELLING, plans="free=10,pro=20")),
+    ):
+        pass
 
 
 def test_library_that_is_missing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
