@@ -63,34 +63,37 @@ class Book:
 
     async def checkout_url(self, account: Account, plan: str, hour: int) -> str:
         """Answer where a plan is paid for. Raises StripeFailed, StoreUnavailable."""
-        customer_id = await self._customer_of(account)
-        try:
+        async with self._lock_of(account):  # also so that nobody keeps others from asking
+            customer_id = await self._customer_of(account)
+            try:
+                return await self._stripe.checkout_url(account, customer_id, plan, hour)
+            except CustomerUnknown:  # deleted there, or from the days of another key
+                customer_id = await self._customer_of(account, instead_of=customer_id)
             return await self._stripe.checkout_url(account, customer_id, plan, hour)
-        except CustomerUnknown:  # deleted there, or from the days of another key
-            customer_id = await self._customer_of(account, instead_of=customer_id)
-        return await self._stripe.checkout_url(account, customer_id, plan, hour)
+
+    async def portal_url(self, account: Account) -> str:
+        """Answer where an account's payment is changed or ended. Raises StripeFailed."""
+        async with self._lock_of(account):
+            return await self._stripe.portal_url(account.subscription.customer_id)
 
     async def end(self, account: Account) -> None:
         """End what an account pays for, now; for accounts that are deleted. Raises StripeFailed."""
         if account.subscription.customer_id:
-            try:
+            with contextlib.suppress(CustomerUnknown):
                 await self._stripe.end_all(account.subscription.customer_id)
-            except CustomerUnknown:
-                return
 
     async def _customer_of(self, account: Account, instead_of: str = "") -> str:
         """The account's customer. Kept before anybody can pay: whatever Stripe tells of it is understood."""
-        async with self._lock_of(account):
-            known = await self._accounts.by_id(account.id)
-            if known is None:
-                raise StripeFailed
-            if known.subscription.customer_id != instead_of:
-                return known.subscription.customer_id
-            customer_id = await self._stripe.new_customer(known)
-            now = replace(known.subscription, customer_id=customer_id)
-            if not await self._accounts.set_subscription(account.id, now):
-                raise StripeFailed
-            return customer_id
+        known = await self._accounts.by_id(account.id)
+        if known is None:
+            raise StripeFailed
+        if known.subscription.customer_id != instead_of:
+            return known.subscription.customer_id
+        customer_id = await self._stripe.new_customer(known)
+        now = replace(known.subscription, customer_id=customer_id)
+        if not await self._accounts.set_subscription(account.id, now):
+            raise StripeFailed
+        return customer_id
 
     def _lock_of(self, account: Account) -> asyncio.Lock:
         return self._lock_by_account.setdefault(account.id, asyncio.Lock())

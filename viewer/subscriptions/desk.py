@@ -89,13 +89,14 @@ class SubscriptionDesk:
 
     async def portal(self, request: Request) -> Response:
         """Lead to where payment is changed or ended."""
-        customer_id = session_of(request).account.subscription.customer_id
-        if self._stripe is None or not customer_id:
+        account = session_of(request).account
+        if self._book is None or not account.subscription.customer_id:
             raise HTTPException(404)
         try:
-            return RedirectResponse(await self._stripe.portal_url(customer_id), 303, NO_STORE)
+            url = await self._book.portal_url(account)
         except StripeFailed:
             return _back("failed")
+        return RedirectResponse(url, 303, NO_STORE)
 
     async def webhook(self, request: Request) -> Response:
         """Take what Stripe tells."""

@@ -8,11 +8,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from html import unescape
 from pathlib import Path
 
+import httpx2
 import pytest
 from playwright.sync_api import Browser, Page
+from stripe import WebhookSignature
 
 from tests.browsers import running_browser
 from tests.processes import TracenProcess, start_tracen
@@ -20,6 +23,7 @@ from tests.shots.camera import Look
 from tests.viewer.accessibility import violations
 from tests.viewer.subscriptions.shop import (
     NOW_S,
+    PAYLOAD,
     SECRET_KEY,
     SELLING,
     SETTINGS,
@@ -212,6 +216,7 @@ def test_tab_is_there_where_subscriptions_matter(tmp_path: Path, settings: Setti
 # -- in a browser --------------------------------------------------------------------------------------
 
 PHONE, DESK = 390, 1440
+TRUSTED_FOR_S = 1.1
 STATES = {
     "none": Subscription(),
     "active": Subscription("pro", True, 4_000_000_000 * NS_PER_S, "cus_1"),
@@ -286,13 +291,32 @@ def test_page_breaks_no_rule_of_accessibility(browser: Browser, selling: TracenP
 
 
 @pytest.mark.browser
-def test_button_leads_a_browser_to_stripe(
+def test_somebody_subscribes_in_a_browser(
     browser: Browser, selling: TracenProcess, stripe: StripeServer
 ) -> None:
-    """The page's own policy lets its form be redirected there."""
+    """The page's own policy lets its form be redirected to Stripe; what Stripe tells then opens the door."""
     page = logged_in(browser, selling, Look(DESK, "light"), Subscription())
     page.goto(f"{selling.http}/app/subscription")
     page.get_by_role("button", name="Subscribe to pro").click()
     page.wait_for_url(f"{stripe.origin}/pages/cs_*")
     assert page.locator("h1").inner_text() == "Stripe's page"
+
+    post = partial(
+        httpx2.post, f"{selling.http}/api/traces", json=PAYLOAD, headers={"x-tracen-key": selling.key}
+    )
+    assert post().status_code == 402
+    session_id = page.url.rpartition("/")[2]
+    stripe.pay(session_id)
+    body = stripe.event("checkout.session.completed", stripe.sessions[session_id])
+    signature = WebhookSignature.generate_signature_header(body.decode(), WEBHOOK_SECRET)
+    told = httpx2.post(
+        f"{selling.http}/webhooks/stripe", content=body, headers={"stripe-signature": signature}
+    )
+    assert told.status_code == 200
+
+    page.goto(f"{selling.http}/app/subscription?paid")
+    assert "the plan pro is yours" in page.locator("main").inner_text()
+    assert page.get_by_role("button", name="Manage at Stripe").is_visible()
+    time.sleep(TRUSTED_FOR_S)  # a key is asked for at most once a second
+    assert post().status_code == 200
     page.context.close()
