@@ -58,7 +58,8 @@ class Webhook:
             return refusal(StoreUnavailable("Stripe does not say how the customer stands"))
         except StoreUnavailable as error:
             return refusal(error)
-        logger.info("Stripe told of %s", "an account's subscription" if is_news else "nothing that is ours")
+        if is_news:
+            logger.info("Stripe told of an account's subscription")
         return JSONResponse({"received": True})
 
 
