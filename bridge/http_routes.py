@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bridge.receive import URL_FIELD, Receipt, Receiver
 from bridge.status import REFUSALS, Refusal, refusal_of
 from tracen_otel.otlp import Encoding, Signal
-from viewer.bodies import ACCEPT_ENCODING, drained, media_type_of, read_body
+from viewer.bodies import ACCEPT_ENCODING, drained, media_type_of, read_body, stream_of
 from viewer.keys import CHALLENGE, secret_of
 from viewer.policy import Policy, PolicyRoute, with_key
 from viewer.problems import UnsupportedMediaType
@@ -154,7 +154,7 @@ class _Export:
         await self._receiver.check_quota(key)
         with self._receiver.intake.body() as on_bytes:
             body = await read_body(
-                request.stream(),
+                stream_of(request),
                 headers.get("content-length"),
                 headers.get("content-encoding"),
                 self._max_body_bytes,

@@ -19,6 +19,7 @@ from viewer.accounts.sessions import Sessions
 from viewer.api import Api
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
 from viewer.keys import Authenticator
+from viewer.limits import Guesses, Limiter, SteadyClock, plans_of
 from viewer.listing import Listing
 from viewer.metrics import CONTENT_TYPE, Metrics
 from viewer.network import Hosts
@@ -45,10 +46,16 @@ def create_app(
     *,
     more_routes: Sequence[BaseRoute] = (),
     clock_ns: Callable[[], int] = time.time_ns,
+    limiter: Limiter | None = None,
+    guesses: Guesses | None = None,
 ) -> Starlette:
     """Compose the viewer over a store; `more_routes` (the bridge's) come first."""
     documents = Documents(store, requests.metrics, redacts=settings.redact)
-    api = Api(store, keys, settings, requests, Listing(store, documents), clock_ns)
+    plans = plans_of(settings.plans, settings.requests_per_hour)
+    limiter = limiter or Limiter(store, plans, SteadyClock(clock_ns))
+    api = Api(
+        store, keys, settings, requests, Listing(store, documents), limiter, guesses or Guesses(), clock_ns
+    )
     service = _Service(store, settings, requests.metrics)
     reader = Reader(store, documents, settings.base_url, clock_ns)
     forms = TraceForms(reader, redacts=settings.redact)
