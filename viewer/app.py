@@ -15,7 +15,11 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from viewer import pages, waiting
+from viewer.accounts.arrivals import Arrivals
+from viewer.accounts.keyring import Keyring
+from viewer.accounts.keys_page import KeysPages
 from viewer.accounts.sessions import Sessions
+from viewer.accounts.start_page import StartPages
 from viewer.api import Api
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
 from viewer.keys import Authenticator
@@ -61,6 +65,10 @@ def create_app(
     forms = TraceForms(reader, redacts=settings.redact)
     traces = TracePages(reader, forms)
     sessions = Sessions(store.accounts, settings.base_url, clock_ns)
+    keyring = Keyring(store.accounts, clock_ns)
+    keys_pages = KeysPages(store.accounts, keyring, limiter, requests, settings.base_url, clock_ns)
+    arrivals = Arrivals(store, documents, requests, settings.base_url, clock_ns)
+    start = StartPages(store.accounts, sessions, keyring, arrivals, settings, clock_ns)
     app = Starlette(
         routes=[
             *more_routes,
@@ -68,6 +76,8 @@ def create_app(
             public("/", service.home),
             *forms.routes,
             *traces.routes,
+            *keys_pages.routes,
+            *start.routes,
             for_operator("/healthz", service.healthz),
             for_operator("/readyz", service.readyz),
             for_operator("/metrics", service.metrics),
@@ -86,6 +96,7 @@ def create_app(
         sessions, Hosts(settings.base_url, settings.allowed_hosts), settings.operator_token, _told
     )
     app.state.watcher = traces.watcher  # ended with the server
+    app.state.arrivals = arrivals  # and so is this
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
     return app
 

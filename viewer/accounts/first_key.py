@@ -1,4 +1,4 @@
-"""The key that an account begins with: made by the sign-up, shown by `/app/start` for as long as one needs to copy it."""
+"""The key that an account begins with: made by the sign-up, shown by `/app/start` while it is being copied."""
 
 from __future__ import annotations
 

@@ -1,0 +1,31 @@
+"""How long ago something was, and when, in words."""
+
+from __future__ import annotations
+
+from tracen_otel.timestamps import format_timestamp
+from viewer import wording
+from viewer.accounts.key_contexts import Moment
+from viewer.store.base import NS_PER_S
+
+_JUST_NOW_S = 10
+_UNITS = ((60, "second"), (3600, "minute"), (48 * 3600, "hour"), (30 * 24 * 3600, "day"))
+"""Each until the next begins; what is older is told by its date."""
+
+
+def moment_of(then_ns: int, now_ns: int) -> Moment:
+    """A point in time as one reads it now: `just now`, `5 minutes ago`, `24 Nov 2026`; `in 3 hours` if it comes."""
+    full = wording.moment(then_ns, "seconds")
+    return Moment(_distance(then_ns, now_ns) or full.partition(",")[0], format_timestamp(then_ns), full)
+
+
+def _distance(then_ns: int, now_ns: int) -> str:
+    seconds = abs(now_ns - then_ns) // NS_PER_S
+    if seconds < _JUST_NOW_S:
+        return "just now"
+    size = 1
+    for until, noun in _UNITS:
+        if seconds < until:
+            told = wording.plural(seconds // size, noun)
+            return f"in {told}" if then_ns > now_ns else f"{told} ago"
+        size = until
+    return ""
