@@ -192,7 +192,7 @@ def _of_own(record: RequestRecord, now_ns: int) -> Refused:
     verdict = "was taken in part" if record.outcome == PARTIAL else "was refused"
     return Refused(
         f"A request {verdict}: {wording.words}",
-        record.status,
+        record.status or "nothing",
         spelled(clip(record.message[:_MAX_REASON])),
         wording.advice,
         moment_of(record.received_ns, now_ns),

@@ -9,7 +9,7 @@ from viewer import wording
 from viewer.accounts.key_contexts import KeyCard, NamedPaste, RequestLine
 from viewer.accounts.outcomes import DOOR_NAMES, state_of, wording_of
 from viewer.accounts.recency import moment_of
-from viewer.legible import clip
+from viewer.legible import one_line
 from viewer.reference.snippets import PLACEHOLDER, Snippet
 from viewer.requests import RequestRecord
 from viewer.store.base import NS_PER_S, Quota
@@ -20,13 +20,14 @@ _SCOPES_IN_WORDS = {
     frozenset({Scope.WRITE}): "write only",
     frozenset({Scope.READ}): "read only",
 }
+MAX_LABEL = 100
 _MAX_MESSAGE = 600
 _REVOKED = "a key that was revoked"
 
 
 def name_of(key: Key) -> str:
     """What a key is called; its hint where its owner gave it no name."""
-    return clip(key.label) or key.hint or "a key without a name"
+    return one_line(key.label, MAX_LABEL) or key.hint or "a key without a name"
 
 
 def card_of(key: Key, quota: Quota, now_ns: int) -> KeyCard:

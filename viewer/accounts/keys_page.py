@@ -13,10 +13,11 @@ from viewer import pages
 from viewer.accounts.fields import MAX_BYTES, MAX_FIELDS, posted_pairs
 from viewer.accounts.frame import NO_STORE, frame_of
 from viewer.accounts.key_contexts import KeyCard, KeyForm, KeysPage, ShownKey
-from viewer.accounts.key_list import card_of, lines_of, name_of, pastes_of
+from viewer.accounts.key_list import MAX_LABEL, card_of, lines_of, name_of, pastes_of
 from viewer.accounts.keyring import Keyring, TooManyKeys, refusal_of
 from viewer.accounts.secret_cookie import SecretCookie
 from viewer.keys import sha256_of
+from viewer.legible import spelled
 from viewer.limits import Limiter
 from viewer.policy import session_of, with_session
 from viewer.reference.snippets import COLLECTOR, CURL, EXPORTER, OTLP
@@ -25,7 +26,6 @@ from viewer.store.base import NS_PER_S, Limit, Quota
 from viewer.store.people import ALL_SCOPES, Account, Accounts, Key, Scope
 
 SETTINGS = "/app/settings"
-MAX_LABEL = 100
 _SHOWN_S = 60
 _MAX_ECHOED = 1_000
 _SNIPPETS = (CURL, EXPORTER, OTLP, COLLECTOR)
@@ -151,7 +151,7 @@ def _read(pairs: Sequence[tuple[str, str]]) -> KeyForm:
     """The form as it was filled in, with what is wrong about it."""
     label = " ".join(dict(pairs).get("label", "").split())
     wanted = [value for name, value in pairs if name == "scope"]
-    form = replace(EMPTY_FORM, label=label[:_MAX_ECHOED], writes="write" in wanted, reads="read" in wanted)
+    form = replace(EMPTY_FORM, label=spelled(label[:_MAX_ECHOED]), writes="write" in wanted, reads="read" in wanted)
     if not label:
         form = replace(form, wrong_label="Give it a name, so that you know it again: “laptop”, “CI”.")
     if len(label) > MAX_LABEL:

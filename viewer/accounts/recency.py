@@ -8,8 +8,8 @@ from viewer.accounts.key_contexts import Moment
 from viewer.store.base import NS_PER_S
 
 _JUST_NOW_S = 10
-_UNITS = ((60, "second"), (3600, "minute"), (48 * 3600, "hour"), (30 * 24 * 3600, "day"))
-"""Each until the next begins; what is older is told by its date."""
+_UNITS = ((60, 1, "second"), (3600, 60, "minute"), (48 * 3600, 3600, "hour"), (30 * 86_400, 86_400, "day"))
+"""Until how many seconds, in units of how many; what is further away is told by its date."""
 
 
 def moment_of(then_ns: int, now_ns: int) -> Moment:
@@ -22,10 +22,9 @@ def _distance(then_ns: int, now_ns: int) -> str:
     seconds = abs(now_ns - then_ns) // NS_PER_S
     if seconds < _JUST_NOW_S:
         return "just now"
-    size = 1
-    for until, noun in _UNITS:
+    for until, size, noun in _UNITS:
         if seconds < until:
-            told = wording.plural(seconds // size, noun)
-            return f"in {told}" if then_ns > now_ns else f"{told} ago"
-        size = until
+            is_ahead = then_ns > now_ns  # then nobody is promised less than there is
+            told = wording.plural(-(-seconds // size) if is_ahead else seconds // size, noun)
+            return f"in {told}" if is_ahead else f"{told} ago"
     return ""

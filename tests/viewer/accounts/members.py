@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 
@@ -47,7 +48,8 @@ class Member:
 
 def join(tracen: TracenProcess, email: str, *, with_first_key: bool = True) -> Member:
     """An account on a running server, made and logged in as the sign-up does it."""
-    return asyncio.run(_join(tracen, email, with_first_key))
+    with ThreadPoolExecutor(1) as beside:  # a test with a browser has an event loop on its own thread
+        return beside.submit(asyncio.run, _join(tracen, email, with_first_key)).result()
 
 
 async def _join(tracen: TracenProcess, email: str, with_first_key: bool) -> Member:
