@@ -114,7 +114,8 @@ def read(names: list[str], page: type | None) -> set[tuple[str, str]]:
 
 def _around(tree: nodes.Template) -> list[str]:
     """The templates that a template stands in, or that stand in it."""
-    named = [found.template for found in tree.find_all((nodes.Extends, nodes.Include))]
+    named = [found.template for found in tree.find_all(nodes.Extends)]
+    named += [found.template for found in tree.find_all(nodes.Include)]
     return [name.value for name in named if isinstance(name, nodes.Const)]
 
 

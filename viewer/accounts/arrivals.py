@@ -189,9 +189,9 @@ def _told(document: Document, is_receiving: bool) -> tuple[str, str, str]:
 
 def _of_own(record: RequestRecord, now_ns: int) -> Refused:
     wording = wording_of(record.outcome)
-    verdict = "was taken in part" if record.outcome == PARTIAL else "was refused"
+    is_partial = record.outcome == PARTIAL
     return Refused(
-        f"A request {verdict}: {wording.words}",
+        "A request was taken in part" if is_partial else f"A request was refused: {wording.words}",
         record.status or "nothing",
         spelled(clip(record.message[:_MAX_REASON])),
         wording.advice,

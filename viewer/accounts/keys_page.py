@@ -151,7 +151,9 @@ def _read(pairs: Sequence[tuple[str, str]]) -> KeyForm:
     """The form as it was filled in, with what is wrong about it."""
     label = " ".join(dict(pairs).get("label", "").split())
     wanted = [value for name, value in pairs if name == "scope"]
-    form = replace(EMPTY_FORM, label=spelled(label[:_MAX_ECHOED]), writes="write" in wanted, reads="read" in wanted)
+    form = replace(
+        EMPTY_FORM, label=spelled(label[:_MAX_ECHOED]), writes="write" in wanted, reads="read" in wanted
+    )
     if not label:
         form = replace(form, wrong_label="Give it a name, so that you know it again: “laptop”, “CI”.")
     if len(label) > MAX_LABEL:

@@ -24,7 +24,8 @@ from viewer.settings import Settings
 from viewer.store.base import NS_PER_S, Store
 from viewer.store.sqlite import SqliteStore
 
-URL = "https://tracen.example"
+HOST = "tracen.example"
+URL = f"https://{HOST}"
 OURS = {"sec-fetch-site": "same-origin"}
 PAYLOAD = {
     "prompt": "What is the weather?",
@@ -48,6 +49,11 @@ class Clock:
 
     def forward(self, seconds: float) -> None:
         self.now_ns += int(seconds * NS_PER_S)
+
+
+def hold(client: TestClient, name: str, value: str, path: str) -> None:
+    """Have a browser hold a cookie as if the service had given it."""
+    client.cookies.set(name, value, HOST, path)
 
 
 @dataclass
@@ -90,7 +96,7 @@ class Portal:
         )
         with TestClient(self.app, URL) as client:
             for name, value in member.cookies.items():
-                client.cookies.set(name, value, path="/app/start" if "first_key" in name else "/")
+                hold(client, name, value, "/app/start" if "first_key" in name else "/")
             yield Visitor(client, member)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.viewer.accounts.portal import PAYLOAD, Portal, Visitor, opened_portal
+from tests.viewer.accounts.portal import PAYLOAD, Portal, Visitor, hold, opened_portal
 from viewer.accounts.key_list import MAX_LABEL
 from viewer.accounts.keyring import MAX_KEYS, OVERLAP_NS
 from viewer.keys import PREFIX, new_key, new_secret
@@ -101,7 +101,7 @@ def test_secret_of_somebody_else_is_not_shown(portal: Portal, ada: Visitor) -> N
     with portal.visit("eve@example.com") as eve:
         planted = make(eve)
     for value in (planted, new_secret(), "<script>", "x" * 5_000):
-        ada.client.cookies.set("__Secure-tracen_new_key", value, path="/app/settings")
+        hold(ada.client, "__Secure-tracen_new_key", value, "/app/settings")
         page = ada.get("/app/settings")
         assert page.status_code == 200
         assert value not in page.text
@@ -289,7 +289,13 @@ def test_page_tells_what_became_of_the_last_requests(portal: Portal, ada: Visito
     page = ada.get("/app/settings").text
     lines = re.findall(r'<li class="request">(.*?)</li>', page, re.DOTALL)
     assert len(lines) == 2
-    for words in ("Wrong fields", "422", "POST", "<bdi class=\"request-key\">CI</bdi>", "provider: expected one of"):
+    for words in (
+        "Wrong fields",
+        "422",
+        "POST",
+        '<bdi class="request-key">CI</bdi>',
+        "provider: expected one of",
+    ):
         assert words in lines[0]
     assert "&lt;b&gt;OpenAI" in lines[0]
     for words in ("Accepted", "200", "laptop", f'href="{url}"', f'data-text="{url}"'):
