@@ -29,6 +29,7 @@ from bridge.receive import Receiver
 from bridge.tls import Certificate, TlsUnusable
 from viewer import workers
 from viewer.app import create_app
+from viewer.front.sample import plant
 from viewer.housekeeping import Housekeeping
 from viewer.keys import Authenticator, create_key
 from viewer.metrics import Metrics
@@ -154,6 +155,7 @@ async def _serve_store(
         doors.append(await _open_http(otlp, ports.otlp, ports.tls))
         is_new = await store.accounts.is_empty()  # only now that every door is open: a key is shown once
         first_secret = await create_key(store, LOCAL_EMAIL, time.time_ns()) if is_new else None
+        await plant(store, time.time_ns())
         announce(ports.ready(settings, grpc_door.port, first_secret))
         logger.info("serving from %s", settings.db)
         await stop.wait()

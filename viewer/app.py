@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
@@ -21,6 +21,7 @@ from viewer.accounts.keys_page import KeysPages
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.start_page import StartPages
 from viewer.api import Api
+from viewer.front.home import Front
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
 from viewer.keys import Authenticator
 from viewer.limits import Guesses, Limiter, SteadyClock, plans_of
@@ -60,11 +61,11 @@ def create_app(
     api = Api(
         store, keys, settings, requests, Listing(store, documents), limiter, guesses or Guesses(), clock_ns
     )
-    service = _Service(store, settings, requests.metrics)
+    service = _Service(store, requests.metrics)
+    sessions = Sessions(store.accounts, settings.base_url, clock_ns)
     reader = Reader(store, documents, settings.base_url, clock_ns)
     forms = TraceForms(reader, redacts=settings.redact)
     traces = TracePages(reader, forms)
-    sessions = Sessions(store.accounts, settings.base_url, clock_ns)
     keyring = Keyring(store.accounts, clock_ns)
     keys_pages = KeysPages(store.accounts, keyring, limiter, requests, settings.base_url, clock_ns)
     arrivals = Arrivals(store, documents, requests, settings.base_url, clock_ns)
@@ -73,7 +74,7 @@ def create_app(
         routes=[
             *more_routes,
             *api.routes,
-            public("/", service.home),
+            *Front(store, documents, sessions, settings, clock_ns).routes,
             *forms.routes,
             *traces.routes,
             *keys_pages.routes,
@@ -82,6 +83,7 @@ def create_app(
             for_operator("/readyz", service.readyz),
             for_operator("/metrics", service.metrics),
             public("/robots.txt", service.robots),
+            public("/favicon.ico", service.icon),
             _PublicMount("/static", _CachedStatic(directory=pages.STATIC)),
         ],
         middleware=[Middleware(SecurityHeaders)],
@@ -102,15 +104,11 @@ def create_app(
 
 
 class _Service:
-    """What is no trace: home, health, figures."""
+    """What is no trace and no page: health, figures."""
 
-    def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
-        self._settings = settings
         self._metrics = metrics
-
-    async def home(self, request: Request) -> Response:
-        return HTMLResponse(pages.render_home(base_url=self._settings.base_url))
 
     async def healthz(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -125,6 +123,11 @@ class _Service:
     async def robots(self, request: Request) -> Response:
         """Crawlers may fetch: only then do they see that pages say noindex."""
         return PlainTextResponse("User-agent: *\nAllow: /\n")
+
+    async def icon(self, request: Request) -> Response:
+        """For what asks without having read a page."""
+        headers = {"cache-control": "public, max-age=86400"}
+        return FileResponse(pages.STATIC / "favicon.svg", media_type="image/svg+xml", headers=headers)
 
 
 class _PublicMount(Mount):

@@ -63,8 +63,8 @@ def media_type_of(content_type: str | None) -> str:
 
 
 def stream_of(request: Request) -> AsyncIterator[bytes]:
-    """The body as it comes, so that `drained` knows whether it was asked for."""
-    return _asked_for(request) if _expects_to_be_asked(request) else request.stream()
+    """The body as it comes; `drained` knows afterwards whether it was asked for."""
+    return _asked_for(request) if _may_be_left(request, MAX_DRAINED_BYTES) else request.stream()
 
 
 async def read_body(
@@ -101,7 +101,7 @@ async def drained(request: Request, answer: Response, max_bytes: int = MAX_DRAIN
     it was refused. A body that is hopelessly large, or that its sender holds back until asked for (RFC 9110, 10.1.1),
     is not read at all.
     """
-    if _is_held_back(request) or _announced(request) > _HOPELESS * max_bytes:
+    if _may_be_left(request, max_bytes) and not getattr(request.state, "asked_for_body", False):
         answer.headers["connection"] = "close"
         return answer
     left = max_bytes
@@ -122,13 +122,10 @@ async def _asked_for(request: Request) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _expects_to_be_asked(request: Request) -> bool:
-    return request.headers.get("expect", "").lower() == "100-continue"
-
-
-def _is_held_back(request: Request) -> bool:
-    """Whether the sender still waits for 100 Continue, which the server sends once it begins to read."""
-    return _expects_to_be_asked(request) and not getattr(request.state, "asked_for_body", False)
+def _may_be_left(request: Request, max_bytes: int) -> bool:
+    """Whether a body that nobody has begun to read need not be read: 100 Continue is only sent to who reads."""
+    is_held_back = request.headers.get("expect", "").lower() == "100-continue"
+    return is_held_back or _announced(request) > _HOPELESS * max_bytes
 
 
 def _announced(request: Request) -> int:

@@ -317,12 +317,3 @@ class MessagePage:
     title: str
     status: int
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class HomePage:
-    """What home.html shows."""
-
-    title: str
-    description: str
-    base_url: str

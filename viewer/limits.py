@@ -15,8 +15,8 @@ from viewer.network import network_of
 from viewer.store.base import NS_PER_S, Limit, Quota, Store
 from viewer.store.people import Key
 
-MAX_PER_HOUR = 1_000_000
-"""Of a plan: each accepted request of the last hour is a row in the store."""
+MAX_PER_HOUR = 100_000
+"""Of a plan: each request accepted in the last hour is a row that the next one counts (10 ms for so many)."""
 _PLAN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -93,7 +93,8 @@ class Limiter:
         self.clock_ns = clock_ns
 
     def limit_of(self, key: Key) -> Limit:
-        return self._plans.limit_of(key.plan)
+        """By the plan of its account, for as long as that is subscribed to."""
+        return self._plans.limit_of(key.plan if key.subscription.is_active_at(self.clock_ns()) else "")
 
     async def quota_of(self, key: Key) -> Quota:
         """What the key has left, without counting. Raises StoreUnavailable."""
@@ -132,7 +133,8 @@ class Guesses:
         self._max_networks = max_networks
         self._full_ns_by_network: OrderedDict[str, int] = OrderedDict()
 
-    def __len__(self) -> int:
+    @property
+    def network_count(self) -> int:
         """Networks that are remembered."""
         return len(self._full_ns_by_network)
 

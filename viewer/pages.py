@@ -17,13 +17,13 @@ from viewer.accounts.key_contexts import KeysPage, StartPage
 from viewer.contexts import (
     ComparePage,
     EmbedPage,
-    HomePage,
     MessagePage,
     RowsPage,
     StepPage,
     TracePage,
     WaitingPage,
 )
+from viewer.front.contexts import HomePage
 from viewer.legible import legible, one_line
 
 STATIC = Path(__file__).parent / "static"
@@ -94,14 +94,3 @@ def render(page: Any) -> str:
 def render_message(status: int, title: str, detail: str) -> str:
     """Render a page that says why there is no other: 404, 410, 500, 503."""
     return render(MessagePage(title=one_line(title, MAX_TITLE), status=status, detail=detail))
-
-
-def render_home(*, base_url: str) -> str:
-    """Render `/`: what Tracen is, and how to send the first trace to this server."""
-    return render(
-        HomePage(
-            title="Tracen: share what your agent did",
-            description="Run an LLM agent, get a URL. Whoever opens it sees what happened.",
-            base_url=base_url.rstrip("/"),
-        )
-    )

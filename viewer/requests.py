@@ -141,6 +141,11 @@ class Requests:
         )
         return found[: -limit - 1 : -1]
 
+    def last_of_account(self, account_id: str) -> RequestRecord | None:
+        """The last request with a key of an account."""
+        own = (records[-1] for records in self._by_key.values() if records[-1].account_id == account_id)
+        return max(own, key=lambda record: record.received_ns, default=None)
+
     def stranger_of(self, network: str) -> Stranger | None:
         """The last request of a network that came without a key that is anybody's."""
         return self._stranger_by_network.get(network)

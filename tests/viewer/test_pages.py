@@ -26,7 +26,9 @@ from tests.viewer.samples import (
 )
 from tracen_otel import payload
 from tracen_otel.model import Part, Source, StepKind, Trace, Usage
-from viewer.pages import render_home, render_message
+from viewer.front.home import home_page
+from viewer.pages import render, render_message
+from viewer.settings import Settings
 from viewer.view import View
 
 
@@ -338,9 +340,13 @@ def test_extended_payload_makes_the_same_page() -> None:
 # -- the other pages ----------------------------------------------------------------------------------
 
 
+def home(base_url: str) -> str:
+    return render(home_page(Settings(base_url=base_url), None, is_known=False))
+
+
 def test_home_has_three_doors_with_its_own_address() -> None:
     """Exporter, OTLP variables and cURL are ready to paste."""
-    text = Page(render_home(base_url="https://tracen.example/")).text
+    text = Page(home("https://tracen.example/")).text
     assert 'TracenSpanExporter(key="tracen_sk_…", endpoint="https://tracen.example")' in text
     assert "OTEL_EXPORTER_OTLP_ENDPOINT=https://tracen.example " in text
     assert "OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=tracen_sk_…" in text
@@ -350,7 +356,7 @@ def test_home_has_three_doors_with_its_own_address() -> None:
 
 def test_home_payload_is_one_that_is_accepted() -> None:
     """Whoever pastes the example gets a page, not an error."""
-    text = Page(render_home(base_url="http://x")).texts("pre")[-1]
+    text = Page(home("http://x")).texts("pre")[-1]
     body = text[text.index("'{") + 1 : text.rindex("}'") + 1]
     assert payload.decode(json.loads(body)).steps[0].name == "get_weather"
 

@@ -56,6 +56,8 @@ def test_requests_of_an_account_are_those_of_its_keys(requests: Requests) -> Non
     assert requests.of_account("ada", 10) == [records[3], records[1], records[0]]
     assert requests.of_account("ada", 1) == [records[3]]
     assert requests.of_account("nobody", 10) == []
+    assert requests.last_of_account("ada") is records[3]
+    assert requests.last_of_account("nobody") is None
     assert requests.of_key(LAPTOP.id) == [records[3], records[0]]
 
 

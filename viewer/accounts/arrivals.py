@@ -170,7 +170,7 @@ class Arrivals:
         """The last request, if it was not taken as it came; of the account, or of a stranger beside it."""
         now_ns = self._clock_ns()
         after_ns = max(subject.since_ns, now_ns - _RECENT_NS)
-        own = next(iter(self._requests.of_account(subject.account.id, 1)), None)
+        own = self._requests.last_of_account(subject.account.id)
         stranger = self._requests.stranger_of(subject.network)
         stranger_after_ns = max(after_ns, own.received_ns if own else subject.account.created_ns)
         if stranger is not None and stranger.at_ns >= stranger_after_ns:

@@ -26,3 +26,8 @@ async def give_first_key(
     secret = new_secret()
     await accounts.add_key(account.id, new_key(secret, LABEL), now_ns)
     first_key_cookie(base_url).give(response, secret)
+
+
+def give_decoy_key(response: Response, *, base_url: str) -> None:
+    """Have an answer carry a secret that opens nothing, where it must look as if an account had been made."""
+    first_key_cookie(base_url).give(response, new_secret())

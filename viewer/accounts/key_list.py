@@ -26,8 +26,8 @@ _REVOKED = "a key that was revoked"
 
 
 def name_of(key: Key) -> str:
-    """What a key is called; its hint where its owner gave it no name."""
-    return one_line(key.label, MAX_LABEL) or key.hint or "a key without a name"
+    """What its owner calls a key; those of the command line need not have a name."""
+    return one_line(key.label, MAX_LABEL) or "Key without a name"
 
 
 def card_of(key: Key, quota: Quota, now_ns: int) -> KeyCard:
@@ -62,7 +62,7 @@ def _more(quota: Quota) -> str:
 
 def lines_of(records: Sequence[RequestRecord], keys: Sequence[Key], now_ns: int) -> Iterator[RequestLine]:
     """What became of requests, in their order."""
-    name_by_key = {key.id: name_of(key) for key in keys}
+    name_by_key = {key.id: one_line(key.label, MAX_LABEL) or key.hint for key in keys}
     for record in records:
         yield _line(record, name_by_key, now_ns)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from dataclasses import replace
 
 from viewer.store import pages
 from viewer.store.base import (
@@ -46,7 +47,8 @@ def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome | LimitReach
             "insert into idempotency_keys values (?, ?, ?, ?, ?)",
             (int(post.account_id), _hashed(post.idempotency_key), body_sha256, page.id, post.received_ns),
         )
-    return PostOutcome(page.id, False, quota_of(connection, post.key_id, post.limit, now_ns))
+    # The oldest that counts is the same as before; where there was none, it is this one.
+    return PostOutcome(page.id, False, replace(quota, remaining=quota.remaining - 1))
 
 
 def answered(
@@ -73,10 +75,11 @@ def quota_of(connection: sqlite3.Connection, key_id: str, limit: Limit, now_ns: 
     """What the log says: accepted requests in (decided - window, decided] count."""
     window_ns = limit.window_s * NS_PER_S
     since_ns = _decided_ns(connection, key_id, now_ns) - window_ns
-    sql = "select at_ns from key_hits where key_id = ? and at_ns > ? order by at_ns desc limit ?"
-    hits = [at_ns for (at_ns,) in connection.execute(sql, (key_id, since_ns, limit.count))]
-    reset_ns = hits[-1] + window_ns - now_ns if hits else window_ns
-    return Quota(limit, limit.count - len(hits), max(1, -(-reset_ns // NS_PER_S)))
+    sql = """select count(*), min(at_ns) from
+             (select at_ns from key_hits where key_id = ? and at_ns > ? order by at_ns desc limit ?)"""
+    count, oldest_ns = connection.execute(sql, (key_id, since_ns, limit.count)).fetchone()
+    reset_ns = oldest_ns + window_ns - now_ns if count else window_ns
+    return Quota(limit, limit.count - count, max(1, -(-reset_ns // NS_PER_S)))
 
 
 def has_hits_ahead(connection: sqlite3.Connection, key_id: str, now_ns: int) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.responses import Response
 from starlette.testclient import TestClient
 
+from tests.viewer.accounts.members import cookies_of
 from tests.viewer.accounts.portal import PAYLOAD, URL, Portal, Visitor, hold, opened_portal
+from viewer.accounts.first_key import give_decoy_key, give_first_key
 from viewer.keys import new_secret
 from viewer.reference.snippets import PLACEHOLDER
 
@@ -47,6 +51,26 @@ def test_first_key_is_there_while_it_is_being_copied(portal: Portal, ada: Visito
         assert PLACEHOLDER not in page.text
     assert ada.member.secret not in ada.get("/app/settings").text
     assert "Waiting for your trace" in part(ada, "waiting")
+
+
+def test_decoy_looks_like_a_first_key(portal: Portal) -> None:
+    """Who signs up with an address that has an account already gets an answer that tells nobody so."""
+    answers = Response(), Response()
+
+    async def sign_up() -> None:
+        account = await portal.store.accounts.create("eve@example.com", portal.clock.now_ns)
+        await give_first_key(
+            portal.store.accounts, account, answers[0], base_url=URL, now_ns=portal.clock.now_ns
+        )
+        give_decoy_key(answers[1], base_url=URL)
+
+    asyncio.run(sign_up())
+    secret, decoy = (cookies_of(answer)[COOKIE] for answer in answers)
+    first, second = (answer.headers["set-cookie"] for answer in answers)
+    assert first.replace(secret, "") == second.replace(decoy, "")
+    assert len(secret) == len(decoy)
+    with portal.visit("eve@example.com") as eve:
+        assert [eve.post(key).status_code for key in (secret, decoy)] == [200, 401]
 
 
 def test_first_key_is_shown_until_done(ada: Visitor) -> None:

@@ -1,0 +1,1 @@
+"""What strangers see first: the home page, and the trace that it shows."""
