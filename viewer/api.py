@@ -100,7 +100,11 @@ class Api:
         """Keep a payload and answer where it is shown; what became of the request is recorded."""
         headers = request.headers
         record = self._requests.begin(
-            Door.POST, "traces", media_type_of(headers.get("content-type"))[:60], headers.get("user-agent")
+            Door.POST,
+            "traces",
+            media_type_of(headers.get("content-type"))[:60],
+            headers.get("user-agent"),
+            address_of(request, self._settings.proxies),
         )
         try:
             response = await _refusing(lambda request: self._post(request, record))(request)
@@ -113,7 +117,7 @@ class Api:
         """Key, subscription and limit are settled before the body is read."""
         try:
             key = await self._key_of(request)
-            record.key_id = key.id
+            record.belongs_to(key)
             check_subscription(key, self._settings, self._clock_ns())
             idempotency_key = _idempotency_key(request)
             quota = await self._limiter.quota_of(key)
@@ -214,7 +218,13 @@ class Api:
 
     async def reserve(self, request: Request) -> Response:
         """Answer where a trace will be shown, of which nothing needs to have come; counted, remembered if refused."""
-        record = self._requests.begin(Door.POST, "reservations", "", request.headers.get("user-agent"))
+        record = self._requests.begin(
+            Door.POST,
+            "reservations",
+            "",
+            request.headers.get("user-agent"),
+            address_of(request, self._settings.proxies),
+        )
         try:
             response = await _refusing(lambda request: self._reserve(request, record))(request)
             record.status = str(response.status_code)
@@ -225,7 +235,7 @@ class Api:
     async def _reserve(self, request: Request, record: RequestRecord) -> Response:
         try:
             key = await self._key_of(request)
-            record.key_id = key.id
+            record.belongs_to(key)
             otel_trace_id = _otel_trace_id(request.path_params["otel_trace_id"])
             if otel_trace_id is None:
                 record.outcome, record.message = "no_trace_id", "an OTel trace id is 32 hex digits"

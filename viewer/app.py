@@ -15,7 +15,11 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from viewer import pages, waiting
+from viewer.accounts.arrivals import Arrivals
+from viewer.accounts.keyring import Keyring
+from viewer.accounts.keys_page import KeysPages
 from viewer.accounts.sessions import Sessions
+from viewer.accounts.start_page import StartPages
 from viewer.api import Api
 from viewer.front.home import Front
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
@@ -63,6 +67,10 @@ def create_app(
     reader = Reader(store, documents, settings.base_url, clock_ns)
     forms = TraceForms(reader, redacts=settings.redact)
     traces = TracePages(reader, forms)
+    keyring = Keyring(store.accounts, clock_ns)
+    keys_pages = KeysPages(store.accounts, keyring, limiter, requests, settings.base_url, clock_ns)
+    arrivals = Arrivals(store, documents, requests, settings.base_url, clock_ns)
+    start = StartPages(store.accounts, sessions, keyring, arrivals, settings, clock_ns)
     subscriptions = SubscriptionDesk(store.accounts, settings, plans, clock_ns)
     app = Starlette(
         routes=[
@@ -71,6 +79,8 @@ def create_app(
             *Front(store, documents, sessions, settings, clock_ns).routes,
             *forms.routes,
             *traces.routes,
+            *keys_pages.routes,
+            *start.routes,
             *subscriptions.routes,
             for_operator("/healthz", service.healthz),
             for_operator("/readyz", service.readyz),
@@ -92,6 +102,7 @@ def create_app(
     )
     app.state.subscriptions = subscriptions  # what an account pays for ends with it
     app.state.watcher = traces.watcher  # ended with the server
+    app.state.arrivals = arrivals  # and so is this
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
     return app
 

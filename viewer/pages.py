@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from viewer.accounts.key_contexts import KeysPage, StartPage
 from viewer.contexts import (
     ComparePage,
     EmbedPage,
@@ -38,6 +39,8 @@ TEMPLATE_BY_CONTEXT = {
     WaitingPage: "waiting.html",
     MessagePage: "message.html",
     HomePage: "home.html",
+    KeysPage: "keys.html",
+    StartPage: "start.html",
     SubscriptionPage: "subscription.html",
 }
 
@@ -75,6 +78,7 @@ def _environment() -> Environment:
     environment.globals["script_urls"] = tuple(map(_static_url, _SCRIPTS))
     environment.globals["static_url"] = cache(_static_url)
     environment.globals["waiting_url"] = _static_url("waiting.js")
+    environment.globals["copy_url"] = _static_url("copy.js")
     environment.globals["css_url"] = _static_url("tracen.css")
     environment.globals["icon_url"] = _static_url("favicon.svg")
     return environment

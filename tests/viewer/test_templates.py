@@ -13,7 +13,9 @@ import pytest
 from jinja2 import nodes
 
 from viewer import contexts, pages
+from viewer.accounts import frame, key_contexts
 from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
+from viewer.reference import contexts as reference
 from viewer.subscriptions import contexts as subscriptions
 
 MACRO_ARGUMENTS: dict[str, Any] = {
@@ -23,10 +25,15 @@ MACRO_ARGUMENTS: dict[str, Any] = {
     "state": str,
     "status": str,
     "tokens": contexts.TokenSum,
+    "snippet": reference.Paste,
+    "moment": key_contexts.Moment,
+    "secret": str,
+    "named": key_contexts.NamedPaste,
+    "is_open": bool,
 }
 RECORDS = {
     record
-    for module in (contexts, subscriptions)
+    for module in (contexts, frame, key_contexts, reference, subscriptions)
     for record in vars(module).values()
     if isinstance(record, type) and dataclasses.is_dataclass(record) and record.__module__ == module.__name__
 }
@@ -94,6 +101,7 @@ def read(names: list[str], page: type | None) -> set[tuple[str, str]]:
             "state_pill",
             "fact_list",
             "time_axis",
+            "keys",
         ],
         Any,
     )
@@ -120,7 +128,7 @@ def test_template_reads_only_its_context(page: type) -> None:
 
 def test_contexts_have_no_field_that_no_template_reads() -> None:
     """A field that nobody prints is not computed for every page."""
-    told = read(["parts.html", "icons.html"], None)
+    told = read(["parts.html", "key_parts.html", "icons.html"], None)
     for page, name in TEMPLATE_BY_CONTEXT.items():
         told |= read([name], page)
     assert {(r.__name__, f.name) for r in RECORDS for f in dataclasses.fields(r)} - told == set()
@@ -162,6 +170,7 @@ def test_every_template_is_used() -> None:
         "app.html",
         "settings_tabs.html",
         "parts.html",
+        "key_parts.html",
         "icons.html",
         *TEMPLATE_BY_CONTEXT.values(),
     }

@@ -210,7 +210,7 @@ def test_page_needs_somebody_who_has_logged_in(shop: Shop) -> None:
 def test_tab_is_there_where_subscriptions_matter(tmp_path: Path, settings: Settings, is_there: bool) -> None:
     """Elsewhere nobody is led to a page that says that there is nothing to say."""
     with running_shop(tmp_path, settings) as shop:
-        assert shop.app.state.subscriptions.is_offered is is_there
+        assert ('href="/app/subscription"' in shop.client.get("/app/settings").text) is is_there
 
 
 # -- in a browser --------------------------------------------------------------------------------------
