@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from tracen_otel.attributes import nests_deeper
 from tracen_otel.fields import STEP_FIELDS, TOKEN_FIELDS, TRACE_FIELDS, Field, whole
+from tracen_otel.interpret import MAX_LATENCY_NS
 from tracen_otel.model import Event, Message, Part, Provider, Source, Status, Step, StepKind, Trace, Usage
 from tracen_otel.redact import Redaction
 from tracen_otel.spans_form import decode_spans_form, is_in_spans_form
@@ -225,13 +226,13 @@ def _usage(value: Mapping[str, Any]) -> Usage:
 
 
 def _latency(value: Mapping[str, Any], ms_name: str) -> int | None:
-    """Nanoseconds; None for "unknown", which is also what a negative duration says."""
+    """Nanoseconds; None for "unknown", which is also what a negative duration and one of centuries say."""
     if "latency_ns" in value:
         latency_ns = whole(value["latency_ns"])
     else:
         ms = whole(value.get(ms_name))
         latency_ns = None if ms is None else ms * 1_000_000
-    return latency_ns if latency_ns is not None and latency_ns >= 0 else None
+    return latency_ns if latency_ns is not None and 0 <= latency_ns <= MAX_LATENCY_NS else None
 
 
 # -- writing ------------------------------------------------------------------------------------------

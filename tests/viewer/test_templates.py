@@ -24,6 +24,9 @@ MACRO_ARGUMENTS: dict[str, Any] = {
     "status": str,
     "tokens": contexts.TokenSum,
     "snippet": reference.Paste,
+    "paste": reference.Paste,
+    "caption": str,
+    "rows": tuple[reference.FieldRow, ...],
 }
 RECORDS = {
     record
@@ -95,6 +98,8 @@ def read(names: list[str], page: type | None) -> set[tuple[str, str]]:
             "state_pill",
             "fact_list",
             "time_axis",
+            "field_table",
+            "answered",
         ],
         Any,
     )

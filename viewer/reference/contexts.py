@@ -70,6 +70,8 @@ class DocsPage:
     title: str
     description: str
     base_url: str
+    placeholder: str
+    """What stands in the snippets for a key."""
     contents: tuple[Entry, ...]
     ways: tuple[Way, ...]
     answer: Paste

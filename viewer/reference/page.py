@@ -35,9 +35,10 @@ def docs_page(settings: Settings, at: datetime) -> DocsPage:
         title="Tracen reference",
         description="How to share what an agent did: first call, payload, limits and errors.",
         base_url=settings.base_url,
+        placeholder=PLACEHOLDER,
         contents=tuple(_contents(ways)),
         ways=ways,
-        answer=_json("answer", "200", examples.accepted(settings.base_url)),
+        answer=_json("answer", "200 OK", examples.accepted(settings.base_url)),
         requests=tuple(_requests(settings)),
         max_body=size_in_words(settings.max_body_bytes),
         fields=tuple(_fields(documented=True)),
@@ -46,8 +47,8 @@ def docs_page(settings: Settings, at: datetime) -> DocsPage:
         extended=Paste("extended", "Payload", _unfolded(examples.extended_payload(at))),
         limit=f"{settings.requests_per_hour:,}",
         reservations=f"{RESERVATIONS.count:,}",
-        limited=Paste("limited", "429", _limited(Limit(settings.requests_per_hour))),
-        refused=_json("refused", "422", examples.refused()),
+        limited=Paste("limited", "429 Too Many Requests", _limited(Limit(settings.requests_per_hour))),
+        refused=_json("refused", "422 Unprocessable Content", examples.refused()),
         refusals=tuple(_refusals(settings)),
     )
 
@@ -86,15 +87,13 @@ def _json(id: str, caption: str, value: Any) -> Paste:
 
 
 def _limited(limit: Limit) -> str:
-    """The head of an answer to somebody who has used up what there is, half an hour ago."""
+    """Headers of an answer to somebody who used up what there is half an hour ago."""
     wait_s = limit.window_s // 2
     return "\n".join(
         (
-            "HTTP/1.1 429 Too Many Requests",
             f'RateLimit-Policy: "hour";q={limit.count};w={limit.window_s}',
             f'RateLimit: "hour";r=0;t={wait_s}',
             f"Retry-After: {wait_s}",
-            "Content-Type: application/problem+json",
         )
     )
 

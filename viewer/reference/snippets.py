@@ -192,7 +192,7 @@ EXPORTER = Snippet(
     "exporter",
     "Python with OpenTelemetry",
     "agent.py",
-    "TracenSpanExporter, of the package tracen-otel, prints the URL of every trace of the program.",
+    "After pip install tracen-otel. The exporter sends every trace of the program and tells its URL.",
     _exporter,
 )
 OTLP = Snippet(

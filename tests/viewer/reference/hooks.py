@@ -14,7 +14,9 @@ _NAME = "Idempotency-Key"
 
 
 @schemathesis.hook
-def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]) -> None:
+def before_call(
+    context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]
+) -> None:
     """No valid Idempotency-Key comes twice: the second time it would be refused, for its body is another one."""
     value = case.headers.get(_NAME)
     if isinstance(value, str) and 1 <= len(value.strip()) <= MAX_IDEMPOTENCY_KEY:
