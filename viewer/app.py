@@ -70,7 +70,7 @@ def create_app(
             *Front(store, documents, sessions, settings, clock_ns).routes,
             *forms.routes,
             *traces.routes,
-            *Reference(settings, clock_ns).routes,
+            *Reference(settings, sessions, clock_ns).routes,
             for_operator("/healthz", service.healthz),
             for_operator("/readyz", service.readyz),
             for_operator("/metrics", service.metrics),

@@ -69,6 +69,10 @@ class DocsPage:
 
     title: str
     description: str
+    links: tuple[Link, ...]
+    """Where there is more, in the head of the page."""
+    sign_up: str
+    """open, invitation or closed."""
     base_url: str
     placeholder: str
     """What stands in the snippets for a key."""

@@ -233,7 +233,7 @@ def _page(settings: Settings) -> Operation:
         "getTrace",
         "The page of a run, for people; with Accept: application/json or text/markdown its data",
         PAGES,
-        {200: answer, 304: _UNCHANGED} | refused(refusals(settings), (404, 410, 503), HTML, PROBLEM),
+        {200: answer, 304: _UNCHANGED} | _unshown(settings, HTML, PROBLEM),
         parameters=(
             _page_id(),
             _if_none_match(),
@@ -255,7 +255,6 @@ def _form(
     content: Mapping[str, Schema],
     *parameters: Mapping[str, Any],
 ) -> Operation:
-    told = refused(refusals(settings), (400, 404, 410, 503) if parameters else (404, 410, 503), PROBLEM, HTML)
     downloads = () if suffix == "/og.png" else (_query("download", _TEXT, "Answer it as a file to keep."),)
     return Operation(
         "GET",
@@ -263,7 +262,8 @@ def _form(
         f"getTrace{name}",
         summary,
         PAGES,
-        {200: Answer(summary, content, may=_ALWAYS_ASKED), 304: _UNCHANGED} | told,
+        {200: Answer(summary, content, may=_ALWAYS_ASKED), 304: _UNCHANGED}
+        | _unshown(settings, PROBLEM, HTML),
         parameters=(_page_id(), _if_none_match(), *parameters, *downloads),
     )
 
@@ -276,7 +276,7 @@ def _embed(settings: Settings) -> Operation:
         "A card of the run that other pages may frame",
         PAGES,
         {200: Answer("The card.", {HTML: _TEXT}, may=_ALWAYS_ASKED), 304: _UNCHANGED}
-        | refused(refusals(settings), (404, 410, 503), HTML),
+        | _unshown(settings, HTML, PROBLEM),
         parameters=(_page_id(), _if_none_match()),
     )
 
@@ -293,7 +293,7 @@ def _oembed(settings: Settings) -> Operation:
             200: Answer("The card.", {JSON: ref("OEmbed")}),
             501: Answer("Another format was asked for.", {PROBLEM: ref("Problem")}),
         }
-        | refused(refusals(settings), (404, 410, 503), PROBLEM),
+        | _unshown(settings, PROBLEM),
         parameters=(
             _query("url", {**_TEXT, "format": "uri"}, "The URL of a page of this server.", is_required=True),
             _query("maxwidth", _TEXT, f"The width there is, {side}."),
@@ -301,6 +301,13 @@ def _oembed(settings: Settings) -> Operation:
             _query("format", {"enum": ["json"]}, "The one form that there is."),
         ),
     )
+
+
+def _unshown(settings: Settings, *media_types: str) -> dict[int, Answer]:
+    """Why there is no page to read: in words for people or in problem+json, as the address and Accept say."""
+    content = {name: ref("Problem") if name == PROBLEM else _TEXT for name in media_types}
+    wrong = Answer("A parameter is wrong, or the Host header is none of this server’s names.", content)
+    return {400: wrong} | refused(refusals(settings), (404, 410, 503), *media_types)
 
 
 # -- health -------------------------------------------------------------------------------------------

@@ -27,13 +27,18 @@ _SECTIONS = {
 }
 
 
-def docs_page(settings: Settings, at: datetime) -> DocsPage:
-    """What the page says of a server with these settings; the first run of a reader begins `at`."""
+def docs_page(settings: Settings, at: datetime, *, is_known: bool = False) -> DocsPage:
+    """What the page says of a server with these settings; the first run of a reader begins `at`.
+
+    `is_known`: to somebody who has logged in.
+    """
     ways = tuple(_way(snippet, settings.base_url, at) for snippet in SNIPPETS)
     extension = tuple(_fields(documented=False))
     return DocsPage(
         title="Tracen reference",
         description="How to share what an agent did: first call, payload, limits and errors.",
+        links=tuple(_links(settings, is_known=is_known)),
+        sign_up=settings.sign_up_mode,
         base_url=settings.base_url,
         placeholder=PLACEHOLDER,
         contents=tuple(_contents(ways)),
@@ -51,6 +56,16 @@ def docs_page(settings: Settings, at: datetime) -> DocsPage:
         refused=_json("refused", "422 Unprocessable Content", examples.refused()),
         refusals=tuple(_refusals(settings)),
     )
+
+
+def _links(settings: Settings, *, is_known: bool) -> Iterable[Link]:
+    yield Link("/openapi.json", "OpenAPI")
+    if is_known:
+        yield Link("/app/traces", "My traces")
+        return
+    yield Link("/login", "Log in")
+    if settings.sign_up_mode == "open":
+        yield Link("/signup", "Sign up")
 
 
 def _contents(ways: Iterable[Way]) -> Iterable[Entry]:
