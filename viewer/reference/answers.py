@@ -82,6 +82,10 @@ _HEADERS: Mapping[str, tuple[str, Schema]] = {
     "Accept-Encoding": ("The encodings that are understood.", _TEXT),
     "ETag": ("Of this edition of the trace; send it as If-None-Match.", _TEXT),
     "Cache-Control": ("Caches ask each time, so that a deletion is seen at once.", _TEXT),
+    "Vary": ("The same address has several forms.", _TEXT),
+    "Content-Disposition": ("With `download`: the name of the file.", _TEXT),
+    "Refresh": ("Where something is on its way: seconds after which a browser looks again.", _TEXT),
+    "Access-Control-Allow-Origin": ("Pages of any origin may read it.", _TEXT),
 }
 
 

@@ -13,7 +13,8 @@ from viewer.settings import Settings
 
 _DESCRIPTION = (
     "Post what an LLM agent did, get the URL of a page that shows it. "
-    "Refusals are problem+json (RFC 9457) and name every wrong field at once."
+    "Refusals are problem+json (RFC 9457) and name every wrong field at once. Another method is answered 405 with "
+    "Allow. A request that comes too slowly, or whose head is too large, is answered 408 or 431 in a line of text."
 )
 _TAGS = {
     WITH_A_KEY: "What programs call. The key goes in X-Tracen-Key or Authorization: Bearer.",

@@ -35,7 +35,8 @@ _PAGE_LINKS = {
     "delete": link("deleteTrace", "Delete it for good.", **_PAGE_ID),
     "embed": link("getOEmbed", "What other pages embed of it.", url="$response.body#/url"),
 }
-_ALWAYS_ASKED = ("ETag", "Cache-Control")
+_ALWAYS_ASKED = ("ETag", "Cache-Control", "Vary")
+_MADE_LATER = ("Cache-Control", "Vary", "Refresh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,15 +256,16 @@ def _form(
     content: Mapping[str, Schema],
     *parameters: Mapping[str, Any],
 ) -> Operation:
-    downloads = () if suffix == "/og.png" else (_query("download", _TEXT, "Answer it as a file to keep."),)
+    is_data = suffix != "/og.png"
+    downloads = (_query("download", _TEXT, "Answer it as a file to keep."),) if is_data else ()
+    may = (*_ALWAYS_ASKED, "Content-Disposition") if is_data else _ALWAYS_ASKED
     return Operation(
         "GET",
         f"/traces/{{page_id}}{suffix}",
         f"getTrace{name}",
         summary,
         PAGES,
-        {200: Answer(summary, content, may=_ALWAYS_ASKED), 304: _UNCHANGED}
-        | _unshown(settings, PROBLEM, HTML),
+        {200: Answer(summary, content, may=may), 304: _UNCHANGED} | _unshown(settings, PROBLEM, HTML),
         parameters=(_page_id(), _if_none_match(), *parameters, *downloads),
     )
 
@@ -275,7 +277,7 @@ def _embed(settings: Settings) -> Operation:
         "getEmbed",
         "A card of the run that other pages may frame",
         PAGES,
-        {200: Answer("The card.", {HTML: _TEXT}, may=_ALWAYS_ASKED), 304: _UNCHANGED}
+        {200: Answer("The card.", {HTML: _TEXT}, may=(*_ALWAYS_ASKED, "Refresh")), 304: _UNCHANGED}
         | _unshown(settings, HTML, PROBLEM),
         parameters=(_page_id(), _if_none_match()),
     )
@@ -290,7 +292,7 @@ def _oembed(settings: Settings) -> Operation:
         "The card, as oEmbed describes it",
         PAGES,
         {
-            200: Answer("The card.", {JSON: ref("OEmbed")}),
+            200: Answer("The card.", {JSON: ref("OEmbed")}, may=("Access-Control-Allow-Origin",)),
             501: Answer("Another format was asked for.", {PROBLEM: ref("Problem")}),
         }
         | _unshown(settings, PROBLEM),
@@ -307,7 +309,7 @@ def _unshown(settings: Settings, *media_types: str) -> dict[int, Answer]:
     """Why there is no page to read: in words for people or in problem+json, as the address and Accept say."""
     content = {name: ref("Problem") if name == PROBLEM else _TEXT for name in media_types}
     wrong = Answer("A parameter is wrong, or the Host header is none of this server’s names.", content)
-    return {400: wrong} | refused(refusals(settings), (404, 410, 503), *media_types)
+    return {400: wrong} | refused(refusals(settings), (404, 410, 503), *media_types, may=_MADE_LATER)
 
 
 # -- health -------------------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ def exercise(tracen: TracenProcess, seconds: int, seed: int | None, folder: Path
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration)),
         *("run", f"{tracen.http}/openapi.json", "--max-time", str(seconds), "--continue-on-failure"),
+        *("--checks", "all"),
         *("--no-color", "--output-truncate", "false", *(("--seed", str(seed)) if seed is not None else ())),
     ]
     done = subprocess.run(

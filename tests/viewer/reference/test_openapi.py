@@ -21,6 +21,7 @@ from bridge.receive import Receiver
 from tracen_otel import payload
 from viewer import problems
 from viewer.app import create_app
+from viewer.headers import SECURITY_HEADERS
 from viewer.keys import Authenticator, create_key
 from viewer.metrics import Metrics
 from viewer.policy import Policy, PolicyRoute
@@ -225,6 +226,49 @@ def test_example_refusal_is_what_is_answered(service: Service) -> None:
     answer = service.client.post("/api/traces", json=wrong, headers={"x-tracen-key": service.key})
     assert answer.json() == examples.refused()
     validator_of("Problem").validate(answer.json())
+
+
+def test_headers_that_are_answered_are_described(service: Service) -> None:
+    """Whatever tells something of the answer, and not of the server."""
+    key, sent = {"x-tracen-key": service.key}, examples.payload()
+    page_id = service.client.post("/api/traces", json=sent, headers=key).json()["trace_id"]
+    gone_id = service.client.post("/api/traces", json=sent, headers=key).json()["trace_id"]
+    trace_id, page = {"page_id": page_id}, f"{URL}/traces/{page_id}"
+    put = service.client.put(f"/api/traces/by-otel/{examples.EXAMPLE_OTEL_TRACE}", headers=key).json()
+    waiting = {"page_id": put["trace_id"]}
+    asked: list[tuple[str, str, dict[str, str], dict[str, Any]]] = [
+        ("POST", "/api/traces", {}, {"json": sent, "headers": key}),
+        ("POST", "/api/traces", {}, {"json": {}, "headers": key}),
+        ("POST", "/api/traces", {}, {"content": b"{", "headers": key | {"content-type": "application/json"}}),
+        ("POST", "/api/traces", {}, {"json": sent, "headers": key | {"content-encoding": "br"}}),
+        ("POST", "/api/traces", {}, {"json": sent}),
+        ("GET", "/api/traces", {}, {"headers": key}),
+        ("GET", "/api/traces", {}, {"headers": key, "params": {"limit": "0"}}),
+        ("DELETE", "/api/traces/{page_id}", {"page_id": gone_id}, {"headers": key}),
+        ("PUT", "/api/traces/by-otel/{otel_trace_id}", {"otel_trace_id": "1" * 32}, {"headers": key}),
+        ("GET", "/api/traces/by-otel/{otel_trace_id}", {"otel_trace_id": "2" * 32}, {"headers": key}),
+        ("GET", "/api/requests", {}, {"headers": key}),
+        ("GET", "/oembed", {}, {"params": {"url": page}}),
+        ("GET", "/oembed", {}, {"params": {"url": page, "format": "xml"}}),
+        ("GET", "/traces/{page_id}.md", trace_id, {"params": {"max_chars": "1"}}),
+        ("GET", "/healthz", {}, {}),
+        ("GET", "/readyz", {}, {}),
+    ]
+    public = [
+        path for method, path in described() if method == "GET" and path.startswith(("/traces", "/embed"))
+    ]
+    for path in public:
+        for values in (trace_id, waiting, {"page_id": gone_id}, {"page_id": "nobody"}):
+            asked.append(("GET", path, values, {"params": {"download": "1"}}))
+        asked.append(("GET", path, trace_id, {"headers": {"if-none-match": "*"}}))
+    statuses = set()
+    for method, path, values, more in asked:
+        answer = service.client.request(method, path.format(**values), **more)
+        statuses.add(answer.status_code)
+        told = DOCUMENT["paths"][path][method.lower()]["responses"][str(answer.status_code)]
+        named = {name.lower() for name in told.get("headers", {})} | {"content-type", "content-length"}
+        assert set(answer.headers) - SECURITY_HEADERS.keys() <= named, (method, path, answer.status_code)
+    assert statuses == {200, 204, 304, 400, 401, 404, 410, 415, 422, 501}
 
 
 def test_example_answer_is_of_the_described_shape() -> None:
