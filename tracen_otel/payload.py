@@ -226,13 +226,13 @@ def _usage(value: Mapping[str, Any]) -> Usage:
 
 
 def _latency(value: Mapping[str, Any], ms_name: str) -> int | None:
-    """Nanoseconds; None for "unknown", which is also what a negative duration and one of centuries say."""
+    """Nanoseconds, at most MAX_LATENCY_NS; None for "unknown", which is also what a negative duration says."""
     if "latency_ns" in value:
         latency_ns = whole(value["latency_ns"])
     else:
         ms = whole(value.get(ms_name))
         latency_ns = None if ms is None else ms * 1_000_000
-    return latency_ns if latency_ns is not None and 0 <= latency_ns <= MAX_LATENCY_NS else None
+    return min(latency_ns, MAX_LATENCY_NS) if latency_ns is not None and latency_ns >= 0 else None
 
 
 # -- writing ------------------------------------------------------------------------------------------

@@ -144,8 +144,8 @@ def _told_figures(value: Mapping[str, Any], trace: Trace) -> dict[str, Any]:
     usage = Usage(*(whole(value.get(field.name)) for field in TOKEN_FIELDS))
     told: dict[str, Any] = {"usage": usage} if usage and not trace.usage else {}
     latency_ms = whole(value.get("total_latency_ms"))
-    if trace.latency_ns is None and latency_ms is not None and 0 <= latency_ms * 1_000_000 <= MAX_LATENCY_NS:
-        told["latency_ns"] = latency_ms * 1_000_000
+    if trace.latency_ns is None and latency_ms is not None and latency_ms >= 0:
+        told["latency_ns"] = min(latency_ms * 1_000_000, MAX_LATENCY_NS)
     return told
 
 
