@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tracen_otel import payload
@@ -49,6 +49,7 @@ def test_field_schema_accepts_what_its_check_does(field: Field) -> None:
     """Values of every type, and those at the edges of what is accepted; a time is told as such by both."""
     validator = jsonschema_rs.Draft202012Validator(dict(field.schema))
 
+    @settings(deadline=None)
     @given(values)
     @example([{"role": "user", "parts": [{"type": "text", "text": "hi"}]}])
     @example([{"role": "user", "parts": None}])
@@ -62,6 +63,7 @@ def test_field_schema_accepts_what_its_check_does(field: Field) -> None:
     agrees()
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.timezones() | st.just(datetime.UTC)))
 def test_timestamp_of_the_schema_is_accepted(moment: datetime.datetime) -> None:
     """RFC 3339, which the format date-time means, is within what is read."""
