@@ -87,7 +87,8 @@ class DocsPage:
     """How many fields it has, in words."""
     extended: Paste
     limit: str
-    """Requests in an hour."""
+    """Requests in an hour, by plan where there are several."""
+    has_plans: bool
     reservations: str
     """Pages of an account that may wait for their traces."""
     limited: Paste

@@ -1,4 +1,4 @@
-"""Every status with which a request is refused: its titles, as the code has them, and what to do about it."""
+"""What is refused and when, in words: every status with its titles, as the code has them, and what to do about it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tracen_otel.payload import MAX_DEPTH
 from viewer.bodies import ACCEPT_ENCODING
+from viewer.limits import plans_of
 from viewer.problems import titles_by_status
 from viewer.settings import MIB, Settings
 
@@ -47,6 +48,12 @@ def _advice_by_status(settings: Settings) -> dict[int, str]:
         429: "Wait as many seconds as Retry-After says, no longer: then it is accepted.",
         503: "Send the same again after Retry-After seconds. Nothing was kept of the first.",
     }
+
+
+def limits_in_words(settings: Settings) -> str:
+    """100, or 100 (free), 1,000 (pro)."""
+    told = plans_of(settings.plans, settings.requests_per_hour).limit_by_name.items()
+    return ", ".join(f"{limit.count:,} ({name})" if name else f"{limit.count:,}" for name, limit in told)
 
 
 def size_in_words(size: int) -> str:

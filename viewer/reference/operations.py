@@ -21,7 +21,7 @@ from viewer.reference.answers import (
     link,
     refused,
 )
-from viewer.reference.errors import refusals
+from viewer.reference.errors import limits_in_words, refusals
 from viewer.reference.schemas import CURSOR, OTEL_TRACE_ID, UUID, Schema, ref
 from viewer.settings import Settings
 
@@ -86,8 +86,8 @@ def _post(settings: Settings) -> Operation:
         "postTrace",
         "Share a run: the answer holds the URL of its page",
         WITH_A_KEY,
-        {200: accepted} | _keyed(settings, 400, 402, 413, 415, 422, 429),
-        f"{settings.requests_per_hour} accepted requests of a key in any rolling hour; what is refused, and a request "
+        {200: accepted} | _keyed(settings, 400, 402, 413, 415, 422),
+        f"Accepted requests of a key in any rolling hour: {limits_in_words(settings)}. What is refused, and a request "
         "that is sent again with its Idempotency-Key, does not count. The body may be compressed (Content-Encoding).",
         (_header("Idempotency-Key", _IDEMPOTENCY_KEY, "The same key and body are answered the same page."),),
         {
@@ -156,7 +156,7 @@ def _reserve(settings: Settings) -> Operation:
         "reserveTrace",
         "Ask for the URL of a trace before anything of it has come",
         WITH_A_KEY,
-        {200: answer} | _keyed(settings, 402, 404, 410, 429),
+        {200: answer} | _keyed(settings, 402, 404, 410),
         "As often as you like, the same. Does not count against the requests of the key; a page to which nothing comes "
         "within a day is given up.",
         (_path("otel_trace_id", OTEL_TRACE_ID, examples.EXAMPLE_OTEL_TRACE),),
@@ -189,7 +189,7 @@ def _requests(settings: Settings) -> Operation:
 
 def _keyed(settings: Settings, *statuses: int) -> dict[int, Answer]:
     """What every operation with a key may be refused with, and these."""
-    told = sorted({*statuses, 401, 403, 503})
+    told = sorted({*statuses, 401, 403, 429, 503})
     return refused(refusals(settings), told, may=QUOTA_HEADERS)
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS, Field
 from viewer.contexts import Link
+from viewer.limits import plans_of
 from viewer.reference import examples
 from viewer.reference.contexts import DocsPage, Entry, FieldRow, Paste, RefusalRow, RequestRow, Way
-from viewer.reference.errors import refusals, size_in_words
+from viewer.reference.errors import limits_in_words, refusals, size_in_words
 from viewer.reference.operations import WITH_A_KEY, operations
 from viewer.reference.snippets import PLACEHOLDER, SNIPPETS, Snippet
 from viewer.settings import Settings
@@ -34,6 +35,7 @@ def docs_page(settings: Settings, at: datetime, *, is_known: bool = False) -> Do
     """
     ways = tuple(_way(snippet, settings.base_url, at) for snippet in SNIPPETS)
     extension = tuple(_fields(documented=False))
+    plans = plans_of(settings.plans, settings.requests_per_hour)
     return DocsPage(
         title="Tracen reference",
         description="How to share what an agent did: first call, payload, limits and errors.",
@@ -50,9 +52,10 @@ def docs_page(settings: Settings, at: datetime, *, is_known: bool = False) -> Do
         extension=extension,
         extension_size=f"{len(extension)} fields",
         extended=Paste("extended", "Payload", _unfolded(examples.extended_payload(at))),
-        limit=f"{settings.requests_per_hour:,}",
+        limit=limits_in_words(settings),
+        has_plans=len(plans.limit_by_name) > 1,
         reservations=f"{RESERVATIONS.count:,}",
-        limited=Paste("limited", "429 Too Many Requests", _limited(Limit(settings.requests_per_hour))),
+        limited=Paste("limited", "429 Too Many Requests", _limited(plans.limit_of(plans.first))),
         refused=_json("refused", "422 Unprocessable Content", examples.refused()),
         refusals=tuple(_refusals(settings)),
     )

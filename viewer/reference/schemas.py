@@ -156,6 +156,7 @@ def _problem() -> Schema:
             "title": _STRING,
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": _STRING,
+            "retry_after": {"type": "integer", "minimum": 1, "description": "As in the header Retry-After."},
             "errors": {"type": "array", "items": wrong, "description": "Every wrong field, at once."},
         },
         "required": ["title", "status", "detail"],

@@ -85,6 +85,11 @@ def test_page_tells_this_servers_limits() -> None:
     """Those that it was started with."""
     assert "250 accepted requests" in PAGE.text
     assert 'RateLimit-Policy: "hour";q=250;w=3600' in PAGE.text
+    sold = page_of(replace(SETTINGS, plans="free=100,pro=1000")).text
+    assert (
+        "100 (free), 1,000 (pro) accepted requests of a key in any rolling hour, by the plan of its account"
+        in sold
+    )
     assert "at most 2 MiB" in PAGE.text
     for name in ("Retry-After", "RateLimit", "Idempotency-Key", "OTLP"):
         assert name in PAGE.text
