@@ -40,7 +40,6 @@ def _advice_by_status(settings: Settings) -> dict[int, str]:
         402: "Subscribe where the answer says, then send the same again.",
         403: "The key is not made for this: take one whose scope has it.",
         404: "Look at the id. Where the run has begun and nothing of it has come, ask again after Retry-After.",
-        409: "Ask again: another request was changing the same.",
         410: "Nothing: its owner deleted it for good.",
         413: f"Send less: {size_in_words(settings.max_body_bytes)} at most, counted after decompression.",
         415: f"Content-Type: application/json. Content-Encoding: {ACCEPT_ENCODING}, or none.",

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -26,6 +27,7 @@ class Reference:
         self._settings = settings
         self._sessions = sessions
         self._clock_ns = clock_ns
+        self._page = lru_cache(maxsize=2)(self._rendered)
         self._document = json.dumps(document(settings), ensure_ascii=False, indent=1).encode()
         self.routes = [
             public("/docs", self.docs),
@@ -37,10 +39,14 @@ class Reference:
         session = None
         with contextlib.suppress(StoreUnavailable):  # who reads it matters for a link alone
             session = await self._sessions.of(request)
-        now = datetime.fromtimestamp(self._clock_ns() // NS_PER_S, UTC)
-        page = docs_page(self._settings, now, is_known=session is not None)
+        minute = self._clock_ns() // NS_PER_S // 60
         headers = {"cache-control": "private, no-cache", "vary": "cookie"}
-        return HTMLResponse(pages.render(page), headers=headers)
+        return HTMLResponse(self._page(minute, is_known=session is not None), headers=headers)
+
+    def _rendered(self, minute: int, *, is_known: bool) -> str:
+        """Some milliseconds of work, done once a minute."""
+        at = datetime.fromtimestamp(minute * 60, UTC)
+        return pages.render(docs_page(self._settings, at, is_known=is_known))
 
     async def openapi(self, request: Request) -> Response:
         """For programs: pages of other origins may read it, since it tells nothing of anybody."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from viewer.settings import Settings
 from viewer.store.sqlite import SqliteStore
 
 URL = "https://tracen.example"
+NOW_NS = 1_800_000_042 * 10**9
 SETTINGS = Settings(base_url=URL)
 DOCUMENT = document(SETTINGS)
 
@@ -66,9 +68,8 @@ class Service:
         self.store = SqliteStore(folder / "t.db")
         keys, requests = Authenticator(self.store, lambda: 0.0), Requests(Metrics(), lambda: 0)
         receiver = Receiver(self.store, keys, Quotas(self.store, 0, 0, lambda: 0.0), "", lambda: 0)
-        self.app = create_app(
-            self.store, SETTINGS, keys, requests, more_routes=otlp_routes(receiver, requests, 1)
-        )
+        otlp = otlp_routes(receiver, requests, 1)
+        self.app = create_app(self.store, SETTINGS, keys, requests, more_routes=otlp, clock_ns=lambda: NOW_NS)
         self.key = asyncio.run(create_key(self.store, "ada@example.com", 0))
         self.client = TestClient(self.app, URL)
 
@@ -132,6 +133,15 @@ def test_document_is_served_as_it_is_made(service: Service) -> None:
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.json()["servers"] == [{"url": URL}]
+
+
+def test_page_for_people_is_served_too(service: Service) -> None:
+    """To be asked for anew by whoever has logged in or out, and telling of a run that begins now."""
+    answer = service.client.get("/docs")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["cache-control"] == "private, no-cache"
+    assert f"curl {URL}/api/traces" in answer.text
+    assert f"{datetime.fromtimestamp(NOW_NS // 10**9, UTC):%Y-%m-%dT%H:%M}:00.000Z" in answer.text
 
 
 def test_every_route_is_described_or_left_out_for_a_reason(service: Service) -> None:
