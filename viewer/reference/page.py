@@ -92,7 +92,8 @@ def _fields(*, documented: bool) -> Iterable[FieldRow]:
 
 
 def _field(prefix: str, field: Field) -> FieldRow:
-    return FieldRow(prefix + field.name, field.check(object()) or "", field.help, field.required)
+    told = field.help.replace("`", "")  # Markdown, for the README
+    return FieldRow(prefix + field.name, field.check(object()) or "", told, field.required)
 
 
 def _refusals(settings: Settings) -> Iterable[RefusalRow]:
