@@ -31,6 +31,7 @@ from viewer.network import Hosts
 from viewer.policy import Gate, Policy, for_operator, public
 from viewer.problems import problem
 from viewer.reading import NothingYet, Reader
+from viewer.reference.routes import Reference
 from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnavailable
@@ -82,6 +83,7 @@ def create_app(
             *keys_pages.routes,
             *start.routes,
             *subscriptions.routes,
+            *Reference(settings, sessions, clock_ns).routes,
             for_operator("/healthz", service.healthz),
             for_operator("/readyz", service.readyz),
             for_operator("/metrics", service.metrics),
@@ -159,6 +161,8 @@ _WORDS_BY_STATUS = {
     503: ("Not possible right now", "The store is busy or full; try again in a moment."),
 }
 
+_FOR_PROGRAMS = ("/healthz", "/readyz", "/metrics", "/oembed")
+
 
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
@@ -187,6 +191,6 @@ def _told(request: Request, status: int, headers: dict[str, str]) -> Response:
 def _wants_problem(request: Request) -> bool:
     """Whether a program asks: by the address, or because it says that it reads JSON and not HTML."""
     path, accept = request.scope["path"], request.headers.get("accept", "")
-    if path.startswith("/api/") or path.endswith(".json") or path in ("/healthz", "/readyz", "/metrics"):
+    if path.startswith("/api/") or path.endswith(".json") or path in _FOR_PROGRAMS:
         return True
     return "json" in accept and "text/html" not in accept

@@ -30,6 +30,9 @@ MACRO_ARGUMENTS: dict[str, Any] = {
     "secret": str,
     "named": key_contexts.NamedPaste,
     "is_open": bool,
+    "paste": reference.Paste,
+    "caption": str,
+    "rows": tuple[reference.FieldRow, ...],
 }
 RECORDS = {
     record
@@ -102,6 +105,8 @@ def read(names: list[str], page: type | None) -> set[tuple[str, str]]:
             "fact_list",
             "time_axis",
             "keys",
+            "field_table",
+            "answered",
         ],
         Any,
     )
