@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from viewer import pages, waiting
+from viewer.accounts.routes import account_routes
 from viewer.accounts.sessions import Sessions
 from viewer.api import Api
 from viewer.front.home import Front
@@ -67,6 +68,7 @@ def create_app(
             *more_routes,
             *api.routes,
             *Front(store, documents, sessions, settings, clock_ns).routes,
+            *account_routes(store, sessions, settings, clock_ns),
             *forms.routes,
             *traces.routes,
             for_operator("/healthz", service.healthz),
@@ -140,6 +142,8 @@ _WORDS_BY_STATUS = {
     404: ("Nothing here", "There is no page at this address. Was the link copied whole?"),
     405: ("Not allowed", "This address does not answer this method."),
     410: ("Deleted", "This trace was deleted by its owner."),
+    413: ("Too large", "This form takes less than what was sent."),
+    415: ("Not a form", "This address takes a form as browsers send it: application/x-www-form-urlencoded."),
     500: ("Something broke", "This is our fault, and it has been logged."),
     503: ("Not possible right now", "The store is busy or full; try again in a moment."),
 }

@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from viewer.accounts import contexts as accounts
 from viewer.contexts import (
     ComparePage,
     EmbedPage,
@@ -37,6 +38,9 @@ TEMPLATE_BY_CONTEXT = {
     WaitingPage: "waiting.html",
     MessagePage: "message.html",
     HomePage: "home.html",
+    accounts.SignUpPage: "sign_up.html",
+    accounts.LogInPage: "log_in.html",
+    accounts.LinkPage: "log_in_link.html",
 }
 
 MAX_TITLE = 120

@@ -146,6 +146,7 @@ def test_every_template_is_used() -> None:
         "base.html",
         "app.html",
         "settings_tabs.html",
+        "gate.html",
         "parts.html",
         "icons.html",
         *TEMPLATE_BY_CONTEXT.values(),
