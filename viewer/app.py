@@ -68,7 +68,7 @@ def create_app(
             *more_routes,
             *api.routes,
             *Front(store, documents, sessions, settings, clock_ns).routes,
-            *account_routes(store, sessions, settings, clock_ns),
+            *account_routes(store, documents, sessions, settings, clock_ns),
             *forms.routes,
             *traces.routes,
             for_operator("/healthz", service.healthz),

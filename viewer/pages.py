@@ -41,6 +41,8 @@ TEMPLATE_BY_CONTEXT = {
     accounts.SignUpPage: "sign_up.html",
     accounts.LogInPage: "log_in.html",
     accounts.LinkPage: "log_in_link.html",
+    accounts.AccountPage: "account.html",
+    accounts.ClosePage: "close_account.html",
 }
 
 MAX_TITLE = 120

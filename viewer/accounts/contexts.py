@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from viewer.accounts.frame import Frame
+
 
 @dataclass(frozen=True, slots=True)
 class SignUpPage:
@@ -41,3 +43,32 @@ class LinkPage:
     ticket: str
     has_password: bool
     password_wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """`/app/account`. `told`: what has just been done; `…_wrong`: why it was not."""
+
+    title: str
+    frame: Frame
+    email: str
+    since: str
+    has_password: bool
+    otlp_is_private: bool
+    told: str = ""
+    current_wrong: str = ""
+    password_wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePage:
+    """What goes with an account, and the proof that its owner wants that."""
+
+    title: str
+    frame: Frame
+    email: str
+    has_password: bool
+    keys: str
+    bytes: str
+    """How much is kept for the account, in words."""
+    wrong: str = ""

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from starlette.datastructures import URL
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import Response
 
-from viewer import pages
 from viewer.accounts.addresses import WrongAddress, address_of, known_address
-from viewer.accounts.admission import Admission, Admitted, Attempt, NotAdmitted
+from viewer.accounts.admission import Admission, Admitted, NotAdmitted
+from viewer.accounts.answers import HOME, led_to, message_answer, page_answer, waited
+from viewer.accounts.browsers import Browsers
 from viewer.accounts.contexts import LinkPage, LogInPage, SignUpPage
 from viewer.accounts.fields import local_path, posted_fields
-from viewer.accounts.frame import NO_STORE
-from viewer.accounts.known import KnownBrowsers
 from viewer.accounts.passwords import Passwords, WrongPassword, check_length
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.throttle import Throttled
 from viewer.accounts.tickets import LOGIN_NS, ticket_id
 from viewer.legible import one_line
-from viewer.network import address_of as address_of_client
-from viewer.network import network_of
 from viewer.policy import public
 from viewer.settings import Settings
 from viewer.store.base import NS_PER_S
 from viewer.store.people import Account, Accounts, Ticket, TicketKind
 
-HOME = "/app/traces"
-"""Where somebody goes who has logged in."""
 START = "/app/start"
 """Where somebody goes who has signed up."""
 _LOG_IN, _SIGN_UP = "Log in", "Create an account"
@@ -55,6 +49,7 @@ class Doors:
         sessions: Sessions,
         admission: Admission,
         passwords: Passwords,
+        browsers: Browsers,
         clock_ns: Callable[[], int],
     ) -> None:
         self._accounts = accounts
@@ -63,7 +58,7 @@ class Doors:
         self._admission = admission
         self._passwords = passwords
         self._clock_ns = clock_ns
-        self._known = KnownBrowsers(settings.base_url)
+        self._browsers = browsers
         self.routes = [
             public("/signup", self.sign_up, ["GET", "POST"]),
             public("/login", self.log_in, ["GET", "POST"]),
@@ -77,7 +72,7 @@ class Doors:
         """Make an account. Whether there was one of that address is told to nobody but its owner."""
         if request.method == "GET":
             if await self._sessions.of(request):
-                return _led_to(HOME)
+                return led_to(HOME)
             return await self._sign_up_page(request.query_params.get("invitation", ""))
         fields = await posted_fields(request)
         token = fields.get("invitation", "")
@@ -98,13 +93,13 @@ class Doors:
             password_wrong = str(error)
         if email_wrong or password_wrong:
             page = SignUpPage(_SIGN_UP, True, "", _shown(typed), email_wrong, password_wrong, token)
-            return _page(page, 422)
-        attempt = self._attempt(request, email, password)
+            return page_answer(page, 422)
+        attempt = self._browsers.attempt(request, email, password)
         admitted = await self._admission.sign_up(attempt, ticket_id(token) if token else None)
-        answer = _led_to(START)
+        answer = led_to(START)
         if admitted is None:
             self._sessions.set_decoy(answer)
-            self._known.set_decoy(answer)
+            self._browsers.set_decoy(answer)
         else:
             await self._admit(request, answer, admitted)
         return answer
@@ -113,13 +108,13 @@ class Doors:
         mode = self._settings.sign_up_mode
         invitation = await self._invitation(token)
         if invitation is not None:
-            return _page(SignUpPage(_SIGN_UP, True, "", _shown(invitation.subject), invitation=token))
+            return page_answer(SignUpPage(_SIGN_UP, True, "", _shown(invitation.subject), invitation=token))
         if token and mode != "open":
-            return _page(SignUpPage("This invitation is over", False, _WORN_INVITATION), 410)
+            return page_answer(SignUpPage("This invitation is over", False, _WORN_INVITATION), 410)
         if mode == "open":
-            return _page(SignUpPage(_SIGN_UP, True, ""))
+            return page_answer(SignUpPage(_SIGN_UP, True, ""))
         detail = _BY_INVITATION if mode == "invitation" else _CLOSED
-        return _page(SignUpPage("No sign-up here", False, detail), 403)
+        return page_answer(SignUpPage("No sign-up here", False, detail), 403)
 
     async def _invitation(self, token: str) -> Ticket | None:
         if not token:
@@ -134,22 +129,23 @@ class Doors:
         if request.method == "GET":
             wanted = local_path(request.query_params.get("next", ""), "")
             if await self._sessions.of(request):
-                return _led_to(wanted or HOME)
+                return led_to(wanted or HOME)
             return self._log_in_page(200, next=wanted, notice=_MAY_EXIST if wanted == START else "")
         fields = await posted_fields(request)
-        typed, wanted = fields.get("email", ""), local_path(fields.get("next", ""), "")
+        typed, password = fields.get("email", ""), fields.get("password", "")
+        wanted = local_path(fields.get("next", ""), "")
         try:
-            check_length(fields.get("password", ""))
-            attempt = self._attempt(request, known_address(typed), fields.get("password", ""))
+            check_length(password)
+            attempt = self._browsers.attempt(request, known_address(typed), password)
             admitted = await self._admission.log_in(attempt)
         except WrongPassword as error:
             return self._log_in_page(422, email=typed, next=wanted, wrong=str(error))
         except NotAdmitted:
             return self._log_in_page(401, email=typed, next=wanted, wrong=_NOT_ADMITTED)
         except Throttled as error:
-            wrong = f"Too many attempts. Try again in {error.retry_after_s} s."
+            wrong = waited(error.retry_after_s)
             return self._log_in_page(429, error.retry_after_s, email=typed, next=wanted, wrong=wrong)
-        answer = _led_to(wanted or HOME)
+        answer = led_to(wanted or HOME)
         await self._admit(request, answer, admitted)
         return answer
 
@@ -158,7 +154,7 @@ class Doors:
     ) -> Response:
         can_sign_up = self._settings.sign_up_mode == "open"
         page = LogInPage(_LOG_IN, _shown(email), next, can_sign_up=can_sign_up, **told)
-        answer = _page(page, status)
+        answer = page_answer(page, status)
         if status == 401:
             answer.headers["www-authenticate"] = "Session"
         if retry_after_s:
@@ -176,7 +172,7 @@ class Doors:
             return _link_over()
         if request.method == "POST":
             return await self._linked(request, account, token, fields.get("password", ""))
-        return _page(_link_page(account, token))
+        return page_answer(_link_page(account, token))
 
     async def _linked(self, request: Request, account: Account, token: str, password: str) -> Response:
         new_hash = None
@@ -184,13 +180,13 @@ class Doors:
             try:
                 await self._passwords.check_new(password, account.email)
             except WrongPassword as error:
-                return _page(_link_page(account, token, str(error)), 422)
+                return page_answer(_link_page(account, token, str(error)), 422)
             new_hash = await self._passwords.hash(password)
         if await self._accounts.take_ticket(ticket_id(token), TicketKind.LOGIN, self._clock_ns()) is None:
             return _link_over()  # somebody else was quicker
         if new_hash:
             await self._accounts.set_password(account.id, new_hash, keep=None)
-        answer = _led_to(HOME)
+        answer = led_to(HOME)
         await self._admit(request, answer, await self._admission.known(account))
         return answer
 
@@ -204,7 +200,7 @@ class Doors:
 
     async def log_out(self, request: Request) -> Response:
         """End the session, if there is one."""
-        answer = _led_to("/login")
+        answer = led_to("/login")
         session = await self._sessions.of(request)
         if session is not None:
             await self._sessions.end(session, answer)
@@ -218,12 +214,7 @@ class Doors:
         await self._sessions.open(admitted.account, answer)
         if session is not None:
             await self._accounts.end_session(session.id)
-        if admitted.mark:
-            self._known.set(answer, admitted.mark)
-
-    def _attempt(self, request: Request, email: str, password: str) -> Attempt:
-        network = network_of(address_of_client(request, self._settings.proxies))
-        return Attempt(email, password, network, self._known.mark_of(request))
+        self._browsers.know(answer, admitted)
 
 
 def _link_page(account: Account, token: str, password_wrong: str = "") -> LinkPage:
@@ -231,23 +222,14 @@ def _link_page(account: Account, token: str, password_wrong: str = "") -> LinkPa
 
 
 def _link_over() -> Response:
-    text = pages.render_message(
+    return message_answer(
         410,
         "This link is over",
         f"It logs in once, within {LOGIN_NS // NS_PER_S // 60} minutes. "
         "Whoever runs this server can send you another one.",
     )
-    return HTMLResponse(text, 410, NO_STORE)
 
 
 def _shown(typed: str) -> str:
     """What was typed, to be shown in its field again."""
     return one_line(typed, _MAX_SHOWN)
-
-
-def _led_to(path: str) -> Response:
-    return RedirectResponse(URL(path), 303, NO_STORE)
-
-
-def _page(page: object, status: int = 200) -> Response:
-    return HTMLResponse(pages.render(page), status, NO_STORE)
