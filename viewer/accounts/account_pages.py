@@ -161,8 +161,8 @@ class AccountPages:
             frame_of(session, PATH),
             account.email,
             account.has_password,
-            wording.plural(len(keys), "key"),
-            wording.size(size),
+            wording.plural(len(keys), "key") if keys else "",
+            wording.size(size) if size else "",
             wrong,
         )
 
