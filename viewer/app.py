@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from viewer import pages, waiting
 from viewer.accounts.routes import account_routes
 from viewer.accounts.sessions import Sessions
+from viewer.accounts.throttle import Throttle
 from viewer.api import Api
 from viewer.front.home import Front
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
@@ -50,6 +51,7 @@ def create_app(
     clock_ns: Callable[[], int] = time.time_ns,
     limiter: Limiter | None = None,
     guesses: Guesses | None = None,
+    throttle: Throttle | None = None,
 ) -> Starlette:
     """Compose the viewer over a store; `more_routes` (the bridge's) come first."""
     documents = Documents(store, requests.metrics, redacts=settings.redact)
@@ -68,7 +70,7 @@ def create_app(
             *more_routes,
             *api.routes,
             *Front(store, documents, sessions, settings, clock_ns).routes,
-            *account_routes(store, documents, sessions, settings, clock_ns),
+            *account_routes(store, documents, sessions, settings, clock_ns, throttle or Throttle()),
             *forms.routes,
             *traces.routes,
             for_operator("/healthz", service.healthz),

@@ -24,11 +24,10 @@ def account_routes(
     sessions: Sessions,
     settings: Settings,
     clock_ns: Callable[[], int],
-    throttle: Throttle | None = None,
+    throttle: Throttle,
 ) -> list[PolicyRoute]:
     """One set of passwords and of failed attempts for all of them."""
     passwords, browsers = Passwords(), Browsers(settings)
-    throttle = throttle or Throttle()
     admission = Admission(store.accounts, passwords, throttle, clock_ns)
     doors = Doors(store.accounts, settings, sessions, admission, passwords, browsers, clock_ns)
     exports = Exports(store, documents, settings.base_url, clock_ns)

@@ -11,6 +11,7 @@ import httpx2
 from starlette.testclient import TestClient
 
 from tests.viewer.stores import NOW
+from viewer.accounts.throttle import Throttle
 from viewer.app import create_app
 from viewer.keys import Authenticator
 from viewer.metrics import Metrics
@@ -80,7 +81,8 @@ def open_site(folder: Path, **settings: object) -> Iterator[Site]:
     site = Site(store, chosen)
     keys = Authenticator(store, lambda: 0.0, lambda: site.now_ns)
     requests = Requests(Metrics(), lambda: site.now_ns)
-    site.app = create_app(store, chosen, keys, requests, clock_ns=lambda: site.now_ns)
+    throttle = Throttle(lambda: site.now_ns)
+    site.app = create_app(store, chosen, keys, requests, clock_ns=lambda: site.now_ns, throttle=throttle)
     try:
         with site.clients:
             yield site
