@@ -57,13 +57,13 @@ class Admission:
         """Let the owner of an account in. Raises NotAdmitted, Throttled, StoreUnavailable."""
         account = await self._accounts.by_email(attempt.email)
         kept = await self._accounts.password_hash(account.id if account else _NOBODY)
-        is_known = bool(kept) and hmac.compare_digest(attempt.mark.encode(), mark_of(kept or "").encode())
-        self._throttle.check(attempt.email, attempt.network, is_known=is_known)
+        mark = attempt.mark if kept and _is_mark_of(attempt.mark, kept) else ""
+        self._throttle.check(attempt.email, attempt.network, mark)
         is_right = await self._passwords.matches(attempt.password, kept)
         if not is_right or account is None or kept is None:
-            self._throttle.failed(attempt.email, attempt.network)
+            self._throttle.failed(attempt.email, attempt.network, mark)
             raise NotAdmitted
-        self._throttle.succeeded(attempt.email, attempt.network)
+        self._throttle.succeeded(attempt.email, attempt.network, mark)
         if self._passwords.is_outdated(kept):
             old, kept = kept, await self._passwords.hash(attempt.password)
             await self._accounts.rehash(account.id, old, kept)
@@ -72,8 +72,10 @@ class Admission:
     async def sign_up(self, attempt: Attempt, invitation: bytes | None) -> Admitted | None:
         """Make an account, or let in who has one with this very password; else None.
 
-        Either way it hashes once, compares once, and writes as much as if it had made one. Raises StoreUnavailable.
+        Either way it hashes once, compares once, and writes as much as if it had made one. Raises Throttled,
+        StoreUnavailable.
         """
+        self._throttle.count_sign_up(attempt.network)
         new_hash = await self._passwords.hash(attempt.password)
         if admitted := await self._owner(attempt):
             return admitted
@@ -108,3 +110,7 @@ def mark_of(kept: str) -> str:
     The hash has 128 random bits of salt, so that nobody can try passwords against the mark.
     """
     return hmac.new(kept.encode(), b"tracen: a browser that has logged in before", hashlib.sha256).hexdigest()
+
+
+def _is_mark_of(mark: str, kept: str) -> bool:
+    return hmac.compare_digest(mark.encode(), mark_of(kept).encode())

@@ -19,6 +19,8 @@ class SignUpPage:
     password_wrong: str = ""
     invitation: str = ""
     """The token of the invitation that led here."""
+    wrong: str = ""
+    """What is wrong with none of the fields."""
 
 
 @dataclass(frozen=True, slots=True)

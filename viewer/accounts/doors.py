@@ -75,27 +75,27 @@ class Doors:
                 return led_to(HOME)
             return await self._sign_up_page(request.query_params.get("invitation", ""))
         fields = await posted_fields(request)
-        token = fields.get("invitation", "")
-        invitation = await self._invitation(token)
-        if self._settings.sign_up_mode != "open" and invitation is None:
+        token, is_open = fields.get("invitation", ""), self._settings.sign_up_mode == "open"
+        invitation = None if is_open else await self._invitation(token)
+        if not is_open and invitation is None:
             return await self._sign_up_page(token)
-        return await self._signed_up(request, fields.get("email", ""), fields.get("password", ""), token)
-
-    async def _signed_up(self, request: Request, typed: str, password: str, token: str) -> Response:
-        email_wrong = password_wrong = email = ""
-        try:
-            email = address_of(typed)
-        except WrongAddress as error:
-            email_wrong = str(error)
-        try:
-            await self._passwords.check_new(password, email)
-        except WrongPassword as error:
-            password_wrong = str(error)
+        typed, password = fields.get("email", ""), fields.get("password", "")
+        email, email_wrong = _new_address(typed, invitation)
+        password_wrong = await self._wrong_with(password, email)
         if email_wrong or password_wrong:
             page = SignUpPage(_SIGN_UP, True, "", _shown(typed), email_wrong, password_wrong, token)
             return page_answer(page, 422)
         attempt = self._browsers.attempt(request, email, password)
-        admitted = await self._admission.sign_up(attempt, ticket_id(token) if token else None)
+        try:
+            admitted = await self._admission.sign_up(attempt, invitation.sha256 if invitation else None)
+        except Throttled as error:
+            wrong = waited(error.retry_after_s)
+            page = SignUpPage(_SIGN_UP, True, "", _shown(typed), invitation=token, wrong=wrong)
+            return page_answer(page, 429, {"retry-after": str(error.retry_after_s)})
+        return await self._signed_up(request, admitted)
+
+    async def _signed_up(self, request: Request, admitted: Admitted | None) -> Response:
+        """The same answer for who has an account now and for who has not, because another one is there."""
         answer = led_to(START)
         if admitted is None:
             self._sessions.set_decoy(answer)
@@ -177,10 +177,8 @@ class Doors:
     async def _linked(self, request: Request, account: Account, token: str, password: str) -> Response:
         new_hash = None
         if password:
-            try:
-                await self._passwords.check_new(password, account.email)
-            except WrongPassword as error:
-                return page_answer(_link_page(account, token, str(error)), 422)
+            if wrong := await self._wrong_with(password, account.email):
+                return page_answer(_link_page(account, token, wrong), 422)
             new_hash = await self._passwords.hash(password)
         if await self._accounts.take_ticket(ticket_id(token), TicketKind.LOGIN, self._clock_ns()) is None:
             return _link_over()  # somebody else was quicker
@@ -208,6 +206,14 @@ class Doors:
             self._sessions.forget(answer)
         return answer
 
+    async def _wrong_with(self, password: str, email: str) -> str:
+        """Why nobody may choose a password; "" where one may."""
+        try:
+            await self._passwords.check_new(password, email)
+        except WrongPassword as error:
+            return str(error)
+        return ""
+
     async def _admit(self, request: Request, answer: Response, admitted: Admitted) -> None:
         """Begin a session, and end the one that this browser had."""
         session = await self._sessions.of(request)
@@ -215,6 +221,17 @@ class Doors:
         if session is not None:
             await self._accounts.end_session(session.id)
         self._browsers.know(answer, admitted)
+
+
+def _new_address(typed: str, invitation: Ticket | None) -> tuple[str, str]:
+    """The address to sign up, and what is wrong with it."""
+    try:
+        email = address_of(typed)
+    except WrongAddress as error:
+        return "", str(error)
+    if invitation and invitation.subject not in ("", email):
+        return email, f"This invitation is for {_shown(invitation.subject)}."
+    return email, ""
 
 
 def _link_page(account: Account, token: str, password_wrong: str = "") -> LinkPage:

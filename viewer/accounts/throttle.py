@@ -1,5 +1,7 @@
 """Slows guessing down without locking anybody out: who fails waits, longer each time, never for good.
 
+And keeps one network from making accounts by the thousand.
+
 In memory and bounded, of what failed last; a restart forgives. Time is what it is given.
 """
 
@@ -10,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from viewer.limits import Guesses, TooManyGuesses
 from viewer.store.base import NS_PER_S
 
 _FORGIVEN_NS = 3600 * NS_PER_S
@@ -70,6 +73,8 @@ class Delays:
 class Throttle:
     """What is remembered of failed log-ins, by address and by the network that they came from.
 
+    Of one network over all addresses 100 may fail at once, then one each 5 s: lists of stolen passwords are long.
+
     An attempt is counted when it has failed: as many may be under way at once as passwords are compared at once.
     """
 
@@ -77,31 +82,49 @@ class Throttle:
         self._monotonic_ns = monotonic_ns
         self._by_both = Delays(free=5, longest_s=60)
         self._by_address = Delays(free=20, longest_s=10)
+        self._by_network = Guesses(monotonic_ns, burst=100, period_ns=5 * NS_PER_S)
+        self._sign_ups = Guesses(monotonic_ns, burst=30, period_ns=10 * NS_PER_S)
 
-    def check(self, email: str, network: str, *, is_known: bool) -> None:
+    def check(self, email: str, network: str, mark: str = "") -> None:
         """Refuse an attempt that comes too early. Raises Throttled.
 
-        `is_known`: the browser has logged in to this account before. Others' failures elsewhere do not concern it,
-        else whoever keeps guessing would keep the owner out.
+        `mark` is that of a browser which has logged in to this account before. What others get wrong, be it in its
+        own network, does not concern it: else whoever keeps guessing would keep the owner out.
         """
         now_ns = self._monotonic_ns()
-        wait_ns = self._by_both.wait_ns(_both(email, network), now_ns)
-        if not is_known:
+        wait_ns = self._by_both.wait_ns(_both(email, mark or network), now_ns)
+        if not mark:
             wait_ns = max(wait_ns, self._by_address.wait_ns(email, now_ns))
         if wait_ns > 0:
             raise Throttled(-(-wait_ns // NS_PER_S))
+        if not mark:
+            _check(self._by_network, network)
 
-    def failed(self, email: str, network: str) -> None:
+    def failed(self, email: str, network: str, mark: str = "") -> None:
         """Count a wrong password, or an address without an account."""
         now_ns = self._monotonic_ns()
-        self._by_both.failed(_both(email, network), now_ns)
-        self._by_address.failed(email, now_ns)
+        self._by_both.failed(_both(email, mark or network), now_ns)
+        if not mark:
+            self._by_address.failed(email, now_ns)
+            self._by_network.failed(network)
 
-    def succeeded(self, email: str, network: str) -> None:
+    def succeeded(self, email: str, network: str, mark: str = "") -> None:
         """Forget what failed before."""
-        self._by_both.succeeded(_both(email, network))
+        self._by_both.succeeded(_both(email, mark or network))
         self._by_address.succeeded(email)
 
+    def count_sign_up(self, network: str) -> None:
+        """Let a network sign up once more: 30 times at once, then each 10 s. Raises Throttled."""
+        _check(self._sign_ups, network)
+        self._sign_ups.failed(network)
 
-def _both(email: str, network: str) -> str:
-    return f"{network} {email}"
+
+def _check(guesses: Guesses, network: str) -> None:
+    try:
+        guesses.check(network)
+    except TooManyGuesses as error:
+        raise Throttled(error.retry_after_s) from None
+
+
+def _both(email: str, origin: str) -> str:
+    return f"{origin} {email}"

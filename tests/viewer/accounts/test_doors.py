@@ -209,14 +209,43 @@ def test_log_in_is_slowed_down_and_not_locked(site: Site) -> None:
 
 
 def test_owner_who_was_here_before_is_not_kept_waiting(site: Site) -> None:
-    """Though others guess from everywhere; their own browser is known."""
+    """Though others guess from everywhere, from their own network too; the owner's browser is known."""
     owner = site.browser()
     owner.sign_up()
     owner.post("/logout")
-    for n in range(40):
+    for n in range(20):
         site.browser(f"203.0.113.{n}").log_in(password="a wrong guess")
+    for _ in range(6):
+        answer = site.browser().log_in(password="a wrong guess")
+    assert answer.status_code == 429
     assert site.browser("198.51.100.7").log_in().status_code == 429
     assert owner.log_in().status_code == 303
+
+
+def test_sign_ups_of_a_network_are_slowed_down(site: Site) -> None:
+    """The form says when to come back, and keeps what was typed but for the password."""
+    browser = site.browser()
+    for n in range(30):
+        assert browser.sign_up(f"ada{n}@team.example").status_code == 303
+    answer = browser.sign_up("ada30@team.example")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
+    assert "Try again in 10 s." in answer.text
+    assert 'value="ada30@team.example"' in answer.text
+    assert PASSWORD not in answer.text
+    assert site.browser("198.51.100.7").sign_up("ada30@team.example").status_code == 303
+
+
+def test_address_of_a_client_is_what_a_trusted_proxy_saw(tmp_path: Path) -> None:
+    """With none, X-Forwarded-For makes nobody another one."""
+    for proxies, status in ((0, 429), (1, 401)):
+        folder = tmp_path / str(proxies)
+        folder.mkdir()
+        with open_site(folder, proxies=proxies) as site:
+            browser = site.browser()
+            for n in range(6):
+                browser.client.headers["x-forwarded-for"] = f"203.0.113.{n}"
+                answer = browser.log_in(password="a wrong guess")
+            assert answer.status_code == status
 
 
 # -- invitations ---------------------------------------------------------------------------------------
@@ -245,8 +274,9 @@ def test_invitation_admits_once_whom_it_names(tmp_path: Path) -> None:
         browser = site.browser()
         assert f'value="{EMAIL}"' in browser.get(path).text
         eve = site.browser()
-        assert eve.sign_up("eve@x.example", invitation=token).status_code == 303
-        assert not eve.is_in  # nothing tells whether the address or the account was the reason
+        answer = eve.sign_up("eve@x.example", invitation=token)
+        assert answer.status_code == 422
+        assert f"This invitation is for {EMAIL}." in answer.text
         assert browser.sign_up("eve@x.example", "short", invitation=token).text.count(token) == 1
         assert browser.sign_up(invitation=token).status_code == 303
         assert browser.is_in

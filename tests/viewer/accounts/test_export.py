@@ -89,7 +89,7 @@ def test_export_of_an_empty_account_is_whole(site: Site) -> None:
 def test_export_goes_on_over_many_pages_of_the_store(site: Site) -> None:
     """Each trace once, newest first."""
     browser = owner_of(site)
-    account_id, count = account_of(site).id, 1_050
+    account_id, count = account_of(site).id, 230
     page_ids = post(
         site,
         account_id,

@@ -33,9 +33,9 @@ def throttle(clock: Clock) -> Throttle:
     return Throttle(clock)
 
 
-def wait_s(throttle: Throttle, network: str = HERE, email: str = ADA, *, is_known: bool = False) -> int:
+def wait_s(throttle: Throttle, network: str = HERE, email: str = ADA, mark: str = "") -> int:
     try:
-        throttle.check(email, network, is_known=is_known)
+        throttle.check(email, network, mark)
     except Throttled as error:
         return error.retry_after_s
     return 0
@@ -87,13 +87,45 @@ def test_failures_elsewhere_make_a_stranger_wait_ten_seconds_at_most(
 
 
 def test_owner_with_a_known_browser_is_not_kept_out(throttle: Throttle) -> None:
-    """Though guessing goes on, from everywhere, for ever."""
+    """Though guessing goes on, from everywhere and from its own network."""
     for n in range(200):
         throttle.failed(ADA, f"203.0.113.{n}")
-    assert wait_s(throttle, HERE, is_known=True) == 0
-    for _ in range(6):
         throttle.failed(ADA, HERE)
-    assert wait_s(throttle, HERE, is_known=True) > 0  # nor can a stolen mark guess without end
+    assert wait_s(throttle, HERE) == 60
+    assert wait_s(throttle, HERE, mark="m1") == 0
+
+
+def test_stolen_mark_guesses_no_faster(throttle: Throttle, clock: Clock) -> None:
+    """And keeps nobody else waiting."""
+    for _ in range(12):
+        throttle.failed(ADA, HERE, "m1")
+    assert wait_s(throttle, HERE, mark="m1") == 60
+    assert wait_s(throttle, HERE) == 0
+    throttle.succeeded(ADA, HERE, "m1")
+    assert wait_s(throttle, HERE, mark="m1") == 0
+
+
+def test_network_that_tries_a_list_of_addresses_is_slowed_down(throttle: Throttle, clock: Clock) -> None:
+    """A hundred at once, then one each five seconds; other networks are not concerned."""
+    for n in range(100):
+        assert wait_s(throttle, email=f"{n}@team.example") == 0
+        throttle.failed(f"{n}@team.example", HERE)
+    assert wait_s(throttle) == 5
+    assert wait_s(throttle, ELSEWHERE) == 0
+    clock.pass_s(5)
+    assert wait_s(throttle) == 0
+
+
+def test_network_signs_up_thirty_times_at_once(throttle: Throttle, clock: Clock) -> None:
+    """Then once each ten seconds."""
+    for _ in range(30):
+        throttle.count_sign_up(HERE)
+    with pytest.raises(Throttled) as refused:
+        throttle.count_sign_up(HERE)
+    assert refused.value.retry_after_s == 10
+    throttle.count_sign_up(ELSEWHERE)
+    clock.pass_s(10)
+    throttle.count_sign_up(HERE)
 
 
 def test_other_addresses_are_not_concerned(throttle: Throttle) -> None:
