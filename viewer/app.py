@@ -18,8 +18,10 @@ from viewer import pages, waiting
 from viewer.accounts.arrivals import Arrivals
 from viewer.accounts.keyring import Keyring
 from viewer.accounts.keys_page import KeysPages
+from viewer.accounts.routes import account_routes
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.start_page import StartPages
+from viewer.accounts.throttle import Throttle
 from viewer.api import Api
 from viewer.front.home import Front
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
@@ -55,6 +57,7 @@ def create_app(
     clock_ns: Callable[[], int] = time.time_ns,
     limiter: Limiter | None = None,
     guesses: Guesses | None = None,
+    throttle: Throttle | None = None,
 ) -> Starlette:
     """Compose the viewer over a store; `more_routes` (the bridge's) come first. Raises StripeUnusable."""
     documents = Documents(store, requests.metrics, redacts=settings.redact)
@@ -78,6 +81,7 @@ def create_app(
             *more_routes,
             *api.routes,
             *Front(store, documents, sessions, settings, clock_ns).routes,
+            *account_routes(store, documents, sessions, settings, clock_ns, throttle or Throttle()),
             *forms.routes,
             *traces.routes,
             *keys_pages.routes,
@@ -157,6 +161,8 @@ _WORDS_BY_STATUS = {
     404: ("Nothing here", "There is no page at this address. Was the link copied whole?"),
     405: ("Not allowed", "This address does not answer this method."),
     410: ("Deleted", "This trace was deleted by its owner."),
+    413: ("Too large", "This form takes less than what was sent."),
+    415: ("Not a form", "This address takes a form as browsers send it: application/x-www-form-urlencoded."),
     500: ("Something broke", "This is our fault, and it has been logged."),
     503: ("Not possible right now", "The store is busy or full; try again in a moment."),
 }

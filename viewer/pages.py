@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from viewer.accounts import contexts as accounts
 from viewer.accounts.key_contexts import KeysPage, StartPage
 from viewer.contexts import (
     ComparePage,
@@ -40,6 +41,11 @@ TEMPLATE_BY_CONTEXT = {
     WaitingPage: "waiting.html",
     MessagePage: "message.html",
     HomePage: "home.html",
+    accounts.SignUpPage: "sign_up.html",
+    accounts.LogInPage: "log_in.html",
+    accounts.LinkPage: "log_in_link.html",
+    accounts.AccountPage: "account.html",
+    accounts.ClosePage: "close_account.html",
     KeysPage: "keys.html",
     StartPage: "start.html",
     SubscriptionPage: "subscription.html",

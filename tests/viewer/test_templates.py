@@ -174,6 +174,7 @@ def test_every_template_is_used() -> None:
         "base.html",
         "app.html",
         "settings_tabs.html",
+        "gate.html",
         "parts.html",
         "key_parts.html",
         "icons.html",
