@@ -22,7 +22,7 @@ CANARY = "canary-7c41e9"
 async def appended(store: Store, key: Key, trace: bytes = TRACE) -> Page:
     page = await store.append(batch(key, b"spans", trace))
     assert page is not None
-    return page
+    return await found(store, page.id)
 
 
 async def found(store: Store, page_id: str) -> Page:

@@ -41,15 +41,23 @@ def made_of_post(connection: sqlite3.Connection, account_id: str, otel_trace_id:
     return _filled(connection, account_id, otel_trace_id, "reserved_ns = null")
 
 
-def made_of_otlp(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:
-    """The page of a trace that came over OTLP, made now if there is none, as its account has such pages begin."""
+def begun_by_otlp(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:
+    """The page of a trace that came over OTLP, made now if there is none, as its account has such pages begin.
+
+    Of one that is made now it is not told whether it is private: `returning` would take a third as long again.
+    """
     sql = """insert or ignore into pages (id, account_id, otel_trace_id, created_ns, is_private)
-             values (?, ?, ?, ?, (select otlp_is_private from accounts where id = ?)) returning is_private"""
+             values (?, ?, ?, ?, (select otlp_is_private from accounts where id = ?))"""
     page_id, account = str(uuid.uuid4()), int(account_id)
-    row = connection.execute(sql, (page_id, account, otel_trace_id, now_ns, account)).fetchone()
-    if row is not None:
-        return Page(page_id, account_id, otel_trace_id, is_private=bool(row[0]))
+    if connection.execute(sql, (page_id, account, otel_trace_id, now_ns, account)).rowcount:
+        return Page(page_id, account_id, otel_trace_id)
     return _filled(connection, account_id, otel_trace_id, FILLED_BY_OTLP)
+
+
+def made_of_otlp(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:
+    """The same, and all that is known of it."""
+    begun = begun_by_otlp(connection, account_id, otel_trace_id, now_ns)
+    return by_id(connection, begun.id) or begun
 
 
 FILLED_BY_OTLP = f"reserved_ns = null, is_private = coalesce(is_private, {DEFAULT_OF_OTLP})"

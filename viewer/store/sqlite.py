@@ -126,7 +126,7 @@ class SqliteStore:
             self._count_bytes(account_id, len(batch.body))
 
         def make_page(connection: sqlite3.Connection) -> Page:
-            return pages.made_of_otlp(connection, batch.account_id, otel_trace_ids, batch.received_ns)
+            return pages.begun_by_otlp(connection, batch.account_id, otel_trace_ids, batch.received_ns)
 
         def fill(connection: sqlite3.Connection) -> None:
             reservations.fill(connection, batch.account_id, waited)
