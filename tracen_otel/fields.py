@@ -6,7 +6,7 @@ One table for trace and step each; validation, the API reference and its tests a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from tracen_otel.timestamps import parse_timestamp
 
 SPANS = "spans"
 """The form of a payload whose steps hold spans as they were told, for the service to read."""
+
+Check = Callable[[Any], str | None]
+Schema = Mapping[str, Any]
 
 _INT64 = 2**63
 _HEX_TRACE_ID = re.compile(r"[0-9a-f]{32}")
@@ -25,59 +28,95 @@ class Field:
     """One field of the wire format. `check` answers None or what was expected."""
 
     name: str
-    check: Callable[[Any], str | None]
+    check: Check
     help: str
     required: bool = False
     documented: bool = False
     """Part of the public contract; the others are the extension, which a strict server never sees."""
 
+    @property
+    def schema(self) -> Schema:
+        """What `check` accepts, as JSON Schema (2020-12)."""
+        return _SCHEMA_BY_CHECK[self.check]
 
-# -- checks: None, or the words for "expected …" -------------------------------------------------------
+
+# -- checks: None, or the words for "expected …"; beside each the same as JSON Schema ---------------------
+
+_STRING: dict[str, Any] = {"type": "string"}
+_INTEGER: dict[str, Any] = {"type": "integer", "format": "int64", "minimum": -_INT64, "maximum": _INT64 - 1}
+_NANOSECONDS: dict[str, Any] = {"type": "string", "pattern": "^[0-9]{1,20}$"}
+_SCHEMA_BY_CHECK: dict[Check, Schema] = {}
 
 
+def _told_as(**schema: Any) -> Callable[[Check], Check]:
+    def tell(check: Check) -> Check:
+        _SCHEMA_BY_CHECK[check] = schema
+        return check
+
+    return tell
+
+
+@_told_as(**_STRING)
 def _is_string(value: Any) -> str | None:
     return None if isinstance(value, str) else "a string"
 
 
+@_told_as(type=["string", "null"])
 def _is_string_or_null(value: Any) -> str | None:
     return None if value is None or isinstance(value, str) else "a string or null"
 
 
+@_told_as(**_INTEGER)
 def _is_integer(value: Any) -> str | None:
     is_told = isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value < _INT64
     return None if is_told else "an integer of at most 64 bits"
 
 
+@_told_as(**_INTEGER | {"type": ["integer", "null"]})
 def _is_integer_or_null(value: Any) -> str | None:
     return None if value is None or _is_integer(value) is None else "an integer of at most 64 bits, or null"
 
 
+@_told_as(**_INTEGER | {"minimum": 0})
 def _is_count(value: Any) -> str | None:
     is_told = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _INT64
     return None if is_told else "an integer from 0 on, of at most 64 bits"
 
 
+@_told_as(type="array")
 def _is_array(value: Any) -> str | None:
     return None if isinstance(value, list) else "an array"
 
 
+@_told_as(type="object")
 def _is_object(value: Any) -> str | None:
     return None if isinstance(value, dict) else "an object"
 
 
+@_told_as(type="boolean")
 def _is_boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "true or false"
 
 
+@_told_as(const=SPANS)
 def _is_form(value: Any) -> str | None:
     return None if value == SPANS else f'"{SPANS}"'
 
 
+@_told_as(type="object", additionalProperties=_STRING)
 def _is_string_by_name(value: Any) -> str | None:
     is_told = isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
     return None if is_told else "an object of strings"
 
 
+@_told_as(
+    type="object",
+    additionalProperties={
+        "type": "object",
+        "properties": {"dialect": _STRING, "key": _STRING},
+        "required": ["dialect", "key"],
+    },
+)
 def _is_sources(value: Any) -> str | None:
     expected = "an object of {dialect, key}, both strings"
     if not isinstance(value, dict):
@@ -90,12 +129,14 @@ def _is_sources(value: Any) -> str | None:
     return None
 
 
+@_told_as(type="array", items=_STRING)
 def _is_strings(value: Any) -> str | None:
     return (
         None if isinstance(value, list) and all(isinstance(v, str) for v in value) else "an array of strings"
     )
 
 
+@_told_as(type="string", format="date-time")
 def _is_timestamp(value: Any) -> str | None:
     if isinstance(value, str):
         try:
@@ -107,18 +148,44 @@ def _is_timestamp(value: Any) -> str | None:
     return "an ISO-8601 time such as 2026-11-24T09:30:00.000Z"
 
 
+@_told_as(**_NANOSECONDS)
 def _is_nanoseconds(value: Any) -> str | None:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
         return None
     return "nanoseconds since 1970 as a string of digits"
 
 
+@_told_as(**_STRING, pattern="^[0-9a-f]{32}$", **{"not": {"const": "0" * 32}})
 def _is_otel_trace_id(value: Any) -> str | None:
     if isinstance(value, str) and _HEX_TRACE_ID.fullmatch(value) and set(value) != {"0"}:
         return None
     return "32 lower-case hex digits, not all zero"
 
 
+@_told_as(
+    type="array",
+    items={
+        "type": "object",
+        "properties": {
+            "role": _STRING,
+            "parts": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "type": _STRING,
+                        "text": _STRING,
+                        "name": _STRING,
+                        "id": _STRING,
+                        "value": {},
+                    },
+                    "required": ["type"],
+                },
+            },
+        },
+        "required": ["role"],
+    },
+)
 def _is_messages(value: Any) -> str | None:
     expected = "an array of {role, parts: [{type, …}]}"
     if not isinstance(value, list):
@@ -137,6 +204,14 @@ def _is_messages(value: Any) -> str | None:
     return None
 
 
+@_told_as(
+    type="array",
+    items={
+        "type": "object",
+        "properties": {"name": _STRING, "time_unix_nano": _NANOSECONDS, "attributes": {"type": "object"}},
+        "required": ["name"],
+    },
+)
 def _is_events(value: Any) -> str | None:
     expected = "an array of {name, time_unix_nano, attributes}"
     if not isinstance(value, list):
@@ -149,20 +224,22 @@ def _is_events(value: Any) -> str | None:
     return None
 
 
-def _one_of(values: type[Provider] | type[Status] | type[StepKind]) -> Callable[[Any], str | None]:
+def _one_of(values: type[Provider] | type[Status] | type[StepKind]) -> Check:
     accepted = frozenset(member.value for member in values)
     expected = "one of " + ", ".join(member.value for member in values)
 
+    @_told_as(enum=[member.value for member in values])
     def check(value: Any) -> str | None:
         return None if isinstance(value, str) and value in accepted else expected
 
     return check
 
 
-def _named(values: type[SpanKind] | type[StatusCode]) -> Callable[[Any], str | None]:
+def _named(values: type[SpanKind] | type[StatusCode]) -> Check:
     accepted = frozenset(member.name.lower() for member in values)
     expected = "one of " + ", ".join(member.name.lower() for member in values)
 
+    @_told_as(enum=[member.name.lower() for member in values])
     def check(value: Any) -> str | None:
         return None if isinstance(value, str) and value in accepted else expected
 
@@ -172,6 +249,7 @@ def _named(values: type[SpanKind] | type[StatusCode]) -> Callable[[Any], str | N
 _is_provider = _one_of(Provider)
 
 
+@_told_as(enum=[*(member.value for member in Provider), None])
 def _is_provider_or_null(value: Any) -> str | None:
     return None if value is None else _is_provider(value)
 

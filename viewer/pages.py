@@ -73,6 +73,7 @@ def _environment() -> Environment:
     environment.globals["script_urls"] = tuple(map(_static_url, _SCRIPTS))
     environment.globals["static_url"] = cache(_static_url)
     environment.globals["waiting_url"] = _static_url("waiting.js")
+    environment.globals["copy_url"] = _static_url("copy.js")
     environment.globals["css_url"] = _static_url("tracen.css")
     environment.globals["icon_url"] = _static_url("favicon.svg")
     return environment

@@ -14,6 +14,7 @@ from jinja2 import nodes
 
 from viewer import contexts, pages
 from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
+from viewer.reference import contexts as reference
 
 MACRO_ARGUMENTS: dict[str, Any] = {
     "said": contexts.Said,
@@ -22,8 +23,14 @@ MACRO_ARGUMENTS: dict[str, Any] = {
     "state": str,
     "status": str,
     "tokens": contexts.TokenSum,
+    "snippet": reference.Paste,
 }
-RECORDS = [r for r in vars(contexts).values() if isinstance(r, type) and dataclasses.is_dataclass(r)]
+RECORDS = {
+    record
+    for module in (contexts, reference)
+    for record in vars(module).values()
+    if isinstance(record, type) and dataclasses.is_dataclass(record)
+}
 
 Scope = dict[str, Any]
 
