@@ -28,6 +28,7 @@ from viewer.problems import problem
 from viewer.reading import Gone, NothingYet, Reader
 from viewer.requests import Requests
 from viewer.settings import Settings
+from viewer.sharing.controls import SharingControls
 from viewer.store.base import Store, StoreUnavailable
 from viewer.tellings import Documents
 from viewer.trace_forms import TraceForms
@@ -62,6 +63,7 @@ def create_app(
             *Front(store, documents, sessions, settings, clock_ns).routes,
             *forms.routes,
             *traces.routes,
+            *SharingControls(reader).routes,
             for_operator("/healthz", service.healthz),
             for_operator("/readyz", service.readyz),
             for_operator("/metrics", service.metrics),

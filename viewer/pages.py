@@ -24,6 +24,7 @@ from viewer.contexts import (
 )
 from viewer.front.contexts import HomePage
 from viewer.legible import legible, one_line
+from viewer.sharing.contexts import SharingPage
 
 STATIC = Path(__file__).parent / "static"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -37,6 +38,7 @@ TEMPLATE_BY_CONTEXT = {
     WaitingPage: "waiting.html",
     MessagePage: "message.html",
     HomePage: "home.html",
+    SharingPage: "sharing.html",
 }
 
 MAX_TITLE = 120

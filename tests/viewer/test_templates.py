@@ -15,6 +15,7 @@ from jinja2 import nodes
 from viewer import contexts, pages
 from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
 from viewer.reference import contexts as reference
+from viewer.sharing import contexts as sharing
 
 MACRO_ARGUMENTS: dict[str, Any] = {
     "said": contexts.Said,
@@ -24,12 +25,13 @@ MACRO_ARGUMENTS: dict[str, Any] = {
     "status": str,
     "tokens": contexts.TokenSum,
     "snippet": reference.Paste,
+    "told": tuple[sharing.PreviewPart, ...],
 }
 RECORDS = {
     record
-    for module in (contexts, reference)
+    for module in (contexts, reference, sharing)
     for record in vars(module).values()
-    if isinstance(record, type) and dataclasses.is_dataclass(record)
+    if isinstance(record, type) and dataclasses.is_dataclass(record) and record.__module__ == module.__name__
 }
 
 Scope = dict[str, Any]
@@ -95,6 +97,7 @@ def read(names: list[str], page: type | None) -> set[tuple[str, str]]:
             "state_pill",
             "fact_list",
             "time_axis",
+            "excerpts",
         ],
         Any,
     )
@@ -114,7 +117,8 @@ def test_contexts_have_no_field_that_no_template_reads() -> None:
     """A field that nobody prints is not computed for every page."""
     told = read(["parts.html", "icons.html"], None)
     for page, name in TEMPLATE_BY_CONTEXT.items():
-        told |= read(["base.html", name], page)
+        frame = "app.html" if "frame" in {f.name for f in dataclasses.fields(page)} else "base.html"
+        told |= read([frame, name], page)
     assert {(r.__name__, f.name) for r in RECORDS for f in dataclasses.fields(r)} - told == set()
 
 
