@@ -118,9 +118,11 @@ class Watcher:
             while not watch.is_gone:
                 await asyncio.sleep(self._look_every_s)
                 with contextlib.suppress(StoreUnavailable):  # the next look may succeed
+                    progress = await self._store.progress(
+                        watch.page
+                    )  # first: what is told was not gone by then
                     page = await self._store.page(watch.page.id)
                     watch.is_gone = page is None or page.deleted or page.withdrawn
-                    progress = await self._store.progress(watch.page)
                     if watch.is_gone or page is None or (page, progress) != (watch.page, watch.progress):
                         watch.page, watch.progress = page or watch.page, progress
                         async with watch.news:

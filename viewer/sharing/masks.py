@@ -13,10 +13,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any
 
+from tracen_otel.dialects import DIALECTS, Dialect
 from tracen_otel.model import Attributes, Event, Message, Part, Source, Step, Trace
 from tracen_otel.redact import Redaction
 from viewer.sharing.spellings import core_of, pattern_of
@@ -32,6 +33,8 @@ _ESCAPES = frozenset('nrtbfu"\\/')
 """What a backslash before it makes another character of."""
 _SPAN_ID = re.compile(r"[0-9a-f]{16}")
 _ROLES = frozenset({"system", "user", "assistant", "tool"})
+_FIELDS = frozenset({field.name for field in fields(Dialect)} | {"prompt", "response", "provider"})
+_DIALECTS = frozenset(dialect.name for dialect in DIALECTS)
 _PARTS = frozenset({"text", "reasoning", "tool_call", "tool_call_response", "media"})
 
 
@@ -89,7 +92,7 @@ class Masks:
             trace,
             steps=steps,
             notes=tuple(map(work.text, trace.notes)),
-            sources={field: ids.of(step_id) for field, step_id in trace.sources.items()},
+            sources={work.text_but(f, _FIELDS): ids.of(step_id) for f, step_id in trace.sources.items()},
             masked=trace.masked + count,
             **own,
         )
@@ -187,7 +190,10 @@ def _step(masks: Masks, step: Step, ids: _Ids) -> Step:
         "warnings": tuple(map(work.text, step.warnings)),
     }
     count = work.count  # keys are told once more below
-    told["sources"] = {f: Source(s.dialect, work.text(s.key)) for f, s in step.sources.items()}
+    told["sources"] = {
+        work.text_but(name, _FIELDS): Source(work.text_but(source.dialect, _DIALECTS), work.text(source.key))
+        for name, source in step.sources.items()
+    }
     told["unread"] = tuple(map(work.text, step.unread))
     own_id, parent_id = ids.of(step.id), ids.of(step.parent_id)
     return replace(step, id=own_id, parent_id=parent_id, masked=step.masked + count, **told)
@@ -236,6 +242,11 @@ class _Work:
         self.count += count
         return masked
 
+    def text_but(self, text: str, ours: frozenset[str]) -> str:
+        """A text, unless it is one of some words that mean something to us."""
+        told: str = text if text in ours else self.text(text)
+        return told
+
     def value(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
@@ -261,12 +272,11 @@ class _Work:
         return members
 
     def message(self, message: Message) -> Message:
-        role = message.role if message.role in _ROLES else self.text(message.role)
-        return Message(role, tuple(map(self.part, message.parts)))
+        return Message(self.text_but(message.role, _ROLES), tuple(map(self.part, message.parts)))
 
     def part(self, part: Part) -> Part:
         return Part(
-            part.type if part.type in _PARTS else self.text(part.type),
+            self.text_but(part.type, _PARTS),
             self.text(part.text),
             self.text(part.name),
             self.text(part.id),

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_ESCAPED = r"\\++"
-"""One backslash or, in JSON in JSON, three, seven and so on; more are no harm."""
+_ESCAPED = r"\\{1,64}+"
+"""One backslash or, in JSON in JSON, three, seven and so on; bounded, for a text may hold nothing else."""
+_MAYBE_ESCAPED = r"\\{0,64}+"
 _BY_CHARACTER = {
-    "\\": r"\\++",
-    '"': rf'(?:\\*+"|{_ESCAPED}u0022)',
-    "'": rf"(?:\\*+'|{_ESCAPED}u0027)",
-    "/": r"\\*+/",
+    '"': rf'(?:{_MAYBE_ESCAPED}"|{_ESCAPED}u0022)',
+    "'": rf"(?:{_MAYBE_ESCAPED}'|{_ESCAPED}u0027)",
+    "/": f"{_MAYBE_ESCAPED}/",
     "\n": rf"(?:\r?\n|(?:{_ESCAPED}r)?{_ESCAPED}n|{_ESCAPED}u000[aA])",
     "\r": rf"(?:\r|{_ESCAPED}r|{_ESCAPED}u000[dD])",
     "\t": rf"(?:\t|{_ESCAPED}t|{_ESCAPED}u0009)",
@@ -24,11 +24,13 @@ _BY_CHARACTER = {
 }
 _SOMETIMES_ESCAPED = "<>&"
 _PLAIN = re.compile(r"[A-Za-z0-9 .,:;_-]+")
+_BACKSLASHES_OR_ONE = re.compile(r"\\+|.", re.DOTALL)
 
 
 def pattern_of(text: str) -> re.Pattern[str]:
     """What matches `text` however it is written."""
-    return re.compile("".join(map(_spelled, unicodedata.normalize("NFC", text))))
+    pieces = _BACKSLASHES_OR_ONE.findall(unicodedata.normalize("NFC", text))
+    return re.compile("".join(map(_spelled, pieces)))
 
 
 def core_of(text: str) -> str:
@@ -37,6 +39,8 @@ def core_of(text: str) -> str:
 
 
 def _spelled(character: str) -> str:
+    if character[0] == "\\":  # each is two in JSON; an escape may follow, so that not all are taken
+        return rf"\\{{{len(character)},{len(character) + 64}}}"
     if character in _BY_CHARACTER:
         return _BY_CHARACTER[character]
     if character.isascii() and character.isprintable() and character not in _SOMETIMES_ESCAPED:
