@@ -118,9 +118,9 @@ class Watcher:
             while not watch.is_gone:
                 await asyncio.sleep(self._look_every_s)
                 with contextlib.suppress(StoreUnavailable):  # the next look may succeed
-                    progress = await self._store.progress(
-                        watch.page
-                    )  # first: what is told was not gone by then
+                    progress = await self._store.progress(watch.page)
+                    if progress.received_ns < watch.progress.received_ns:
+                        progress = watch.progress  # it is being deleted: that is told when it is done
                     page = await self._store.page(watch.page.id)
                     watch.is_gone = page is None or page.deleted or page.withdrawn
                     if watch.is_gone or page is None or (page, progress) != (watch.page, watch.progress):

@@ -56,7 +56,7 @@ class House:
     def wait(self, work: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
         """Run what is asynchronous where the app runs."""
         assert self.client.portal is not None
-        return self.client.portal.call(lambda: work(*args, **kwargs))  # type: ignore[arg-type, return-value]
+        return self.client.portal.call(lambda: work(*args, **kwargs))
 
     def key(self, email: str = "ada@example.com", scopes: frozenset[Scope] = ALL_SCOPES) -> str:
         """A new key of an account, made if there is none."""

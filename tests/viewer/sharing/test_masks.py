@@ -198,7 +198,8 @@ def places(mask: str) -> dict[str, Trace]:
         "error_message",
         "service_name",
     ):
-        traces[f"trace {name}"] = replace(Trace("q", "r", steps=(base,)), **{name: told})
+        field: dict[str, Any] = {name: told}
+        traces[f"trace {name}"] = replace(Trace("q", "r", steps=(base,)), **field)
     traces["note"] = Trace("q", "r", steps=(base,), notes=(told,))
     return traces
 
