@@ -84,10 +84,12 @@ class Masks:
         ids = _Ids(self, trace.steps)
         steps = tuple(_step(self, step, ids) for step in trace.steps)
         count = sum(step.masked for step in steps) - sum(step.masked for step in trace.steps)
+        step_ids = {step.id for step in trace.steps}
+        of_steps = {name for name, step_id in trace.sources.items() if step_id in step_ids}
         work = _Work(self)
-        own = {name: work.text(getattr(trace, name)) for name in _OF_TRACE if name not in trace.sources}
-        count += work.count  # what is told of a step besides is one place
-        own |= {name: work.text(getattr(trace, name)) for name in _OF_TRACE if name in trace.sources}
+        own = {name: work.text(getattr(trace, name)) for name in _OF_TRACE if name not in of_steps}
+        count += work.count  # what a step tells as well is one place
+        own |= {name: work.text(getattr(trace, name)) for name in _OF_TRACE if name in of_steps}
         return replace(
             trace,
             steps=steps,

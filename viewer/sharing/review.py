@@ -56,7 +56,7 @@ class Review:
 def reviewed(document: Document, text: str) -> Review:
     """Go through a whole document; `text`: what is looked for, "" for nothing."""
     trace = document.trace()
-    parts = [_Part(heading, _each_once(texts)) for heading, texts in _parts(trace)]
+    parts = _parts(trace)
     masks = Masks((text,) if text else ())
     preview, is_cut = _preview(parts)
     return Review(
@@ -71,6 +71,17 @@ def reviewed(document: Document, text: str) -> Review:
 
 # -- the texts of a trace ------------------------------------------------------------------------------
 
+_WHOLE = "The trace"
+_OF_TRACE = (
+    "title",
+    "prompt",
+    "response",
+    "system",
+    "error_message",
+    "service_name",
+    "model",
+    "provider_name",
+)
 _Texts = Iterable[tuple[str, str]]
 """Each with where it stands."""
 
@@ -91,16 +102,20 @@ def _each_once(texts: _Texts) -> dict[str, str]:
     return where_by_text
 
 
-def _parts(trace: Trace) -> Iterator[tuple[str, _Texts]]:
-    yield "The trace", _of_trace(trace)
-    for number, step in enumerate(trace.steps, start=1):
-        yield f"Step {number} · {clip(row_name(step))}", texts_of_step(step)
+def _parts(trace: Trace) -> list[_Part]:
+    """The trace with what no step tells, then its steps."""
+    steps = [
+        _Part(f"Step {number} · {clip(row_name(step))}", _each_once(texts_of_step(step)))
+        for number, step in enumerate(trace.steps, start=1)
+    ]
+    own = _each_once(_of_trace(trace))
+    told = {text for step in steps for text in step.where_by_text}
+    return [_Part(_WHOLE, {text: where for text, where in own.items() if text not in told}), *steps]
 
 
 def _of_trace(trace: Trace) -> Iterator[tuple[str, str]]:
-    """What no step tells."""
-    for name in ("title", "prompt", "response", "system", "error_message", "service_name"):
-        if name not in trace.sources and (text := getattr(trace, name)):
+    for name in _OF_TRACE:
+        if text := getattr(trace, name):
             yield name.replace("_", " "), text
     yield from (("note", note) for note in trace.notes)
 
@@ -161,7 +176,7 @@ def _kinds(parts: Iterable[_Part]) -> Iterator[MaskedKind]:
             for match in ANY_MARK.finditer(text):
                 counts[match[1]].append(part.heading)
     for kind, headings in sorted(counts.items(), key=lambda item: -len(item[1])):
-        steps = len(set(headings) - {"The trace"})
+        steps = len(set(headings) - {_WHOLE})
         yield MaskedKind(kind, wording.plural(len(headings), "place"), wording.plural(steps, "step"))
 
 
@@ -178,7 +193,7 @@ def _found(parts: Iterable[_Part], search: Callable[[str], list[Span]]) -> Found
                 if shown < MAX_PLACES:
                     shown += 1
                     rows.append(PreviewRow(where, _context(text, start, end)))
-        step_count += count > before and part.heading != "The trace"
+        step_count += count > before and part.heading != _WHOLE
         if rows:
             told.append(PreviewPart(part.heading, tuple(rows)))
     return Found(count, step_count, tuple(told), count - shown)

@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -44,7 +45,8 @@ def session_of_owner(tracen: TracenProcess) -> tuple[str, str]:
         name, _, rest = answer.headers["set-cookie"].partition("=")
         return name, rest.partition(";")[0]
 
-    return asyncio.run(begun())
+    with ThreadPoolExecutor(1) as thread:  # Playwright's loop runs on this one
+        return thread.submit(lambda: asyncio.run(begun())).result(60)
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ def test_last_day_is_asked_for_where_a_day_is_chosen(owner: BrowserContext, trac
     page = owner.new_page()
     page.goto(tracen.http + "/app" + urlsplit(publish(tracen, agent_trace())).path + "/sharing")
     expect(page.get_by_label("Last day")).to_be_hidden()
-    page.get_by_label("Shared", exact=True).select_option("date")
+    page.locator("select[name=until]").select_option("date")
     page.get_by_label("Last day").fill("2020-01-31")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("2020-01-31 is over")
