@@ -59,6 +59,8 @@ def _type_of(setting: Field[Any], default: Any) -> Any:
         return _BaseUrl()
     if setting.name == "retention":
         return _Duration()
+    if setting.name == "plans":
+        return _Plans()
     if setting.metadata["choices"]:
         return click.Choice(setting.metadata["choices"])
     if isinstance(default, bool):
@@ -77,6 +79,22 @@ class _Duration(click.ParamType[str]):
                 duration_ns(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        return str(value)
+
+
+class _Plans(click.ParamType[str]):
+    """Plans such as free=100,pro=1000."""
+
+    name = "plans"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value:
+            from viewer.limits import plans_of
+
+            try:
+                plans_of(str(value), 1)
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
         return str(value)
 
 

@@ -14,10 +14,12 @@ from starlette.responses import JSONResponse, Response
 from tracen_otel import payload
 from tracen_otel.model import Trace
 from tracen_otel.redact import Redaction
-from viewer.bodies import BodyTooLarge, drained, media_type_of, read_body
-from viewer.keys import Authenticator, secret_of
+from viewer.bodies import BodyTooLarge, drained, media_type_of, read_body, stream_of
+from viewer.keys import Authenticator, ScopeMissing, Unauthenticated, secret_of
+from viewer.limits import Guesses, Limiter
 from viewer.listing import Listing, next_cursor, parse_cursor, parse_limit
 from viewer.masking import masked, repeats_a_name
+from viewer.network import address_of
 from viewer.policy import with_key
 from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
 from viewer.reading import DELETED, WITHDRAWN
@@ -25,7 +27,6 @@ from viewer.requests import ACCEPTED, GONE, Door, RequestRecord, Requests, outco
 from viewer.settings import Settings
 from viewer.store.base import (
     RESERVATIONS,
-    Limit,
     LimitReached,
     Page,
     Post,
@@ -53,6 +54,8 @@ class Api:
         settings: Settings,
         requests: Requests,
         listing: Listing,
+        limiter: Limiter,
+        guesses: Guesses,
         clock_ns: Callable[[], int],
     ) -> None:
         self._store = store
@@ -60,14 +63,32 @@ class Api:
         self._settings = settings
         self._requests = requests
         self._listing = listing
+        self._limiter = limiter
+        self._guesses = guesses
         self._clock_ns = clock_ns
-        self._limit = Limit(settings.requests_per_hour)
+        told = self._telling_quota
         self.routes = [
-            with_key("/api/traces", self.traces, ["GET", "POST"]),
-            with_key("/api/traces/by-otel/{otel_trace_id}", self.by_otel, ["GET", "PUT"]),
-            with_key("/api/traces/{page_id}", _refusing(self.delete_trace), ["DELETE"]),
-            with_key("/api/requests", _refusing(self.list_requests), ["GET"]),
+            with_key("/api/traces", told(self.traces), ["GET", "POST"]),
+            with_key("/api/traces/by-otel/{otel_trace_id}", told(self.by_otel), ["GET", "PUT"]),
+            with_key("/api/traces/{page_id}", told(_refusing(self.delete_trace)), ["DELETE"]),
+            with_key("/api/requests", told(_refusing(self.list_requests)), ["GET"]),
         ]
+
+    def _telling_quota(self, handler: Handler) -> Handler:
+        """Say on every answer, whatever it is, what the key has left, once it is known whose request it is."""
+
+        async def answer(request: Request) -> Response:
+            response = await handler(request)
+            key: Key | None = getattr(request.state, "key", None)
+            quota: Quota | None = getattr(request.state, "quota", None)
+            if key is None:
+                return response
+            try:
+                return _with_quota(response, quota or await self._limiter.quota_of(key))
+            except StoreUnavailable:  # no reason to take back what was answered
+                return response
+
+        return answer
 
     async def traces(self, request: Request) -> Response:
         """One route for both methods, so that a third one is told of both."""
@@ -79,7 +100,11 @@ class Api:
         """Keep a payload and answer where it is shown; what became of the request is recorded."""
         headers = request.headers
         record = self._requests.begin(
-            Door.POST, "traces", media_type_of(headers.get("content-type"))[:60], headers.get("user-agent")
+            Door.POST,
+            "traces",
+            media_type_of(headers.get("content-type"))[:60],
+            headers.get("user-agent"),
+            address_of(request, self._settings.proxies),
         )
         try:
             response = await _refusing(lambda request: self._post(request, record))(request)
@@ -90,24 +115,26 @@ class Api:
 
     async def _post(self, request: Request, record: RequestRecord) -> Response:
         """Key and limit are settled before the body is read."""
-        quota: Quota | None = None
         try:
             key = await self._key_of(request)
-            record.key_id = key.id
-            quota = await self._store.quota(key.id, self._limit, self._clock_ns())
+            record.belongs_to(key)
             idempotency_key = _idempotency_key(request)
-            if quota.remaining == 0 and idempotency_key is None:
+            quota = await self._limiter.quota_of(key)
+            if quota.remaining == 0 and not await self._is_replay(key, idempotency_key):
                 raise LimitReached(quota)
             return await self._keep(request, key, idempotency_key, record)
         except REFUSALS as error:
             record.outcome, record.message = outcome_of(error, REFUSALS), str(error)
-            told = error.quota if isinstance(error, LimitReached) else quota
-            refused = refusal(error)
-            return await drained(request, _with_quota(refused, told) if told else refused)
+            if isinstance(error, LimitReached):
+                request.state.quota = error.quota
+            return await drained(request, refusal(error))
         except (ClientDisconnect, asyncio.CancelledError):
             # Answered by _refusing, where there is somebody to answer.
             record.outcome, record.message = GONE, "the sender went away, or the server ended"
             raise
+
+    async def _is_replay(self, key: Key, idempotency_key: str | None) -> bool:
+        return idempotency_key is not None and await self._store.is_answered(key.account_id, idempotency_key)
 
     async def _keep(
         self, request: Request, key: Key, idempotency_key: str | None, record: RequestRecord
@@ -115,7 +142,7 @@ class Api:
         _require_json(request.headers.get("content-type"))
         headers, max_bytes = request.headers, self._settings.max_body_bytes
         body = await read_body(
-            request.stream(), headers.get("content-length"), headers.get("content-encoding"), max_bytes
+            stream_of(request), headers.get("content-length"), headers.get("content-encoding"), max_bytes
         )
         record.size = len(body)
         read = await run_sized(len(body), _read, body, self._settings.redact, max_bytes)
@@ -128,15 +155,17 @@ class Api:
                 read.body,
                 otel_trace_id,
                 self._clock_ns(),
-                self._limit,
+                self._limiter.limit_of(key),
                 idempotency_key,
                 read.digest,
+                self._limiter.clock_ns(),
             )
         )
+        request.state.quota = outcome.quota
         where = self._where(outcome.page_id)
         record.outcome, record.url = ACCEPTED, where["url"]
         record.spans, record.traces = len(trace.steps), 1
-        return _with_quota(JSONResponse(where), outcome.quota)
+        return JSONResponse(where)
 
     async def list_traces(self, request: Request) -> Response:
         """Answer the account's traces, newest first."""
@@ -190,7 +219,13 @@ class Api:
 
     async def reserve(self, request: Request) -> Response:
         """Answer where a trace will be shown, of which nothing needs to have come; counted, remembered if refused."""
-        record = self._requests.begin(Door.POST, "reservations", "", request.headers.get("user-agent"))
+        record = self._requests.begin(
+            Door.POST,
+            "reservations",
+            "",
+            request.headers.get("user-agent"),
+            address_of(request, self._settings.proxies),
+        )
         try:
             response = await _refusing(lambda request: self._reserve(request, record))(request)
             record.status = str(response.status_code)
@@ -201,7 +236,7 @@ class Api:
     async def _reserve(self, request: Request, record: RequestRecord) -> Response:
         try:
             key = await self._key_of(request)
-            record.key_id = key.id
+            record.belongs_to(key)
             otel_trace_id = _otel_trace_id(request.path_params["otel_trace_id"])
             if otel_trace_id is None:
                 record.outcome, record.message = "no_trace_id", "an OTel trace id is 32 hex digits"
@@ -228,10 +263,23 @@ class Api:
         return {"trace_id": page_id, "url": page_url(self._settings.base_url, page_id)}
 
     async def _key_of(self, request: Request, scope: Scope | None = Scope.WRITE) -> Key:
-        """The key of a request, if it has the scope (None: any)."""
+        """The key of a request, if it has the scope (None: any).
+
+        A network that keeps sending wrong ones is told to wait; right ones always pass.
+        """
         headers = request.headers
         secret = secret_of(headers.get("x-tracen-key"), headers.get("authorization"))
-        return await self._keys.key_of(secret, scope)
+        try:
+            request.state.key = key = await self._keys.key_of(secret, None)
+        except Unauthenticated:
+            if secret:
+                address = address_of(request, self._settings.proxies)
+                self._guesses.check(address)
+                self._guesses.failed(address)
+            raise
+        if scope is not None and scope not in key.scopes:
+            raise ScopeMissing(scope)
+        return key
 
 
 def _no_otel_trace_id() -> Response:

@@ -15,11 +15,16 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from viewer import pages, waiting
+from viewer.accounts.arrivals import Arrivals
+from viewer.accounts.keyring import Keyring
+from viewer.accounts.keys_page import KeysPages
 from viewer.accounts.sessions import Sessions
+from viewer.accounts.start_page import StartPages
 from viewer.api import Api
 from viewer.front.home import Front
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
 from viewer.keys import Authenticator
+from viewer.limits import Guesses, Limiter, SteadyClock, plans_of
 from viewer.listing import Listing
 from viewer.metrics import CONTENT_TYPE, Metrics
 from viewer.network import Hosts
@@ -47,15 +52,25 @@ def create_app(
     *,
     more_routes: Sequence[BaseRoute] = (),
     clock_ns: Callable[[], int] = time.time_ns,
+    limiter: Limiter | None = None,
+    guesses: Guesses | None = None,
 ) -> Starlette:
     """Compose the viewer over a store; `more_routes` (the bridge's) come first."""
     documents = Documents(store, requests.metrics, redacts=settings.redact)
-    api = Api(store, keys, settings, requests, Listing(store, documents), clock_ns)
+    plans = plans_of(settings.plans, settings.requests_per_hour)
+    limiter = limiter or Limiter(store, plans, SteadyClock(clock_ns))
+    api = Api(
+        store, keys, settings, requests, Listing(store, documents), limiter, guesses or Guesses(), clock_ns
+    )
     service = _Service(store, requests.metrics)
     sessions = Sessions(store.accounts, settings.base_url, clock_ns)
     reader = Reader(store, documents, settings.base_url, clock_ns, sessions, keys)
     forms = TraceForms(reader, redacts=settings.redact)
     traces = TracePages(reader, forms)
+    keyring = Keyring(store.accounts, clock_ns)
+    keys_pages = KeysPages(store.accounts, keyring, limiter, requests, settings.base_url, clock_ns)
+    arrivals = Arrivals(store, documents, requests, settings.base_url, clock_ns)
+    start = StartPages(store.accounts, sessions, keyring, arrivals, settings, clock_ns)
     app = Starlette(
         routes=[
             *more_routes,
@@ -63,6 +78,8 @@ def create_app(
             *Front(store, documents, sessions, settings, clock_ns).routes,
             *forms.routes,
             *traces.routes,
+            *keys_pages.routes,
+            *start.routes,
             *SharingControls(reader).routes,
             for_operator("/healthz", service.healthz),
             for_operator("/readyz", service.readyz),
@@ -83,6 +100,7 @@ def create_app(
         sessions, Hosts(settings.base_url, settings.allowed_hosts), settings.operator_token, _told
     )
     app.state.watcher = traces.watcher  # ended with the server
+    app.state.arrivals = arrivals  # and so is this
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
     return app
 

@@ -9,7 +9,7 @@ BodyError
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,8 @@ from starlette.responses import Response
 from viewer.inflate import ENCODINGS, BrokenStream, Inflater, InflatesTooLarge
 
 MAX_DRAINED_BYTES = 8 * 1024 * 1024
+_HOPELESS = 2
+"""Times what is drained: of a body announced as that large, more would be left than sockets hold."""
 
 ACCEPT_ENCODING = ", ".join(ENCODINGS)
 
@@ -60,6 +62,11 @@ def media_type_of(content_type: str | None) -> str:
     return (content_type or "").partition(";")[0].strip().lower()
 
 
+def stream_of(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes; `drained` knows afterwards whether it was asked for."""
+    return _asked_for(request) if _may_be_left(request, MAX_DRAINED_BYTES) else request.stream()
+
+
 async def read_body(
     chunks: AsyncIterable[bytes],
     content_length: str | None,
@@ -91,8 +98,12 @@ async def drained(request: Request, answer: Response, max_bytes: int = MAX_DRAIN
     """Drop what is left of an unwanted body, then answer; where it is too much, the connection ends with the answer.
 
     A server that closes while bytes are still arriving resets the connection, and the sender never sees why
-    it was refused.
+    it was refused. A body that is hopelessly large, or that its sender holds back until asked for (RFC 9110, 10.1.1),
+    is not read at all.
     """
+    if _may_be_left(request, max_bytes) and not getattr(request.state, "asked_for_body", False):
+        answer.headers["connection"] = "close"
+        return answer
     left = max_bytes
     try:
         async for chunk in request.stream():
@@ -103,6 +114,23 @@ async def drained(request: Request, answer: Response, max_bytes: int = MAX_DRAIN
     except (ClientDisconnect, RuntimeError):  # gone, or read to the end already
         pass
     return answer
+
+
+async def _asked_for(request: Request) -> AsyncIterator[bytes]:
+    request.state.asked_for_body = True
+    async for chunk in request.stream():
+        yield chunk
+
+
+def _may_be_left(request: Request, max_bytes: int) -> bool:
+    """Whether a body that nobody has begun to read need not be read: 100 Continue is only sent to who reads."""
+    is_held_back = request.headers.get("expect", "").lower() == "100-continue"
+    return is_held_back or _announced(request) > _HOPELESS * max_bytes
+
+
+def _announced(request: Request) -> int:
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdecimal() and len(length) < 20 else 0
 
 
 async def _read(

@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from viewer.accounts.key_contexts import KeysPage, StartPage
 from viewer.contexts import (
     ComparePage,
     EmbedPage,
@@ -38,6 +39,8 @@ TEMPLATE_BY_CONTEXT = {
     WaitingPage: "waiting.html",
     MessagePage: "message.html",
     HomePage: "home.html",
+    KeysPage: "keys.html",
+    StartPage: "start.html",
     SharingPage: "sharing.html",
 }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from starlette.responses import JSONResponse
 
 from tracen_otel.payload import FieldError, InvalidPayload, MalformedPayload
 from viewer.bodies import ACCEPT_ENCODING, BodyTooLarge, BrokenEncoding, UnsupportedEncoding
 from viewer.keys import CHALLENGE, ScopeMissing, Unauthenticated
+from viewer.limits import TooManyGuesses
 from viewer.listing import InvalidQuery
 from viewer.store.base import IdempotencyConflict, LimitReached, ReservationsUsedUp, StoreUnavailable
 
@@ -30,6 +32,7 @@ _STATUS_AND_TITLE_BY_ERROR: Mapping[type[Exception], tuple[int, str]] = {
     UnsupportedEncoding: (415, "Unsupported content encoding"),
     LimitReached: (429, "Too many requests"),
     ReservationsUsedUp: (429, "Too many pages that wait"),
+    TooManyGuesses: (429, "Too many failed attempts"),
     StoreUnavailable: (503, "Not possible right now"),
 }
 REFUSALS = tuple(_STATUS_AND_TITLE_BY_ERROR)
@@ -50,20 +53,25 @@ def refusal(error: Exception) -> JSONResponse:
     if isinstance(error, UnsupportedEncoding):
         headers["accept-encoding"] = ACCEPT_ENCODING
     if isinstance(error, LimitReached):
-        headers["retry-after"] = str(error.quota.reset_s)
         used, wait_s = error.quota.limit.count, error.quota.reset_s
         detail = f"This key has used its {used} requests; the next one is accepted in {wait_s} s."
     if isinstance(error, ReservationsUsedUp):
-        headers["retry-after"] = str(error.retry_after_s)
         detail = (
             f"{error.limit.count:,} pages of this account wait for something of their traces to arrive, which is "
             f"as many as may; another one is made when that comes, or in {error.retry_after_s} s. "
             "What is sent without asking first gets its page all the same."
         )
     if isinstance(error, StoreUnavailable):
-        headers["retry-after"] = str(error.retry_after_s)
         detail = "The store is busy or full; nothing was kept, try again."
-    return problem(status, title, detail, errors, headers)
+    return problem(status, title, detail, errors, headers, _retry_after_s(error))
+
+
+def _retry_after_s(error: Exception) -> int | None:
+    if isinstance(error, LimitReached):
+        return error.quota.reset_s
+    if isinstance(error, ReservationsUsedUp | TooManyGuesses | StoreUnavailable):
+        return error.retry_after_s
+    return None
 
 
 def problem(
@@ -72,13 +80,13 @@ def problem(
     detail: str,
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
+    retry_after_s: int | None = None,
 ) -> JSONResponse:
-    """An `application/problem+json` answer; `errors` lists every wrong field."""
-    content = {"title": title, "status": status, "detail": detail}
-    fields = [{"field": error.field, "message": error.message} for error in errors]
-    return JSONResponse(
-        content | ({"errors": fields} if fields else {}),
-        status,
-        headers,
-        media_type="application/problem+json",
-    )
+    """An `application/problem+json` answer; `errors` lists every wrong field, `retry_after` is the header's number."""
+    content: dict[str, Any] = {"title": title, "status": status, "detail": detail}
+    if retry_after_s is not None:
+        content["retry_after"] = retry_after_s
+        headers = {**(headers or {}), "retry-after": str(retry_after_s)}
+    if errors:
+        content["errors"] = [{"field": error.field, "message": error.message} for error in errors]
+    return JSONResponse(content, status, headers, media_type="application/problem+json")

@@ -75,6 +75,11 @@ class Settings:
         "", "Origins whose browsers may send to the OTLP/HTTP port: https://a.example,https://b.example or *."
     )
     requests_per_hour: int = _setting(100, "Accepted POST /api/traces per key in any rolling hour.")
+    plans: str = _setting(
+        "",
+        "Accepted POST /api/traces per hour and key by the account's plan: free=100,pro=1000; accounts start with "
+        "the first. Default: one plan, with --requests-per-hour.",
+    )
     max_body_bytes: int = _setting(MAX_BODY_BYTES, "Largest POST /api/traces body, also after decompression.")
     otlp_max_body_bytes: int = _setting(64 * MIB, "Largest OTLP request body, also after decompression.")
     otlp_bytes_per_minute: int = _setting(

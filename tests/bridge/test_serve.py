@@ -99,6 +99,7 @@ def test_serve_with_a_wrong_option_explains_it(tmp_path: Path) -> None:
         "--requests-per-hour": ("0", "x>=1"),
         "--max-body-bytes": ("-1", "x>=1"),
         "--base-url": ("http://例え.jp", "https://traces.example"),
+        "--plans": ("free=100,Pro=1", "plans such as free=100,pro=1000"),
     }
     for option, (value, expected) in wrong.items():
         message = refused(*serve_command(tmp_path / "t.db", option, value))

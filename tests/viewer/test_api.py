@@ -22,6 +22,7 @@ from viewer import finding, traces
 from viewer.app import create_app
 from viewer.headers import SECURITY_HEADERS
 from viewer.keys import Authenticator, create_key
+from viewer.limits import Limiter, plans_of
 from viewer.metrics import Metrics
 from viewer.requests import Requests
 from viewer.settings import Settings
@@ -80,7 +81,12 @@ def service(tmp_path: Path) -> Iterator[Service]:
     clock = Clock()
     requests = Requests(Metrics(), lambda: clock.now_ns)
     app = create_app(
-        store, settings, Authenticator(store, lambda: 0.0), requests, clock_ns=lambda: clock.now_ns
+        store,
+        settings,
+        Authenticator(store, lambda: 0.0),
+        requests,
+        clock_ns=lambda: clock.now_ns,
+        limiter=Limiter(store, plans_of("", 100), lambda: clock.now_ns),
     )
     with TestClient(app, BASE_URL, raise_server_exceptions=False) as client:
         yield Service(client, key, other_key, clock)

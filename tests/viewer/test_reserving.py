@@ -51,7 +51,7 @@ def test_reserved_page_is_that_of_what_is_posted_later(service: Service) -> None
     assert first.status_code == 200
     told = first.json()
     assert told == {"trace_id": told["trace_id"], "url": f"{BASE_URL}/traces/{uuid.UUID(told['trace_id'])}"}
-    assert "ratelimit" not in first.headers
+    assert first.headers["ratelimit"] == '"hour";r=100;t=3600'
     assert reserve(service, trace_id.upper()).json() == told
     assert find(service, trace_id).json() == told
     posted = service.post(PAYLOAD | {"otel_trace_id": trace_id})

@@ -7,8 +7,6 @@ import os
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests.viewer.stores import MANY_BYTES, NOW, OTHER_TRACE, TRACE, Open, accepted, batch, key_in, post
 from viewer.store.base import (
@@ -18,7 +16,6 @@ from viewer.store.base import (
     IdempotencyConflict,
     Limit,
     LimitReached,
-    Post,
     Store,
 )
 from viewer.store.people import NewKey
@@ -265,29 +262,6 @@ async def test_limit_lets_in_whoever_waits_exactly_as_told(store: Store) -> None
     assert reset_s == 3599
     assert await accepted(store, post(key, OTHER_TRACE, NOW + 3600 * NS_PER_S - 1)) == 0
     assert await accepted(store, post(key, OTHER_TRACE, NOW + 1_500_000_000 + reset_s * NS_PER_S)) == 1
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(gaps_s=st.lists(st.integers(0, 40), min_size=1, max_size=60))
-def test_limit_agrees_with_counting_by_hand(open_store: Open, gaps_s: list[int]) -> None:
-    """For any arrival times: accepted exactly when fewer than `count` lie in the window before."""
-    limit = Limit(count=5, window_s=60)
-
-    async def play() -> None:
-        store = open_store()
-        key = await key_in(store)
-        let_in: list[int] = []
-        at_ns = NOW
-        for gap_s in gaps_s:
-            at_ns += gap_s * NS_PER_S
-            expected = sum(hit > at_ns - 60 * NS_PER_S for hit in let_in) < 5
-            one = Post(key.account_id, key.id, b"{}", os.urandom(16), at_ns, limit)
-            assert (await accepted(store, one) == 1) == expected
-            if expected:
-                let_in.append(at_ns)
-        await store.close()
-
-    asyncio.run(play())
 
 
 async def test_readiness_is_a_real_write(store: Store) -> None:

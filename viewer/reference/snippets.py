@@ -32,7 +32,8 @@ class Snippet:
 
     def paste(self, base_url: str, key: str = PLACEHOLDER, at: datetime = EXAMPLE_TIME) -> Paste:
         """Fill in server and key, ready for the macro `paste` of parts.html."""
-        return Paste(id=f"snippet-{self.name}", caption=self.caption, text=self.text(base_url, key, at))
+        text = self.text(base_url, key, at).rstrip("\n")
+        return Paste(id=f"snippet-{self.name}", caption=self.caption, text=text)
 
 
 def _curl(base_url: str, key: str, at: datetime) -> str:

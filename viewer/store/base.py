@@ -66,6 +66,8 @@ class Limit:
     window_s: int = 3600
 
 
+MAX_SKEW_NS = 10 * NS_PER_S
+"""Between a clock's reading and the decision about it, in whatever process: more is a clock that was set back."""
 RESERVATIONS = Limit(1_000, 24 * 3600)
 """Pages of an account that may wait for their traces, and for how long: after that they are given up."""
 
@@ -122,7 +124,8 @@ class Batch:
 class Post:
     """One payload to `POST /api/traces`, counted against the limit of its key.
 
-    `digest` is the SHA-256 of the body as it came, where that is another than the one to keep.
+    `digest` is the SHA-256 of the body as it came, where that is another than the one to keep. `counted_ns` is
+    `received_ns` by the limiter's clock, where that is another one.
     """
 
     account_id: str
@@ -133,6 +136,7 @@ class Post:
     limit: Limit
     idempotency_key: str | None = None
     digest: bytes = b""
+    counted_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +250,17 @@ class Store(Protocol):
         """Keep a payload under the key's limit, all or nothing in one transaction.
 
         An Idempotency-Key that was answered before is answered the same, without counting. The limit MUST be
-        exact over processes and restarts. Raises LimitReached, IdempotencyConflict.
+        exact over processes and restarts; accepted posts that lie more than MAX_SKEW_NS ahead of this one, as they
+        do once a clock was set back, count from now on as made now. Raises LimitReached, IdempotencyConflict.
         """
         ...
 
     async def quota(self, key_id: str, limit: Limit, now_ns: int) -> Quota:
-        """Tell what a key has left, without counting."""
+        """Tell what a key has left, without counting. What lies ahead is settled as by `post`."""
+        ...
+
+    async def is_answered(self, account_id: str, idempotency_key: str) -> bool:
+        """Tell whether a post of the account with this Idempotency-Key was accepted."""
         ...
 
     async def page_of(self, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page | None:

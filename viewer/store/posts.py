@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from dataclasses import replace
 
 from viewer.store import pages
 from viewer.store.base import (
+    MAX_SKEW_NS,
     NS_PER_S,
     IdempotencyConflict,
     Limit,
@@ -17,19 +19,24 @@ from viewer.store.base import (
 )
 
 
-def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome:
-    """Keep a payload under its key's limit. Raises LimitReached, IdempotencyConflict."""
+def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome | LimitReached:
+    """Keep a payload under its key's limit. Raises IdempotencyConflict.
+
+    LimitReached is returned: what was settled on the way stays, and nobody's work in the same commit is done again.
+    """
     body_sha256 = post.digest or hashlib.sha256(post.body).digest()
-    quota = quota_of(connection, post.key_id, post.limit, post.received_ns)
+    now_ns = post.received_ns if post.counted_ns is None else post.counted_ns
+    settle(connection, post.key_id, now_ns)
+    quota = quota_of(connection, post.key_id, post.limit, now_ns)
     if post.idempotency_key is not None:
-        row = _answered(connection, post.account_id, post.idempotency_key)
+        row = answered(connection, post.account_id, post.idempotency_key)
         if row and row[0] != body_sha256:
             raise IdempotencyConflict("this Idempotency-Key was used with another body")
         if row:
             return PostOutcome(row[1], replayed=True, quota=quota)
     if quota.remaining == 0:
-        raise LimitReached(quota)
-    _log_hit(connection, post)
+        return LimitReached(quota)
+    _log_hit(connection, post.key_id, post.limit, now_ns)
     connection.execute(
         "insert into posts (account_id, otel_trace_id, received_ns, body) values (?, ?, ?, ?)",
         (int(post.account_id), post.otel_trace_id, post.received_ns, post.body),
@@ -40,10 +47,11 @@ def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome:
             "insert into idempotency_keys values (?, ?, ?, ?, ?)",
             (int(post.account_id), _hashed(post.idempotency_key), body_sha256, page.id, post.received_ns),
         )
-    return PostOutcome(page.id, False, quota_of(connection, post.key_id, post.limit, post.received_ns))
+    # The oldest that counts is the same as before; where there was none, it is this one.
+    return PostOutcome(page.id, False, replace(quota, remaining=quota.remaining - 1))
 
 
-def _answered(
+def answered(
     connection: sqlite3.Connection, account_id: str, idempotency_key: str
 ) -> tuple[bytes, str] | None:
     """The digest and the page of what came with an Idempotency-Key, which earlier releases kept as it was.
@@ -64,19 +72,60 @@ def _hashed(idempotency_key: str) -> str:
     return hashlib.sha256(idempotency_key.encode()).hexdigest()
 
 
-def _log_hit(connection: sqlite3.Connection, post: Post) -> None:
-    left_window_ns = post.received_ns - post.limit.window_s * NS_PER_S
-    connection.execute("delete from key_hits where key_id = ? and at_ns <= ?", (post.key_id, left_window_ns))
-    connection.execute("insert into key_hits (key_id, at_ns) values (?, ?)", (post.key_id, post.received_ns))
+# -- the sliding log -----------------------------------------------------------------------------------
 
 
 def quota_of(connection: sqlite3.Connection, key_id: str, limit: Limit, now_ns: int) -> Quota:
-    """The sliding log: accepted requests in (now - window, now] count."""
+    """What the log says: accepted requests in (decided - window, decided] count."""
     window_ns = limit.window_s * NS_PER_S
-    sql = "select at_ns from key_hits where key_id = ? and at_ns > ? order by at_ns desc limit ?"
-    hits = [at_ns for (at_ns,) in connection.execute(sql, (key_id, now_ns - window_ns, limit.count))]
-    reset_ns = hits[-1] + window_ns - now_ns if hits else window_ns
-    return Quota(limit, limit.count - len(hits), max(1, -(-reset_ns // NS_PER_S)))
+    since_ns = _decided_ns(connection, key_id, now_ns) - window_ns
+    sql = """select count(*), min(at_ns) from
+             (select at_ns from key_hits where key_id = ? and at_ns > ? order by at_ns desc limit ?)"""
+    count, oldest_ns = connection.execute(sql, (key_id, since_ns, limit.count)).fetchone()
+    reset_ns = oldest_ns + window_ns - now_ns if count else window_ns
+    return Quota(limit, limit.count - count, max(1, -(-reset_ns // NS_PER_S)))
+
+
+def has_hits_ahead(connection: sqlite3.Connection, key_id: str, now_ns: int) -> bool:
+    """Tell whether there is something to `settle`."""
+    newest_ns = _newest_hit_ns(connection, key_id)
+    return newest_ns is not None and newest_ns > now_ns + MAX_SKEW_NS
+
+
+def settle(connection: sqlite3.Connection, key_id: str, now_ns: int) -> None:
+    """Date hits of a time that has not come as made now: of all that can be true, what keeps the limit.
+
+    So a clock that was set back frees nothing, and blocks for a window at most.
+    """
+    if has_hits_ahead(connection, key_id, now_ns):
+        sql = "update key_hits set at_ns = ? where key_id = ? and at_ns > ?"
+        connection.execute(sql, (now_ns, key_id, now_ns))
+
+
+def _log_hit(connection: sqlite3.Connection, key_id: str, limit: Limit, now_ns: int) -> None:
+    at_ns = _decided_ns(connection, key_id, now_ns)
+    left_window_ns = at_ns - limit.window_s * NS_PER_S
+    connection.execute("delete from key_hits where key_id = ? and at_ns <= ?", (key_id, left_window_ns))
+    connection.execute("insert into key_hits (key_id, at_ns) values (?, ?)", (key_id, at_ns))
+
+
+def _decided_ns(connection: sqlite3.Connection, key_id: str, now_ns: int) -> int:
+    """When a request counts: never before the last that was accepted.
+
+    Processes read their clocks before they get the file, so they may get it in another order; and what left the
+    window of a later request is not there any more.
+    """
+    newest_ns = _newest_hit_ns(connection, key_id)
+    return now_ns if newest_ns is None else max(now_ns, newest_ns)
+
+
+def _newest_hit_ns(connection: sqlite3.Connection, key_id: str) -> int | None:
+    sql = "select max(at_ns) from key_hits where key_id = ?"
+    newest_ns: int | None = connection.execute(sql, (key_id,)).fetchone()[0]
+    return newest_ns
+
+
+# -- payloads of a trace -------------------------------------------------------------------------------
 
 
 def of_trace(

@@ -140,13 +140,28 @@ class SqliteStore:
         outcome = await self._writer.submit(
             lambda connection: posts.keep(connection, post), size=len(post.body)
         )
+        if isinstance(outcome, base.LimitReached):
+            raise outcome
         if not outcome.replayed:
             self._count_bytes(int(post.account_id), len(post.body))
             self._waited.forget(post.account_id, (post.otel_trace_id,))
         return outcome
 
     async def quota(self, key_id: str, limit: Limit, now_ns: int) -> Quota:
-        return await self._read(lambda connection: posts.quota_of(connection, key_id, limit, now_ns))
+        def read(connection: sqlite3.Connection) -> tuple[Quota, bool]:
+            quota = posts.quota_of(connection, key_id, limit, now_ns)
+            return quota, posts.has_hits_ahead(connection, key_id, now_ns)
+
+        quota, is_unsettled = await self._read(read)
+        if is_unsettled:
+            await self._writer.submit(lambda connection: posts.settle(connection, key_id, now_ns))
+            quota, _ = await self._read(read)
+        return quota
+
+    async def is_answered(self, account_id: str, idempotency_key: str) -> bool:
+        return await self._read(
+            lambda connection: posts.answered(connection, account_id, idempotency_key) is not None
+        )
 
     async def stored_bytes(self, account_id: str) -> int:
         return self._stored_bytes.get(int(account_id), 0)
