@@ -21,6 +21,8 @@ from viewer.sharing.view import sharing_page
 from viewer.store.base import Page
 from viewer.workers import run_sized
 
+MAX_REVIEWS = 2
+"""For which a whole trace is in hand, at a time."""
 _MAX_FORM = 16 * 1024
 _SAID = {
     "saved": "Saved.",
@@ -37,6 +39,7 @@ class SharingControls:
         self._reader = reader
         self._store = reader.store
         self._turn = asyncio.Lock()
+        self._reviews = asyncio.Semaphore(MAX_REVIEWS)
         path = sharing_path("{page_id}")
         self.routes = [
             with_session(path, self.show, ["GET"]),
@@ -134,8 +137,9 @@ class SharingControls:
         text: str = "",
         is_sought: bool = False,
     ) -> Response:
-        document = await self._reader.whole(page)
-        review = await run_sized(document.size, reviewed, document, text if is_sought else "")
+        async with self._reviews:
+            document = await self._reader.whole(page)
+            review = await run_sized(document.size, reviewed, document, text if is_sought else "")
         shown = sharing_page(
             page,
             review,

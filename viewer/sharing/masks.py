@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import lru_cache
@@ -154,13 +155,16 @@ def _search_of(mask: str) -> _Search:
 def _apart(text: str, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Places that do not overlap, of some that may; none within a mark, and none that holds a part of one."""
     marks = [match.span() for match in ANY_MARK.finditer(text)]
-    if marks:
-        found = [(a, b) for a, b in found if not any(start <= a and b <= end for start, end in marks)]
-        found += [mark for mark in marks if any(a < mark[1] and mark[0] < b for a, b in found)]
+    starts, ends = [start for start, _ in marks], [end for _, end in marks]
     apart: list[tuple[int, int]] = []
     for start, end in sorted(found):
+        first, last = bisect_right(ends, start), bisect_left(starts, end)  # the marks that it reaches into
+        if first < last:
+            if last - first == 1 and starts[first] <= start and end <= ends[first]:
+                continue
+            start, end = min(start, starts[first]), max(end, ends[last - 1])
         if apart and start < apart[-1][1]:
-            apart[-1] = apart[-1][0], max(end, apart[-1][1])
+            apart[-1] = min(start, apart[-1][0]), max(end, apart[-1][1])
         else:
             apart.append((start, end))
     return apart

@@ -36,6 +36,7 @@ class Found:
 
     count: int
     step_count: int
+    is_in_steps_alone: bool
     parts: tuple[PreviewPart, ...]
     more: int
     """Places that are not shown."""
@@ -196,7 +197,8 @@ def _found(parts: Iterable[_Part], search: Callable[[str], list[Span]]) -> Found
         step_count += count > before and part.heading != _WHOLE
         if rows:
             told.append(PreviewPart(part.heading, tuple(rows)))
-    return Found(count, step_count, tuple(told), count - shown)
+    is_in_steps_alone = all(part.heading != _WHOLE for part in told)
+    return Found(count, step_count, is_in_steps_alone, tuple(told), count - shown)
 
 
 def _context(text: str, start: int, end: int) -> tuple[Segment, ...]:

@@ -62,6 +62,6 @@ def _sought(found: Found, text: str) -> Sought:
     if not found.count:
         headline = "This stands nowhere in what readers see. Masked, it would not be shown if it came later."
     else:
-        steps = f" of {wording.plural(found.step_count, 'step')}" if found.step_count else ""
+        steps = f" of {wording.plural(found.step_count, 'step')}" if found.is_in_steps_alone else ""
         headline = f"This stands in {wording.plural(found.count, 'place')}{steps}."
     return Sought(text, headline, found.parts, _more(found))

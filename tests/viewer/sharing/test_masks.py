@@ -90,6 +90,7 @@ def test_marks_are_not_masked() -> None:
     text = "key [masked: OpenAI key] end"
     assert masked(text, "masked") == text
     assert masked(text, "key [mask") == f"{MARK} end"
+    assert masked(f"{text} {text}", "key] end key [mask") == f"key {MARK} end"
     assert masked(text, "key [masked: OpenAI key] end") == MARK
     assert masked("a [masked: by its owner] b", "owner") == "a [masked: by its owner] b"
 
