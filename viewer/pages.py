@@ -27,6 +27,7 @@ from viewer.contexts import (
 from viewer.front.contexts import HomePage
 from viewer.legible import legible, one_line
 from viewer.reference.contexts import DocsPage
+from viewer.sharing.contexts import SharingPage
 from viewer.subscriptions.contexts import SubscriptionPage
 
 STATIC = Path(__file__).parent / "static"
@@ -50,6 +51,7 @@ TEMPLATE_BY_CONTEXT = {
     StartPage: "start.html",
     SubscriptionPage: "subscription.html",
     DocsPage: "docs.html",
+    SharingPage: "sharing.html",
 }
 
 MAX_TITLE = 120
