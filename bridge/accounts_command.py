@@ -206,6 +206,8 @@ def delete_account(email: str, yes: bool, db: str) -> None:
         await store.accounts.close_account(account.id, time.time_ns())
 
     _on_store(db, work)
+    if account.subscription.customer_id:
+        click.echo(f"Stripe may still charge {account.subscription.customer_id}: end that there.", err=True)
     click.echo(
         f"{account.email} is deleted; a running server overwrites what it had within minutes.", err=True
     )

@@ -16,13 +16,14 @@ from viewer.accounts.browsers import Browsers
 from viewer.accounts.contexts import AccountPage, ClosePage
 from viewer.accounts.export import Exports
 from viewer.accounts.fields import posted_fields
-from viewer.accounts.frame import frame_of
+from viewer.accounts.frame import frame_for
 from viewer.accounts.passwords import Passwords, WrongPassword, check_length
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.throttle import Throttled
 from viewer.policy import public, session_of, with_session
 from viewer.store.base import Store
 from viewer.store.people import Session
+from viewer.subscriptions.stripe_api import StripeFailed
 
 PATH = "/app/account"
 GOODBYE = "/goodbye"
@@ -33,6 +34,10 @@ _TOLD = {
 }
 """By what was done, which a redirect names: its address can say nothing else."""
 _WRONG_PASSWORD = "This is not the password of this account."  # noqa: S105 - a message
+_STILL_CHARGED = (
+    "Your subscription could not be ended: Stripe did not answer. Try again in a few minutes, so that you are not "
+    "charged for an account that is gone."
+)
 _WRONG_ADDRESS = "This is not the address of this account."
 
 
@@ -78,7 +83,7 @@ class AccountPages:
     async def account(self, request: Request) -> Response:
         """The page."""
         told = _TOLD.get(request.query_params.get("told", ""), "")
-        return page_answer(_account_page(session_of(request), told=told))
+        return page_answer(_account_page(request, told=told))
 
     async def set_password(self, request: Request) -> Response:
         """Change the password, or set the first one; other browsers are logged out."""
@@ -87,12 +92,12 @@ class AccountPages:
         if session.account.has_password:
             refusal = await self._not_with(request, session, fields.get("current", ""))
             if refusal:
-                page = _account_page(session, current_wrong=refusal.wrong)
+                page = _account_page(request, current_wrong=refusal.wrong)
                 return page_answer(page, refusal.status, refusal.headers)
         try:
             await self._passwords.check_new(password, session.account.email)
         except WrongPassword as error:
-            return page_answer(_account_page(session, password_wrong=str(error)), 422)
+            return page_answer(_account_page(request, password_wrong=str(error)), 422)
         new_hash = await self._passwords.hash(password)
         await self._store.accounts.set_password(session.account.id, new_hash, session.id)
         answer = led_to(f"{PATH}?told=password")
@@ -114,7 +119,7 @@ class AccountPages:
 
     async def close(self, request: Request) -> Response:
         """What will go, and a form that asks for the proof that the owner wants that."""
-        return page_answer(await self._close_page(session_of(request)))
+        return page_answer(await self._close_page(request))
 
     async def delete(self, request: Request) -> Response:
         """Delete the account, for whoever proves to be its owner."""
@@ -125,11 +130,16 @@ class AccountPages:
             is_typed = known_address(fields.get("email", "")) == session.account.email
             refusal = None if is_typed else _Refusal(_WRONG_ADDRESS)
         if refusal:
-            page = await self._close_page(session, refusal.wrong)
+            page = await self._close_page(request, refusal.wrong)
             return page_answer(page, refusal.status, refusal.headers)
+        try:
+            await request.app.state.subscriptions.end(session.account)
+        except StripeFailed:
+            return message_answer(503, "Nothing was deleted", _STILL_CHARGED)
         await self._store.accounts.close_account(session.account.id, self._clock_ns())
         answer = led_to(GOODBYE)
         self._sessions.forget(answer)
+        self._browsers.clear(answer)
         self._browsers.forget(answer)
         return answer
 
@@ -152,13 +162,13 @@ class AccountPages:
             return _Refusal(waited(error.retry_after_s), 429, {"retry-after": str(error.retry_after_s)})
         return None
 
-    async def _close_page(self, session: Session, wrong: str = "") -> ClosePage:
-        account = session.account
+    async def _close_page(self, request: Request, wrong: str = "") -> ClosePage:
+        account = session_of(request).account
         keys = await self._store.accounts.keys_of(account.id)
         size = await self._store.stored_bytes(account.id)
         return ClosePage(
             "Delete the account",
-            frame_of(session, PATH),
+            frame_for(request, PATH),
             account.email,
             account.has_password,
             wording.plural(len(keys), "key") if keys else "",
@@ -168,12 +178,12 @@ class AccountPages:
 
 
 def _account_page(
-    session: Session, *, told: str = "", current_wrong: str = "", password_wrong: str = ""
+    request: Request, *, told: str = "", current_wrong: str = "", password_wrong: str = ""
 ) -> AccountPage:
-    account = session.account
+    account = session_of(request).account
     return AccountPage(
         "Account",
-        frame_of(session, PATH),
+        frame_for(request, PATH),
         account.email,
         wording.moment(account.created_ns).partition(",")[0] if account.created_ns else "",
         account.has_password,

@@ -18,6 +18,8 @@ from viewer.store.people import Account, Accounts, Ticket, TicketKind
 
 _NOBODY = "0"
 """An account id that is never given."""
+_ROWS = 3
+"""That are written, one after the other, for who signs up: the account, its session, its first key."""
 
 
 class NotAdmitted(Exception):
@@ -81,8 +83,8 @@ class Admission:
             return admitted
         account = await self._accounts.sign_up(attempt.email, new_hash, self._clock_ns(), invitation)
         if account is None:
-            await self._write_nothing()  # in the place of the account
-            await self._write_nothing()  # in the place of its session
+            for _ in range(_ROWS):
+                await self._write_nothing()
             return None
         self._throttle.succeeded(attempt.email, attempt.network)
         return Admitted(account, mark_of(new_hash))

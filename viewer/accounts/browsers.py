@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from viewer.accounts.admission import Admitted, Attempt
+from viewer.accounts.first_key import first_key_cookie
 from viewer.network import address_of, network_of
 from viewer.settings import Settings
 
@@ -24,6 +25,7 @@ class Browsers:
 
     def __init__(self, settings: Settings) -> None:
         self._proxies = settings.proxies
+        self._first_key = first_key_cookie(settings.base_url)
         self._is_secure = settings.base_url.startswith("https:")
         self.cookie = "__Host-tracen_known" if self._is_secure else "tracen_known"
 
@@ -41,6 +43,10 @@ class Browsers:
     def set_decoy(self, response: Response) -> None:
         """Give a mark that is worth nothing, where an answer must look as if it were."""
         self._set(response, secrets.token_hex(_MARK_BYTES), _MAX_AGE_S)
+
+    def clear(self, response: Response) -> None:
+        """Take back the secret of a first key, which waits for its page: whoever comes next must not find it."""
+        self._first_key.take_back(response)
 
     def forget(self, response: Response) -> None:
         """Take the mark back."""

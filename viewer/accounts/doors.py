@@ -13,6 +13,7 @@ from viewer.accounts.answers import HOME, led_to, message_answer, page_answer, w
 from viewer.accounts.browsers import Browsers
 from viewer.accounts.contexts import LinkPage, LogInPage, SignUpPage
 from viewer.accounts.fields import local_path, posted_fields
+from viewer.accounts.first_key import START, give_decoy_key, give_first_key
 from viewer.accounts.passwords import Passwords, WrongPassword, check_length
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.throttle import Throttled
@@ -23,8 +24,6 @@ from viewer.settings import Settings
 from viewer.store.base import NS_PER_S
 from viewer.store.people import Account, Accounts, Ticket, TicketKind
 
-START = "/app/start"
-"""Where somebody goes who has signed up."""
 _LOG_IN, _SIGN_UP = "Log in", "Create an account"
 _MAX_SHOWN = 254
 
@@ -96,12 +95,16 @@ class Doors:
 
     async def _signed_up(self, request: Request, admitted: Admitted | None) -> Response:
         """The same answer for who has an account now and for who has not, because another one is there."""
-        answer = led_to(START)
+        answer, base_url = led_to(START), self._settings.base_url
         if admitted is None:
             self._sessions.set_decoy(answer)
             self._browsers.set_decoy(answer)
+            give_decoy_key(answer, base_url=base_url)
         else:
             await self._admit(request, answer, admitted)
+            await give_first_key(
+                self._accounts, admitted.account, answer, base_url=base_url, now_ns=self._clock_ns()
+            )
         return answer
 
     async def _sign_up_page(self, token: str) -> Response:
@@ -204,6 +207,7 @@ class Doors:
             await self._sessions.end(session, answer)
         else:
             self._sessions.forget(answer)
+        self._browsers.clear(answer)
         return answer
 
     async def _wrong_with(self, password: str, email: str) -> str:

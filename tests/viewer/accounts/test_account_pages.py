@@ -8,6 +8,7 @@ import pytest
 
 from tests.viewer.accounts.site import EMAIL, PASSWORD, Site
 from tests.viewer.accounts.test_doors import account_of, path_of_link
+from viewer.store.people import Subscription
 
 NEW = "another long password"
 
@@ -129,3 +130,16 @@ def test_account_without_a_password_is_deleted_by_its_address(site: Site) -> Non
     assert answer.status_code == 422
     assert "not the address" in answer.text
     assert browser.post("/app/account/delete", email=" LOCAL@tracen").status_code == 303
+
+
+def test_account_is_kept_while_stripe_would_go_on_charging(site: Site) -> None:
+    """Where its subscription can not be ended, nothing is deleted, and that is told."""
+    browser = site.browser()
+    browser.sign_up()
+    account = account_of(site)
+    paying = Subscription("pro", True, None, "cus_1", site.now_ns)
+    asyncio.run(site.store.accounts.set_subscription(account.id, paying))
+    answer = browser.post("/app/account/delete", password=PASSWORD)
+    assert answer.status_code == 503
+    assert "Nothing was deleted" in answer.text
+    assert browser.is_in

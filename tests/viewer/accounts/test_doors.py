@@ -144,14 +144,18 @@ def test_cookies_are_for_the_server_alone(site: Site, tmp_path: Path) -> None:
     """No script reads them, no other site sends them along; over TLS their name and flags say so."""
     answer = site.browser().sign_up()
     assert all(
-        "HttpOnly" in cookie and "SameSite=" in cookie and "Path=/" in cookie and "Secure" not in cookie
+        "HttpOnly" in cookie and "SameSite=" in cookie and "Path=/" in cookie and "; Secure" not in cookie
         for cookie in answer.headers.get_list("set-cookie")
     )
     (tmp_path / "tls").mkdir()
     with open_site(tmp_path / "tls", base_url="https://tracen.example") as secure:
         cookies = secure.browser().sign_up().headers.get_list("set-cookie")
-    assert len(cookies) == 2
-    assert all(cookie.startswith("__Host-tracen_") and "Secure" in cookie for cookie in cookies)
+    assert [cookie.partition("=")[0] for cookie in cookies] == [
+        "__Host-tracen_session",
+        "__Host-tracen_known",
+        "__Secure-tracen_first_key",
+    ]
+    assert all("; Secure" in cookie for cookie in cookies)
 
 
 def test_log_out_ends_the_session_of_its_token(site: Site) -> None:
@@ -161,6 +165,8 @@ def test_log_out_ends_the_session_of_its_token(site: Site) -> None:
     copy.client.cookies.set("tracen_session", browser.client.cookies["tracen_session"])
     assert copy.is_in
     browser.post("/logout")
+    assert "tracen_session" not in browser.client.cookies
+    assert "tracen_first_key" not in browser.client.cookies
     assert not copy.is_in
     assert browser.post("/logout").status_code == 303  # once more harms nobody
 
