@@ -35,6 +35,7 @@ from viewer.store.base import (
     StoreUnavailable,
 )
 from viewer.store.people import Key, Scope
+from viewer.subscriptions.required import check_subscription
 from viewer.workers import run_sized
 
 MAX_IDEMPOTENCY_KEY = 255
@@ -114,10 +115,11 @@ class Api:
             self._requests.end(record)
 
     async def _post(self, request: Request, record: RequestRecord) -> Response:
-        """Key and limit are settled before the body is read."""
+        """Key, subscription and limit are settled before the body is read."""
         try:
             key = await self._key_of(request)
             record.belongs_to(key)
+            check_subscription(key, self._settings, self._clock_ns())
             idempotency_key = _idempotency_key(request)
             quota = await self._limiter.quota_of(key)
             if quota.remaining == 0 and not await self._is_replay(key, idempotency_key):

@@ -18,8 +18,10 @@ from viewer import pages, waiting
 from viewer.accounts.arrivals import Arrivals
 from viewer.accounts.keyring import Keyring
 from viewer.accounts.keys_page import KeysPages
+from viewer.accounts.routes import account_routes
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.start_page import StartPages
+from viewer.accounts.throttle import Throttle
 from viewer.api import Api
 from viewer.front.home import Front
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
@@ -31,10 +33,12 @@ from viewer.network import Hosts
 from viewer.policy import Gate, Policy, for_operator, public
 from viewer.problems import problem
 from viewer.reading import Gone, NothingYet, Reader
+from viewer.reference.routes import Reference
 from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.sharing.controls import SharingControls
 from viewer.store.base import Store, StoreUnavailable
+from viewer.subscriptions.desk import SubscriptionDesk
 from viewer.tellings import Documents
 from viewer.trace_forms import TraceForms
 from viewer.traces import TracePages
@@ -54,8 +58,9 @@ def create_app(
     clock_ns: Callable[[], int] = time.time_ns,
     limiter: Limiter | None = None,
     guesses: Guesses | None = None,
+    throttle: Throttle | None = None,
 ) -> Starlette:
-    """Compose the viewer over a store; `more_routes` (the bridge's) come first."""
+    """Compose the viewer over a store; `more_routes` (the bridge's) come first. Raises StripeUnusable."""
     documents = Documents(store, requests.metrics, redacts=settings.redact)
     plans = plans_of(settings.plans, settings.requests_per_hour)
     limiter = limiter or Limiter(store, plans, SteadyClock(clock_ns))
@@ -71,15 +76,19 @@ def create_app(
     keys_pages = KeysPages(store.accounts, keyring, limiter, requests, settings.base_url, clock_ns)
     arrivals = Arrivals(store, documents, requests, settings.base_url, clock_ns)
     start = StartPages(store.accounts, sessions, keyring, arrivals, settings, clock_ns)
+    subscriptions = SubscriptionDesk(store.accounts, settings, plans, clock_ns)
     app = Starlette(
         routes=[
             *more_routes,
             *api.routes,
             *Front(store, documents, sessions, settings, clock_ns).routes,
+            *account_routes(store, documents, sessions, settings, clock_ns, throttle or Throttle()),
             *forms.routes,
             *traces.routes,
             *keys_pages.routes,
             *start.routes,
+            *subscriptions.routes,
+            *Reference(settings, sessions, clock_ns).routes,
             *SharingControls(reader).routes,
             for_operator("/healthz", service.healthz),
             for_operator("/readyz", service.readyz),
@@ -99,6 +108,7 @@ def create_app(
     app.state.gate = Gate(
         sessions, Hosts(settings.base_url, settings.allowed_hosts), settings.operator_token, _told
     )
+    app.state.subscriptions = subscriptions  # what an account pays for ends with it
     app.state.watcher = traces.watcher  # ended with the server
     app.state.arrivals = arrivals  # and so is this
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
@@ -152,9 +162,13 @@ _WORDS_BY_STATUS = {
     403: ("Refused", "This was not sent by a page of this server, so nothing was changed."),
     404: ("Nothing here", "There is no page at this address. Was the link copied whole?"),
     405: ("Not allowed", "This address does not answer this method."),
+    413: ("Too large", "This form takes less than what was sent."),
+    415: ("Not a form", "This address takes a form as browsers send it: application/x-www-form-urlencoded."),
     500: ("Something broke", "This is our fault, and it has been logged."),
     503: ("Not possible right now", "The store is busy or full; try again in a moment."),
 }
+
+_FOR_PROGRAMS = ("/healthz", "/readyz", "/metrics", "/oembed")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -187,6 +201,6 @@ def _told(
 def _wants_problem(request: Request) -> bool:
     """Whether a program asks: by the address, or because it says that it reads JSON and not HTML."""
     path, accept = request.scope["path"], request.headers.get("accept", "")
-    if path.startswith("/api/") or path.endswith(".json") or path in ("/healthz", "/readyz", "/metrics"):
+    if path.startswith("/api/") or path.endswith(".json") or path in _FOR_PROGRAMS:
         return True
     return "json" in accept and "text/html" not in accept

@@ -17,7 +17,7 @@ from viewer import trace_page, waiting
 from viewer.bodies import media_type_of
 from viewer.cards import card_of
 from viewer.compare.page import render_compare
-from viewer.document import HEAD, Document
+from viewer.document import HEAD, Document, json_pieces
 from viewer.forms import markdown, otlp_json, perfetto
 from viewer.listing import InvalidQuery
 from viewer.policy import public
@@ -226,11 +226,9 @@ class TraceForms:
 
 
 async def _json_pieces(document: Document) -> AsyncIterator[bytes]:
-    """One JSON document, unpacked as it is sent: it may be hundreds of megabytes."""
-    yield document.body(HEAD)[:-1] + b',"steps":['
-    for part, name in enumerate(document.all_parts()):
-        yield (b"," if part else b"") + document.body(name)[1:-1]
-    yield b"]}"
+    """On the event loop, a part at a time."""
+    for piece in json_pieces(document):
+        yield piece
 
 
 def _markdown(document: Document, page_url: str, max_chars: int) -> str:

@@ -17,6 +17,7 @@ from viewer.accounts import frame, key_contexts
 from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
 from viewer.reference import contexts as reference
 from viewer.sharing import contexts as sharing
+from viewer.subscriptions import contexts as subscriptions
 
 MACRO_ARGUMENTS: dict[str, Any] = {
     "said": contexts.Said,
@@ -31,10 +32,13 @@ MACRO_ARGUMENTS: dict[str, Any] = {
     "secret": str,
     "named": key_contexts.NamedPaste,
     "is_open": bool,
+    "paste": reference.Paste,
+    "caption": str,
+    "rows": tuple[reference.FieldRow, ...],
 }
 RECORDS = {
     record
-    for module in (contexts, frame, key_contexts, reference, sharing)
+    for module in (contexts, frame, key_contexts, reference, sharing, subscriptions)
     for record in vars(module).values()
     if isinstance(record, type) and dataclasses.is_dataclass(record) and record.__module__ == module.__name__
 }
@@ -104,6 +108,8 @@ def read(names: list[str], page: type | None) -> set[tuple[str, str]]:
             "time_axis",
             "excerpts",
             "keys",
+            "field_table",
+            "answered",
         ],
         Any,
     )
@@ -171,6 +177,7 @@ def test_every_template_is_used() -> None:
         "base.html",
         "app.html",
         "settings_tabs.html",
+        "gate.html",
         "parts.html",
         "key_parts.html",
         "icons.html",
