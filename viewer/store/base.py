@@ -237,8 +237,8 @@ class Store(Protocol):
     async def append(self, batch: Batch) -> Page | None:
         """Keep a batch. MUST return only when it is on disk, and MUST NOT look at the body.
 
-        Returns the page where the batch tells of one trace alone; with more, pages wait until asked for. Who may see
-        it is not told here of one that was made now: `page` knows.
+        Returns the page where the batch tells of one trace alone; with more, pages wait until asked for. Its id is
+        all that MUST be told of it here: `page` knows the rest.
         """
         ...
 
