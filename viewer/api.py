@@ -22,6 +22,7 @@ from viewer.masking import masked, repeats_a_name
 from viewer.network import address_of
 from viewer.policy import with_key
 from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
+from viewer.reading import DELETED, WITHDRAWN
 from viewer.requests import ACCEPTED, GONE, Door, RequestRecord, Requests, outcome_of
 from viewer.settings import Settings
 from viewer.store.base import (
@@ -34,6 +35,7 @@ from viewer.store.base import (
     StoreUnavailable,
 )
 from viewer.store.people import Key, Scope
+from viewer.subscriptions.required import check_subscription
 from viewer.workers import run_sized
 
 MAX_IDEMPOTENCY_KEY = 255
@@ -113,10 +115,11 @@ class Api:
             self._requests.end(record)
 
     async def _post(self, request: Request, record: RequestRecord) -> Response:
-        """Key and limit are settled before the body is read."""
+        """Key, subscription and limit are settled before the body is read."""
         try:
             key = await self._key_of(request)
             record.belongs_to(key)
+            check_subscription(key, self._settings, self._clock_ns())
             idempotency_key = _idempotency_key(request)
             quota = await self._limiter.quota_of(key)
             if quota.remaining == 0 and not await self._is_replay(key, idempotency_key):
@@ -191,6 +194,8 @@ class Api:
         page = await self._store.page(request.path_params["page_id"])
         if page is None or page.account_id != key.account_id:
             return problem(404, "No such trace", "No trace of this account has this id.")
+        if page.withdrawn:
+            return problem(410, *WITHDRAWN)
         if not page.deleted:
             await self._store.delete(page, self._clock_ns())
         return Response(status_code=204)
@@ -253,7 +258,7 @@ class Api:
 
     def _told(self, page: Page) -> Response:
         if page.deleted:
-            return problem(410, "Deleted", "This trace was deleted by its owner.")
+            return problem(410, *DELETED)
         return JSONResponse(self._where(page.id))
 
     def _where(self, page_id: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from viewer import pages
 from viewer.accounts.fields import MAX_BYTES, MAX_FIELDS, posted_pairs
-from viewer.accounts.frame import NO_STORE, frame_of
+from viewer.accounts.frame import NO_STORE, frame_for
 from viewer.accounts.key_contexts import KeyCard, KeyForm, KeysPage, ShownKey
 from viewer.accounts.key_list import MAX_LABEL, card_of, lines_of, name_of, pastes_of
 from viewer.accounts.keyring import Keyring, TooManyKeys, refusal_of
@@ -117,7 +117,7 @@ class KeysPages:
         keys = await self._accounts.keys_of(account.id)
         page = KeysPage(
             title="Keys · Tracen",
-            frame=frame_of(session, SETTINGS),
+            frame=frame_for(request, SETTINGS),
             notice=notice,
             shown=await self._shown(account, secret) if secret else None,
             form=replace(form, refusal=refusal_of(keys, now_ns)),

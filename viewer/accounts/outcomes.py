@@ -35,6 +35,9 @@ _WORDING_BY_OUTCOME = {
     "invalid_query": Wording("Wrong parameter", "Mend the parameter that the message names."),
     "unauthenticated": Wording("No good key", _KEY),
     "too_many_guesses": Wording("Too many wrong keys", f"Wait as long as the message says. {_KEY}"),
+    "subscription_missing": Wording(
+        "No subscription", "Subscribe where the message says, then send it again."
+    ),
     "scope_missing": Wording("Not with this key", "Make a key with that scope, and send it with that one."),
     "idempotency_conflict": Wording(
         "Idempotency-Key used", "Another body came with this Idempotency-Key: send a new one with a new body."

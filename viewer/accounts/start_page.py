@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from viewer import pages
 from viewer.accounts.arrivals import Arrivals, News, Subject
 from viewer.accounts.first_key import LABEL, START, first_key_cookie
-from viewer.accounts.frame import NO_STORE, frame_of
+from viewer.accounts.frame import NO_STORE, frame_for
 from viewer.accounts.key_contexts import Arrived, Refused, StartPage
 from viewer.accounts.key_list import pastes_of
 from viewer.accounts.keyring import Keyring, TooManyKeys, refusal_of
@@ -70,7 +70,7 @@ class StartPages:
         first, *others = pastes_of((CURL, *_OTHERS), self._settings.base_url, shown, now_ns)
         page = StartPage(
             title="Send your first trace · Tracen",
-            frame=frame_of(session, START),
+            frame=frame_for(request, START),
             secret=shown or "",
             has_keys=any(key.is_valid_at(now_ns) for key in keys),
             refusal=refusal_of(keys, now_ns),
