@@ -66,10 +66,21 @@ def _is_string_or_null(value: Any) -> str | None:
     return None if value is None or isinstance(value, str) else "a string or null"
 
 
+def _is_whole(value: Any) -> bool:
+    """JSON knows numbers alone: 12.0 is the integer 12, as some languages write it."""
+    return (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, float) and value.is_integer()
+    )
+
+
+def whole(value: Any) -> Any:
+    """The int that an integer field holds; None where it is null or not there."""
+    return int(value) if isinstance(value, float) else value
+
+
 @_told_as(**_INTEGER)
 def _is_integer(value: Any) -> str | None:
-    is_told = isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value < _INT64
-    return None if is_told else "an integer of at most 64 bits"
+    return None if _is_whole(value) and -_INT64 <= value < _INT64 else "an integer of at most 64 bits"
 
 
 @_told_as(**_INTEGER | {"type": ["integer", "null"]})
@@ -79,7 +90,7 @@ def _is_integer_or_null(value: Any) -> str | None:
 
 @_told_as(**_INTEGER | {"minimum": 0})
 def _is_count(value: Any) -> str | None:
-    is_told = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _INT64
+    is_told = _is_whole(value) and 0 <= value < _INT64
     return None if is_told else "an integer from 0 on, of at most 64 bits"
 
 

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tracen_otel.attributes import nests_deeper
-from tracen_otel.fields import STEP_FIELDS, TOKEN_FIELDS, TRACE_FIELDS, Field
+from tracen_otel.fields import STEP_FIELDS, TOKEN_FIELDS, TRACE_FIELDS, Field, whole
+from tracen_otel.interpret import MAX_LATENCY_NS
 from tracen_otel.model import Event, Message, Part, Provider, Source, Status, Step, StepKind, Trace, Usage
 from tracen_otel.redact import Redaction
 from tracen_otel.spans_form import decode_spans_form, is_in_spans_form
@@ -167,7 +168,7 @@ def _trace(value: Mapping[str, Any]) -> Trace:
         otel_trace_id=value.get("otel_trace_id"),
         notes=tuple(value.get("notes", ())),
         sources=value.get("sources", {}),
-        masked=value.get("masked", 0),
+        masked=whole(value.get("masked", 0)),
     )
 
 
@@ -203,7 +204,7 @@ def decode_step(value: Mapping[str, Any]) -> Step:
         sources={name: Source(s["dialect"], s["key"]) for name, s in value.get("sources", {}).items()},
         unread=tuple(value.get("unread", ())),
         tokens_counted=value.get("tokens_counted", False),
-        masked=value.get("masked", 0),
+        masked=whole(value.get("masked", 0)),
     )
 
 
@@ -221,17 +222,17 @@ def _messages(value: Any) -> tuple[Message, ...]:
 
 
 def _usage(value: Mapping[str, Any]) -> Usage:
-    return Usage(*(value.get(field.name) for field in TOKEN_FIELDS))
+    return Usage(*(whole(value.get(field.name)) for field in TOKEN_FIELDS))
 
 
 def _latency(value: Mapping[str, Any], ms_name: str) -> int | None:
-    """Nanoseconds; None for "unknown", which is also what a negative duration says."""
+    """Nanoseconds, at most MAX_LATENCY_NS; None for "unknown", which is also what a negative duration says."""
     if "latency_ns" in value:
-        latency_ns = value["latency_ns"]
+        latency_ns = whole(value["latency_ns"])
     else:
-        ms = value.get(ms_name)
+        ms = whole(value.get(ms_name))
         latency_ns = None if ms is None else ms * 1_000_000
-    return latency_ns if latency_ns is not None and latency_ns >= 0 else None
+    return min(latency_ns, MAX_LATENCY_NS) if latency_ns is not None and latency_ns >= 0 else None
 
 
 # -- writing ------------------------------------------------------------------------------------------

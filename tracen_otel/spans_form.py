@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from tracen_otel.assemble import Outline, assemble
-from tracen_otel.fields import SPANS, TOKEN_FIELDS
-from tracen_otel.interpret import Meaning, latency_ns
+from tracen_otel.fields import SPANS, TOKEN_FIELDS, whole
+from tracen_otel.interpret import MAX_LATENCY_NS, Meaning, latency_ns
 from tracen_otel.model import (
     Attributes,
     Event,
@@ -116,7 +116,7 @@ def decode_spans_form(value: Mapping[str, Any]) -> Trace:
         told["provider"] = Provider(value["provider"])
     if notes:
         told["notes"] = (*trace.notes, *notes)
-    if (masked := value.get("masked", 0)) > trace.masked:  # in the resource, which belongs to no step
+    if (masked := whole(value.get("masked", 0))) > trace.masked:  # in the resource, which belongs to no step
         told["masked"] = masked
     told |= _told_outcome(value, trace) | _told_title(value) | _told_figures(value, trace)
     return replace(trace, **told) if told else trace
@@ -141,11 +141,11 @@ def _told_title(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _told_figures(value: Mapping[str, Any], trace: Trace) -> dict[str, Any]:
-    usage = Usage(*(value.get(field.name) for field in TOKEN_FIELDS))
+    usage = Usage(*(whole(value.get(field.name)) for field in TOKEN_FIELDS))
     told: dict[str, Any] = {"usage": usage} if usage and not trace.usage else {}
-    latency_ms = value.get("total_latency_ms")
+    latency_ms = whole(value.get("total_latency_ms"))
     if trace.latency_ns is None and latency_ms is not None and latency_ms >= 0:
-        told["latency_ns"] = latency_ms * 1_000_000
+        told["latency_ns"] = min(latency_ms * 1_000_000, MAX_LATENCY_NS)
     return told
 
 
@@ -167,7 +167,7 @@ def _decode(step: Mapping[str, Any], trace_id: str, resource: Attributes) -> Spa
         ),
         scope=Scope(step.get("scope", ""), step.get("scope_version", "")),
         resource=step.get("resource", resource),
-        dropped_attributes=step.get("dropped_attributes", 0),
-        dropped_events=step.get("dropped_events", 0),
-        masked=step.get("masked", 0),
+        dropped_attributes=whole(step.get("dropped_attributes", 0)),
+        dropped_events=whole(step.get("dropped_events", 0)),
+        masked=whole(step.get("masked", 0)),
     )

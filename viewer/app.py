@@ -32,9 +32,11 @@ from viewer.metrics import CONTENT_TYPE, Metrics
 from viewer.network import Hosts
 from viewer.policy import Gate, Policy, for_operator, public
 from viewer.problems import problem
-from viewer.reading import NothingYet, Reader
+from viewer.reading import Gone, NothingYet, Reader
+from viewer.reference.routes import Reference
 from viewer.requests import Requests
 from viewer.settings import Settings
+from viewer.sharing.controls import SharingControls
 from viewer.store.base import Store, StoreUnavailable
 from viewer.subscriptions.desk import SubscriptionDesk
 from viewer.tellings import Documents
@@ -67,7 +69,7 @@ def create_app(
     )
     service = _Service(store, requests.metrics)
     sessions = Sessions(store.accounts, settings.base_url, clock_ns)
-    reader = Reader(store, documents, settings.base_url, clock_ns)
+    reader = Reader(store, documents, settings.base_url, clock_ns, sessions, keys)
     forms = TraceForms(reader, redacts=settings.redact)
     traces = TracePages(reader, forms)
     keyring = Keyring(store.accounts, clock_ns)
@@ -86,6 +88,8 @@ def create_app(
             *keys_pages.routes,
             *start.routes,
             *subscriptions.routes,
+            *Reference(settings, sessions, clock_ns).routes,
+            *SharingControls(reader).routes,
             for_operator("/healthz", service.healthz),
             for_operator("/readyz", service.readyz),
             for_operator("/metrics", service.metrics),
@@ -158,18 +162,20 @@ _WORDS_BY_STATUS = {
     403: ("Refused", "This was not sent by a page of this server, so nothing was changed."),
     404: ("Nothing here", "There is no page at this address. Was the link copied whole?"),
     405: ("Not allowed", "This address does not answer this method."),
-    410: ("Deleted", "This trace was deleted by its owner."),
     413: ("Too large", "This form takes less than what was sent."),
     415: ("Not a form", "This address takes a form as browsers send it: application/x-www-form-urlencoded."),
     500: ("Something broke", "This is our fault, and it has been logged."),
     503: ("Not possible right now", "The store is busy or full; try again in a moment."),
 }
 
+_FOR_PROGRAMS = ("/healthz", "/readyz", "/metrics", "/oembed")
+
 
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
-    return _told(request, status, dict(headers or {}))
+    words = error.words if isinstance(error, Gone) else None
+    return _told(request, status, dict(headers or {}), words)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
@@ -182,9 +188,11 @@ async def _broken(request: Request, error: Exception) -> Response:
     return _told(request, 500, dict(SECURITY_HEADERS))  # the one answer that is made outside the middleware
 
 
-def _told(request: Request, status: int, headers: dict[str, str]) -> Response:
+def _told(
+    request: Request, status: int, headers: dict[str, str], words: tuple[str, str] | None = None
+) -> Response:
     """The same words for people and for programs, each in its form."""
-    title, detail = _WORDS_BY_STATUS.get(status, ("Refused", "The request was refused."))
+    title, detail = words or _WORDS_BY_STATUS.get(status, ("Refused", "The request was refused."))
     if _wants_problem(request):
         return problem(status, title, detail, headers=headers)
     return HTMLResponse(pages.render_message(status, title, detail), status, headers)
@@ -193,6 +201,6 @@ def _told(request: Request, status: int, headers: dict[str, str]) -> Response:
 def _wants_problem(request: Request) -> bool:
     """Whether a program asks: by the address, or because it says that it reads JSON and not HTML."""
     path, accept = request.scope["path"], request.headers.get("accept", "")
-    if path.startswith("/api/") or path.endswith(".json") or path in ("/healthz", "/readyz", "/metrics"):
+    if path.startswith("/api/") or path.endswith(".json") or path in _FOR_PROGRAMS:
         return True
     return "json" in accept and "text/html" not in accept

@@ -26,6 +26,8 @@ from viewer.contexts import (
 )
 from viewer.front.contexts import HomePage
 from viewer.legible import legible, one_line
+from viewer.reference.contexts import DocsPage
+from viewer.sharing.contexts import SharingPage
 from viewer.subscriptions.contexts import SubscriptionPage
 
 STATIC = Path(__file__).parent / "static"
@@ -48,6 +50,8 @@ TEMPLATE_BY_CONTEXT = {
     KeysPage: "keys.html",
     StartPage: "start.html",
     SubscriptionPage: "subscription.html",
+    DocsPage: "docs.html",
+    SharingPage: "sharing.html",
 }
 
 MAX_TITLE = 120
@@ -84,7 +88,6 @@ def _environment() -> Environment:
     environment.globals["script_urls"] = tuple(map(_static_url, _SCRIPTS))
     environment.globals["static_url"] = cache(_static_url)
     environment.globals["waiting_url"] = _static_url("waiting.js")
-    environment.globals["copy_url"] = _static_url("copy.js")
     environment.globals["css_url"] = _static_url("tracen.css")
     environment.globals["icon_url"] = _static_url("favicon.svg")
     return environment

@@ -97,3 +97,11 @@ def problem(
     if errors:
         content["errors"] = [{"field": error.field, "message": error.message} for error in errors]
     return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+
+def titles_by_status() -> dict[int, tuple[str, ...]]:
+    """The titles that refusals of each status have, for the reference."""
+    titles: dict[int, tuple[str, ...]] = {}
+    for status, title in _STATUS_AND_TITLE_BY_ERROR.values():
+        titles[status] = (*titles.get(status, ()), title)
+    return dict(sorted(titles.items()))

@@ -104,6 +104,7 @@ CASES = (
     Case("compared", "Two runs side by side", Beside("/compare/{0}/{1}", (Posted(agent_trace), FAILED))),
     Case("card", "What other pages embed", Beside("/embed/{0}", (FAILED,))),
     Case("home", "The first page", At("/")),
+    Case("docs", "The reference", At("/docs")),
     Case("not-found", "404", At("/traces/5JwZsoneThatNeverWas")),
     Case("deleted", "410", Deleted(Posted(agent_trace))),
 )

@@ -101,6 +101,16 @@ def test_payload_strict_form_has_the_documented_fields_alone(trace: Trace) -> No
     assert (read.prompt, read.response, read.status) == (trace.prompt, trace.response, trace.status)
 
 
+@pytest.mark.parametrize("form", [{}, {"form": "spans", "otel_trace_id": "1" * 32}])
+def test_payload_duration_of_centuries_can_be_sent_again(form: dict[str, Any]) -> None:
+    """Milliseconds of 64 bits are more nanoseconds than that, of which there are as many as fit."""
+    step = {"id": "1", "name": "s", "timestamp": "2026-11-24T09:00:00Z", "latency_ms": 2**63 - 1}
+    told = {"prompt": "", "response": "", "provider": "custom", "model": "", "status": "success"}
+    trace = payload.decode(told | form | {"total_latency_ms": 2**63 - 1, "steps": [step]})
+    assert trace.latency_ns == 2**63 - 1
+    assert payload.decode(payload.encode(trace)) == trace
+
+
 @given(st.recursive(VALUE, lambda v: st.dictionaries(st.sampled_from([f.name for f in TRACE_FIELDS]), v)))
 def test_payload_decode_refuses_or_reads_any_json(value: Any) -> None:
     """Whatever is sent: a Trace, or InvalidPayload that names fields; never another error."""

@@ -16,6 +16,7 @@ from viewer import contexts, pages
 from viewer.accounts import frame, key_contexts
 from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
 from viewer.reference import contexts as reference
+from viewer.sharing import contexts as sharing
 from viewer.subscriptions import contexts as subscriptions
 
 MACRO_ARGUMENTS: dict[str, Any] = {
@@ -26,14 +27,18 @@ MACRO_ARGUMENTS: dict[str, Any] = {
     "status": str,
     "tokens": contexts.TokenSum,
     "snippet": reference.Paste,
+    "told": tuple[sharing.PreviewPart, ...],
     "moment": key_contexts.Moment,
     "secret": str,
     "named": key_contexts.NamedPaste,
     "is_open": bool,
+    "paste": reference.Paste,
+    "caption": str,
+    "rows": tuple[reference.FieldRow, ...],
 }
 RECORDS = {
     record
-    for module in (contexts, frame, key_contexts, reference, subscriptions)
+    for module in (contexts, frame, key_contexts, reference, sharing, subscriptions)
     for record in vars(module).values()
     if isinstance(record, type) and dataclasses.is_dataclass(record) and record.__module__ == module.__name__
 }
@@ -101,7 +106,10 @@ def read(names: list[str], page: type | None) -> set[tuple[str, str]]:
             "state_pill",
             "fact_list",
             "time_axis",
+            "excerpts",
             "keys",
+            "field_table",
+            "answered",
         ],
         Any,
     )

@@ -36,44 +36,47 @@ def payload(at: datetime = EXAMPLE_TIME) -> dict[str, Any]:
 
 def extended_payload(at: datetime = EXAMPLE_TIME) -> dict[str, Any]:
     """The same run with the extension: a tree of steps that say what they are, were given, and gave back."""
-    return payload(at) | {
-        "title": "Weather in Paris",
-        "system": "Answer in one sentence.",
-        "steps": [
-            {
-                "name": "invoke_agent weather",
-                "timestamp": _iso(at),
-                "latency_ms": 1840,
-                "id": "1",
-                "kind": "agent",
-            },
-            {
-                "name": "get_weather",
-                "timestamp": _iso(at, 10),
-                "latency_ms": 420,
-                "id": "2",
-                "parent_id": "1",
-                "kind": "tool",
-                "input": '{"city": "Paris"}',
-                "output": '{"celsius": 21, "sky": "sunny"}',
-            },
-            {
-                "name": "chat gpt-5",
-                "timestamp": _iso(at, 430),
-                "latency_ms": 1410,
-                "id": "3",
-                "parent_id": "1",
-                "kind": "llm",
-                "model": "gpt-5",
-                "provider": "openai",
-                "input_tokens": 50,
-                "output_tokens": 18,
-                "input_messages": [_message("user", PROMPT)],
-                "output_messages": [_message("assistant", RESPONSE)],
-                "attributes": {"gen_ai.request.temperature": 0.2},
-            },
-        ],
-    }
+    titled = {"title": "Weather in Paris", "system": "Answer in one sentence."}
+    return (
+        titled
+        | payload(at)
+        | {
+            "steps": [
+                {
+                    "name": "invoke_agent weather",
+                    "timestamp": _iso(at),
+                    "latency_ms": 1840,
+                    "id": "1",
+                    "kind": "agent",
+                },
+                {
+                    "name": "get_weather",
+                    "timestamp": _iso(at, 10),
+                    "latency_ms": 420,
+                    "id": "2",
+                    "parent_id": "1",
+                    "kind": "tool",
+                    "input": '{"city": "Paris"}',
+                    "output": '{"celsius": 21, "sky": "sunny"}',
+                },
+                {
+                    "name": "chat gpt-5",
+                    "timestamp": _iso(at, 430),
+                    "latency_ms": 1410,
+                    "id": "3",
+                    "parent_id": "1",
+                    "kind": "llm",
+                    "model": "gpt-5",
+                    "provider": "openai",
+                    "input_tokens": 50,
+                    "output_tokens": 18,
+                    "input_messages": [_message("user", PROMPT)],
+                    "output_messages": [_message("assistant", RESPONSE)],
+                    "attributes": {"gen_ai.request.temperature": 0.2},
+                },
+            ],
+        }
+    )
 
 
 def accepted(base_url: str) -> dict[str, str]:

@@ -192,7 +192,7 @@ EXPORTER = Snippet(
     "exporter",
     "Python with OpenTelemetry",
     "agent.py",
-    "TracenSpanExporter, of the package tracen-otel, prints the URL of every trace of the program.",
+    "After pip install tracen-otel. The exporter sends every trace of the program and tells its URL.",
     _exporter,
 )
 OTLP = Snippet(
@@ -206,7 +206,7 @@ COLLECTOR = Snippet(
     "collector",
     "OpenTelemetry Collector",
     "Beside the exporters that are there",
-    "One more exporter, named in the pipeline of the traces.",
+    "One more exporter, and its name in the list of the pipeline. Before version 0.144 it is called otlphttp.",
     _collector,
 )
 SNIPPETS = (CURL, JAVASCRIPT, PYTHON, EXPORTER, OTLP, COLLECTOR)

@@ -41,7 +41,7 @@ def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome | LimitReach
         "insert into posts (account_id, otel_trace_id, received_ns, body) values (?, ?, ?, ?)",
         (int(post.account_id), post.otel_trace_id, post.received_ns, post.body),
     )
-    page = pages.made_of_trace(connection, post.account_id, post.otel_trace_id, post.received_ns)
+    page = pages.made_of_post(connection, post.account_id, post.otel_trace_id, post.received_ns)
     if post.idempotency_key is not None:
         connection.execute(
             "insert into idempotency_keys values (?, ?, ?, ?, ?)",
@@ -54,8 +54,12 @@ def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome | LimitReach
 def answered(
     connection: sqlite3.Connection, account_id: str, idempotency_key: str
 ) -> tuple[bytes, str] | None:
-    """The digest and the page of what came with an Idempotency-Key, which earlier releases kept as it was."""
-    sql = """select body_sha256, page_id from idempotency_keys
+    """The digest and the page of what came with an Idempotency-Key, which earlier releases kept as it was.
+
+    The page by the id that it has now: its link may have been withdrawn since.
+    """
+    sql = """select body_sha256, coalesce((select pages.id from withdrawn join pages using (otel_trace_id, account_id)
+             where withdrawn.page_id = idempotency_keys.page_id), page_id) from idempotency_keys
              where account_id = ? and idempotency_key in (?, ?)"""
     row: tuple[bytes, str] | None = connection.execute(
         sql, (int(account_id), _hashed(idempotency_key), idempotency_key)

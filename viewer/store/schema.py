@@ -145,6 +145,26 @@ def add_people(db: Database) -> None:
     )
 
 
+@migrations()
+def add_sharing(db: Database) -> None:
+    # `is_private` is null where nobody has decided: public. `masks` is a JSON list of texts, in ASCII alone.
+    # `documents_id` is the id under which the page's document is kept, where that is not its own: a page keeps its
+    # document when it gets another id.
+    for column, kind in (
+        ("is_private", "integer"),
+        ("shared_until_ns", "integer"),
+        ("is_indexed", "integer not null default 0"),
+        ("masks", "text"),
+        ("documents_id", "text"),
+    ):
+        db.execute(f"alter table pages add column {column} {kind}")
+    db.table("withdrawn").create(
+        {"page_id": str, "account_id": int, "otel_trace_id": bytes, "withdrawn_ns": int},
+        pk="page_id",
+        not_null={"account_id", "otel_trace_id", "withdrawn_ns"},
+    )
+
+
 @bodies_migrations()
 def create_batches(db: Database) -> None:
     # id grows with arrival. `otel_trace_ids` are 16 bytes each; `body` is last, so that what stands before it

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from viewer.store import base, batches, pages, posts, reservations, tellings
+from viewer.store import base, batches, pages, posts, reservations, sharing, tellings
 from viewer.store.accounts import SqliteAccounts
 from viewer.store.base import (
     Batch,
@@ -30,6 +30,7 @@ from viewer.store.base import (
     Progress,
     Quota,
     RecentTrace,
+    Sharing,
     Telling,
 )
 from viewer.store.files import Files
@@ -125,7 +126,7 @@ class SqliteStore:
             self._count_bytes(account_id, len(batch.body))
 
         def make_page(connection: sqlite3.Connection) -> Page:
-            return pages.made_of_trace(connection, batch.account_id, otel_trace_ids, batch.received_ns)
+            return pages.begun_by_otlp(connection, batch.account_id, otel_trace_ids, batch.received_ns)
 
         def fill(connection: sqlite3.Connection) -> None:
             reservations.fill(connection, batch.account_id, waited)
@@ -181,7 +182,7 @@ class SqliteStore:
         if page is not None or not was_received:
             return page
         return await self._writer.submit(
-            lambda connection: pages.made_of_trace(connection, account_id, otel_trace_id, now_ns)
+            lambda connection: pages.made_of_otlp(connection, account_id, otel_trace_id, now_ns)
         )
 
     async def reserve(self, account_id: str, otel_trace_id: bytes, now_ns: int, limit: Limit) -> Page:
@@ -204,6 +205,19 @@ class SqliteStore:
 
     async def page(self, page_id: str) -> Page | None:
         return await self._read(lambda connection: pages.by_id(connection, page_id))
+
+    async def set_sharing(self, page: Page, chosen: Sharing) -> None:
+        await self._writer.submit(lambda connection: sharing.set_sharing(connection, page, chosen))
+
+    async def set_masks(self, page: Page, masks: Sequence[str]) -> None:
+        await self._writer.submit(lambda connection: sharing.set_masks(connection, page, masks))
+
+    async def reissue(self, page: Page, now_ns: int) -> Page:
+        def work(connection: sqlite3.Connection) -> Page | None:
+            sharing.reissue(connection, page, now_ns)
+            return pages.of_trace(connection, page.account_id, page.otel_trace_id)
+
+        return await self._writer.submit(work) or page
 
     async def mark_opened(self, page: Page, now_ns: int) -> None:
         await self._writer.submit(lambda connection: pages.mark_opened(connection, page, now_ns))
