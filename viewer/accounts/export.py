@@ -107,6 +107,10 @@ class _Export:
             "url": f"{self._base_url}/traces/{page.id}",
             "otel_trace_id": page.otel_trace_id.hex(),
             "received_at": format_timestamp(trace.received_ns),
+            "is_private": page.is_private,
+            "shared_until": _time(page.shared_until_ns),
+            "is_indexed": page.is_indexed,
+            "masks": page.masks,
         }
         yield _line("trace", told)[:-2] + b',"payload":'
         for piece in json_pieces(document):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from tests.viewer.accounts.site import EMAIL, PASSWORD, Site
+from tests.viewer.accounts.site import EMAIL, PASSWORD, Site, open_site
 from tests.viewer.accounts.test_doors import account_of, path_of_link
 from viewer.store.people import Subscription
 
@@ -132,14 +133,20 @@ def test_account_without_a_password_is_deleted_by_its_address(site: Site) -> Non
     assert browser.post("/app/account/delete", email=" LOCAL@tracen").status_code == 303
 
 
-def test_account_is_kept_while_stripe_would_go_on_charging(site: Site) -> None:
+def test_account_is_kept_while_stripe_would_go_on_charging(tmp_path: Path) -> None:
     """Where its subscription can not be ended, nothing is deleted, and that is told."""
-    browser = site.browser()
-    browser.sign_up()
-    account = account_of(site)
-    paying = Subscription("pro", True, None, "cus_1", site.now_ns)
-    asyncio.run(site.store.accounts.set_subscription(account.id, paying))
-    answer = browser.post("/app/account/delete", password=PASSWORD)
-    assert answer.status_code == 503
-    assert "Nothing was deleted" in answer.text
-    assert browser.is_in
+    nobody_there = {
+        "stripe_secret_key": "sk_test_x",
+        "stripe_webhook_secret": "whsec_x",
+        "stripe_prices": "pro=price_1",
+        "stripe_api_base": "http://127.0.0.1:9",
+    }
+    with open_site(tmp_path, **nobody_there) as site:
+        browser = site.browser()
+        browser.sign_up()
+        paying = Subscription("pro", True, None, "cus_1", site.now_ns)
+        asyncio.run(site.store.accounts.set_subscription(account_of(site).id, paying))
+        answer = browser.post("/app/account/delete", password=PASSWORD)
+        assert answer.status_code == 503
+        assert "Nothing was deleted" in answer.text
+        assert browser.is_in
