@@ -13,10 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tracen_otel.otlp import Encoding, Signal
 from viewer.store.people import Accounts
+
+if TYPE_CHECKING:
+    from viewer.store.catalogue import Catalogue
 
 NS_PER_S = 1_000_000_000
 
@@ -232,6 +235,11 @@ class Store(Protocol):
     @property
     def accounts(self) -> Accounts:
         """Who owns what is kept here."""
+        ...
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The searchable lists of the accounts' traces, made from what is received, soon after."""
         ...
 
     async def append(self, batch: Batch) -> Page | None:
