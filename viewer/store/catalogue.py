@@ -58,10 +58,11 @@ class Summary:
 class Query:
     """Which traces are wanted; what is not given does not matter. All that is given must hold.
 
-    `text`: every word of it occurs in the trace, the last one at least as a beginning, words in double quotes one
-    after the other. Case and accents do not matter. It has no other syntax, and all of it may be anything at all;
-    where no letter or digit is in it, it finds nothing, less where it is blank. `kind`: a step of that kind occurs.
-    Started in [`since_ns`, `until_ns`); a trace that did not tell when is taken to have started when it arrived.
+    `text`: every word of it occurs in the trace, the last one, from three letters on, at least as a beginning. What
+    stands together without a space, or in double quotes, stands together there. Case and accents do not matter. It
+    has no other syntax, and may be anything at all; without a letter or digit it finds nothing, unless it is blank.
+    `kind`: a step of that kind occurs. Started in [`since_ns`, `until_ns`), to the millisecond; a trace that did not
+    tell when is taken to have started when it arrived.
     """
 
     text: str = ""
@@ -97,10 +98,14 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A trace that is not in the list as it is now. `page`: its page, if it has one."""
+    """A trace that is not in the list as it is now. `page`: its page, if it has one.
+
+    It stays due until a summary is saved that was made from `version`, as in Telling, or a later one.
+    """
 
     account_id: str
     otel_trace_id: bytes
+    version: int
     received_ns: int
     page: Page | None = None
 
@@ -165,8 +170,7 @@ class Catalogue(Protocol):
     async def due(self, limit: int, now_ns: int) -> Sequence[Due]:
         """Return traces that are to be summarised now, most urgent first; the same ones again until they are saved.
 
-        A trace MUST NOT be due for what a saved summary was made from. To look for them may take several calls: an
-        empty answer means that nothing is due now.
+        A trace MUST NOT be due for what a saved summary was made from. After an empty answer, ask again in a moment.
         """
         ...
 
@@ -174,7 +178,7 @@ class Catalogue(Protocol):
         """Return what was received of a due trace, as `Store.telling` does."""
         ...
 
-    async def save(self, summarised: Collection[Summarised], now_ns: int) -> None:
+    async def save(self, summarised: Collection[Summarised]) -> None:
         """Put summaries in the list, all or none, in place of older ones of the same traces.
 
         A trace that is deleted meanwhile is left out; one of which more has come is due again.

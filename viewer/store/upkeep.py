@@ -15,8 +15,9 @@ from typing import Protocol, TypeVar
 
 from tracen_otel.otlp import split
 from viewer.store import batches, closed, pages, posts, tellings
-from viewer.store.base import NS_PER_S, Page
+from viewer.store.base import NS_PER_S, Page, StoreUnavailable
 from viewer.store.marks import mark, set_mark
+from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.trace_index import TraceIndex, key_of
 from viewer.store.writer import Writer
 from viewer.workers import run_sized
@@ -48,17 +49,24 @@ class Upkeep:
         index: TraceIndex,
         read: Read,
         count_bytes: Callable[[int, int], None],
+        catalogue: SqliteCatalogue | None,
     ) -> None:
         self._writer = writer
         self._index = index
         self._read = read
         self._count_bytes = count_bytes
+        self._catalogue = catalogue
         self._compacted_to: int | None = None  # ahead of its mark where there was nothing to do
         self._must_scrub = False
 
     async def delete(self, page: Page, now_ns: int) -> None:
         """See `viewer.store.base.Store.delete`. Raises StoreUnavailable where the bytes can not be wiped yet."""
-        await self._remove(int(page.account_id), {page.otel_trace_id}, now_ns)
+        catalogue = self._catalogue
+        if catalogue is None:
+            raise StoreUnavailable("traces are deleted by the server alone")
+        async with catalogue.leaving(int(page.account_id), {page.otel_trace_id}) as shard_ids:
+            await self._remove(int(page.account_id), {page.otel_trace_id}, now_ns)
+        await catalogue.scrub(shard_ids)
         for _ in range(_SCRUB_TRIES):
             await self._writer.submit(lambda connection: None)  # scrubbing is done between two writes
             if not self._must_scrub:
@@ -93,8 +101,9 @@ class Upkeep:
         if found is None:
             return False
         row, unwanted = found
-        if unwanted:
-            await self._remove(row.account_id, unwanted, now_ns)
+        if unwanted and self._catalogue:
+            async with self._catalogue.leaving(row.account_id, unwanted):  # scrubbed while nothing is due
+                await self._remove(row.account_id, unwanted, now_ns)
         await self._set_mark("expired", row.id)
         return True
 
