@@ -28,6 +28,8 @@ BODIES_PAGE_BYTES = 16384
 cost a page each, so larger is not better."""
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 """Of WAL; larger was no faster, see RATIONALE.md."""
+SEARCH_CHECKPOINT_BYTES = 32 * 1024 * 1024
+"""The index by trace id is written all over: the more often a page is in the WAL, the less is written at its end."""
 
 _PRAGMAS = (
     "busy_timeout = 5000",
@@ -125,7 +127,7 @@ class Files:
 
     def _opened_search(self, name: str | None, *, is_new: bool) -> sqlite3.Connection:
         _make_private(self.search)
-        connection = _open_writing(self.search, search_migrations)
+        connection = _open_writing(self.search, search_migrations, checkpoint_bytes=SEARCH_CHECKPOINT_BYTES)
         try:
             if is_new:
                 connection.execute("insert into search_file values (1, ?)", (name,))
@@ -209,9 +211,14 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _open_writing(
-    path: Path, schema: Migrations, *, page_bytes: int = 4096, checkpoints: bool = True
+    path: Path,
+    schema: Migrations,
+    *,
+    page_bytes: int = 4096,
+    checkpoints: bool = True,
+    checkpoint_bytes: int = CHECKPOINT_BYTES,
 ) -> sqlite3.Connection:
-    pages = CHECKPOINT_BYTES // page_bytes if checkpoints else 0
+    pages = checkpoint_bytes // page_bytes if checkpoints else 0
     try:
         connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     except sqlite3.Error as error:

@@ -33,7 +33,7 @@ from viewer.store.catalogue import (
 )
 from viewer.store.dues import Trace, Wanted
 from viewer.store.files import Files
-from viewer.store.summaries import Row
+from viewer.store.summaries import Label, Row
 from viewer.store.trace_index import TraceIndex
 from viewer.store.words import expression_of
 from viewer.store.writer import Writer
@@ -243,6 +243,7 @@ class SqliteCatalogue:
     def _save(self, connection: sqlite3.Connection, items: dict[Trace, Summarised]) -> None:
         """On the writer's thread."""
         added: defaultdict[int, dict[int, str]] = defaultdict(dict)
+        labels: Counter[Label] = Counter()
         for trace, item in items.items():
             if trace in self._leaving or trace in self._left:
                 continue  # it stays due
@@ -250,7 +251,8 @@ class SqliteCatalogue:
             old = summaries.place_of(connection, *trace)
             if old is not None:
                 shards.take(connection, old.shard, old.place, old.kept, for_good=item.summary is None)
-                summaries.remove(connection, trace[0], old)
+                summaries.remove(connection, old)
+                labels.subtract(old.labels)
             if item.summary is None:
                 continue
             summary = summaries.fitted(item.summary)
@@ -258,7 +260,9 @@ class SqliteCatalogue:
             shard = old.shard if old is not None else shards.open_shard(connection)
             kept = summaries.kept(trace[0], summary, item.text)
             summaries.insert(connection, item, summary, place, shard, kept)
+            labels.update(summaries.labels_of(trace[0], summary))
             added[shard][place] = kept
+        summaries.count_labels(connection, labels)
         for shard, places in added.items():
             shards.add(connection, shard, places)
 
@@ -379,15 +383,18 @@ def _rows(
 def _withdraw(connection: sqlite3.Connection, traces: Iterable[Trace], *, is_due: bool = False) -> Set[int]:
     """Take traces out of the list, and let them be due; returns the shards that had them."""
     touched: set[int] = set()
+    labels: Counter[Label] = Counter()
     for account_id, otel_trace_id in traces:
         old = summaries.place_of(connection, account_id, otel_trace_id)
         if old is not None:
             shards.take(connection, old.shard, old.place, old.kept, for_good=True)
-            summaries.remove(connection, account_id, old)
+            summaries.remove(connection, old)
+            labels.subtract(old.labels)
             touched.add(old.shard)
         if old is not None or is_due:
             received_ns = old.received_ns if old is not None else 0
             dues.put(connection, [Wanted(account_id, otel_trace_id, 0, received_ns)])
+    summaries.count_labels(connection, labels)
     return touched
 
 

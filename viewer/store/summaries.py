@@ -7,8 +7,7 @@ So the order of ids is that of the list, a time is a range of ids, and a page of
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import zstandard
@@ -34,6 +33,10 @@ _SELECT = """select id, otel_trace_id, received_ns, title, outcome, provider, mo
 _INSERT = "insert into summaries values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
+Label = tuple[int, str, str]
+"""An account, a field by which its traces are filtered, and a value of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A trace of a known account in the list."""
@@ -52,7 +55,7 @@ class Place:
     shard: int
     received_ns: int
     kept: str
-    labels: tuple[tuple[str, str], ...]
+    labels: tuple[Label, ...]
 
 
 def fitted(summary: Summary) -> Summary:
@@ -95,24 +98,22 @@ def place_of(connection: sqlite3.Connection, account_id: int, otel_trace_id: byt
     if row is None:
         return None
     place, shard, received_ns, kept, outcome, provider, model, kinds = row
-    labels = _labels(Summary("", Outcome(outcome), provider, model, _kinds(kinds)))
+    labels = labels_of(account_id, Summary("", Outcome(outcome), provider, model, _kinds(kinds)))
     return Place(place, shard, received_ns, zstandard.decompress(kept).decode(), tuple(labels))
 
 
-def remove(connection: sqlite3.Connection, account_id: int, place: Place) -> None:
-    """Take the row of a trace away; its words are its shard's."""
+def remove(connection: sqlite3.Connection, place: Place) -> None:
+    """Take the row of a trace away. Its words are its shard's, its labels are counted apart."""
     connection.execute("delete from summaries where id = ?", (place.place,))
-    count_labels(connection, account_id, place.labels, -1)
 
 
 def insert(
     connection: sqlite3.Connection, item: Summarised, summary: Summary, place: int, shard: int, kept: str
 ) -> None:
-    """Put a trace in the list."""
-    account_id = int(item.due.account_id)
+    """Put the row of a trace in the list."""
     values = (
         place,
-        account_id,
+        int(item.due.account_id),
         item.due.otel_trace_id,
         item.version,
         item.due.received_ns,
@@ -131,7 +132,6 @@ def insert(
         zstandard.compress(kept.encode(), _LEVEL),
     )
     connection.execute(_INSERT, values)
-    count_labels(connection, account_id, _labels(summary), +1)
 
 
 def kept(account_id: int, summary: Summary, text: str) -> str:
@@ -209,26 +209,23 @@ def _kinds(text: object) -> tuple[str, ...]:
 # -- what there is to filter by ------------------------------------------------------------------------
 
 
-def _labels(summary: Summary) -> Iterator[tuple[str, str]]:
+def labels_of(account_id: int, summary: Summary) -> Iterator[Label]:
+    """What a trace is filtered by."""
     if summary.provider:
-        yield "provider", summary.provider
+        yield account_id, "provider", summary.provider
     if summary.model:
-        yield "model", summary.model
+        yield account_id, "model", summary.model
     for kind in summary.kinds:
-        yield "kind", kind
+        yield account_id, "kind", kind
 
 
-def count_labels(
-    connection: sqlite3.Connection, account_id: int, labels: Iterable[tuple[str, str]], by: int
-) -> None:
-    """Count traces that have labels, or no longer have them."""
+def count_labels(connection: sqlite3.Connection, labels: Mapping[Label, int]) -> None:
+    """Count traces that have labels, and those that no longer have them."""
     sql = """insert into choices values (?, ?, ?, ?)
              on conflict do update set traces = traces + excluded.traces"""
-    rows = [(account_id, field, value, by * count) for (field, value), count in Counter(labels).items()]
-    connection.executemany(sql, rows)
-    if by < 0:
-        sql = "delete from choices where account_id = ? and field = ? and value = ? and traces <= 0"
-        connection.executemany(sql, [row[:3] for row in rows])
+    connection.executemany(sql, [(*label, count) for label, count in labels.items() if count])
+    sql = "delete from choices where account_id = ? and field = ? and value = ? and traces <= 0"
+    connection.executemany(sql, [label for label, count in labels.items() if count < 0])
 
 
 def choices(connection: sqlite3.Connection, account_id: int) -> Choices:
