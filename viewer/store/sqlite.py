@@ -282,8 +282,12 @@ class SqliteStore:
     # -- upkeep ----------------------------------------------------------------------------------------
 
     async def delete(self, page: Page, now_ns: int) -> None:
-        await self._upkeep.delete(page, now_ns)
-        self._waited.forget(page.account_id, (page.otel_trace_id,))
+        await self.delete_many((page,), now_ns)
+
+    async def delete_many(self, doomed: Sequence[Page], now_ns: int) -> None:
+        await self._upkeep.delete(doomed, now_ns)
+        for page in doomed:
+            self._waited.forget(page.account_id, (page.otel_trace_id,))
 
     async def compact(self, received_before_ns: int) -> bool:
         return await self._upkeep.compact(received_before_ns)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from tracen_otel.otlp import split
@@ -30,6 +30,8 @@ SLICE = 1_000
 """Batches looked over in one step."""
 _LATE_NS = 60 * NS_PER_S
 """What was under way when an account was closed has arrived by then."""
+_LOT = 20
+"""Traces deleted in one transaction: other writers wait for it."""
 _SCRUB_TRIES = 50
 _SCRUB_PAUSE_S = 0.1
 
@@ -59,14 +61,17 @@ class Upkeep:
         self._compacted_to: int | None = None  # ahead of its mark where there was nothing to do
         self._must_scrub = False
 
-    async def delete(self, page: Page, now_ns: int) -> None:
-        """See `viewer.store.base.Store.delete`. Raises StoreUnavailable where the bytes can not be wiped yet."""
+    async def delete(self, doomed: Sequence[Page], now_ns: int) -> None:
+        """See `viewer.store.base.Store.delete_many`. Raises StoreUnavailable where bytes can not be wiped yet."""
         catalogue = self._catalogue
         if catalogue is None:
             raise StoreUnavailable("traces are deleted by the server alone")
-        async with catalogue.leaving(int(page.account_id), {page.otel_trace_id}) as shard_ids:
-            await self._remove(int(page.account_id), {page.otel_trace_id}, now_ns)
-        await catalogue.scrub(shard_ids)
+        touched: set[int] = set()
+        for account_id, traces in _lots(doomed):
+            async with catalogue.leaving(account_id, traces) as shard_ids:
+                await self._remove(account_id, traces, now_ns)
+            touched |= shard_ids
+        await catalogue.scrub(touched)
         for _ in range(_SCRUB_TRIES):
             await self._writer.submit(lambda connection: None)  # scrubbing is done between two writes
             if not self._must_scrub:
@@ -197,6 +202,14 @@ class Upkeep:
 
     async def _set_mark(self, name: str, batch_id: int) -> None:
         await self._writer.submit(lambda connection: set_mark(connection, name, batch_id))
+
+
+def _lots(doomed: Sequence[Page]) -> Iterator[tuple[int, set[bytes]]]:
+    """Accounts and some of their traces: as many as are deleted in one transaction."""
+    for account_id in {page.account_id for page in doomed}:
+        traces = [page.otel_trace_id for page in doomed if page.account_id == account_id]
+        for start in range(0, len(traces), _LOT):
+            yield int(account_id), set(traces[start : start + _LOT])
 
 
 def _alone(row: batches.Row, removed: set[bytes]) -> list[bytes]:
