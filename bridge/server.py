@@ -170,8 +170,8 @@ async def _serve_store(
         for task in beside:
             task.cancel()
         workers.stop()
-        viewer.state.watcher.stop()
-        viewer.state.arrivals.stop()
+        for stream in viewer.state.streams:
+            stream.stop()
         await asyncio.gather(*(door.close() for door in doors))
         await asyncio.gather(*beside, return_exceptions=True)
 

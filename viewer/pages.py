@@ -29,6 +29,7 @@ from viewer.legible import legible, one_line
 from viewer.reference.contexts import DocsPage
 from viewer.sharing.contexts import SharingPage
 from viewer.subscriptions.contexts import SubscriptionPage
+from viewer.my_traces.contexts import DeletionPage, MyTracesPage
 
 STATIC = Path(__file__).parent / "static"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -52,6 +53,8 @@ TEMPLATE_BY_CONTEXT = {
     SubscriptionPage: "subscription.html",
     DocsPage: "docs.html",
     SharingPage: "sharing.html",
+    MyTracesPage: "my_traces.html",
+    DeletionPage: "my_traces_deletion.html",
 }
 
 MAX_TITLE = 120

@@ -25,6 +25,7 @@ from tests.bench.assembly import (
 )
 from tests.bench.listing import traces_of_an_account
 from tests.bench.load import SMALL, Load, llm_attributes, over_grpc, over_http, send_all
+from tests.bench.my_traces import page_of_an_account
 from tests.bench.pressure import beside_a_huge_page, peak_memory, single_traces
 from tests.processes import TracenProcess, running_tracen, start_tracen
 from tracen_otel import payload
@@ -168,6 +169,7 @@ def main() -> None:
             rows.append(measure())
         status.update("measuring the list of a million traces")
         rows += traces_of_an_account(folder)
+        rows += page_of_an_account(folder / "listing.db")
     for row in rows:
         table.add_row(*row)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"

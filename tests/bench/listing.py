@@ -20,6 +20,7 @@ from viewer.store.catalogue import Catalogue, Due, ListedTrace, Outcome, Query, 
 from viewer.store.sqlite import SqliteStore
 
 Row = tuple[str, str, str]
+EMAIL = "listing@example.com"
 TRACES = 1_000_000
 IN_A_BATCH, TOGETHER = 500, 500
 REPEATS = 60
@@ -170,7 +171,7 @@ def traces_of_an_account(folder: Path) -> list[Row]:
 
 async def _measure(path: Path) -> list[Row]:
     store, rng = SqliteStore(path), random.Random(1)
-    account = await store.create_account("listing@example.com", _START_NS)
+    account = await store.accounts.create(EMAIL, _START_NS)
     one = Account(store, account.id, rng, Vocabulary(rng))
     rows: list[Row] = [("list: filling", f"{await one.fill(TRACES):,.0f} traces/s", "")]
     size = sum(part.stat().st_size for part in path.parent.glob(f"{path.name}-search*"))

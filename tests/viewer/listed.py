@@ -9,8 +9,9 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.viewer.stores import NOW
-from viewer.store.base import NS_PER_S, Batch, BodyKind, Key, Page, Store
+from viewer.store.base import NS_PER_S, Batch, BodyKind, Page, Store
 from viewer.store.catalogue import Due, ListedTrace, Outcome, Query, Summarised, Summary
+from viewer.store.people import Key
 
 MINUTE = 60 * NS_PER_S
 LATER = NOW + 3600 * NS_PER_S

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from tests.viewer.listed import Told, found, listed, page_of, paged
 from tests.viewer.stores import NOW, key_in
-from viewer.store.base import NS_PER_S, Key, Store
+from viewer.store.base import NS_PER_S, Store
 from viewer.store.catalogue import Outcome, Query
+from viewer.store.people import Key
 
 pytestmark = pytest.mark.anyio
 

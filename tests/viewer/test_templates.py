@@ -14,6 +14,7 @@ from jinja2 import nodes
 
 from viewer import contexts, pages
 from viewer.accounts import frame, key_contexts
+from viewer.my_traces import contexts as my_traces
 from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
 from viewer.reference import contexts as reference
 from viewer.sharing import contexts as sharing
@@ -38,7 +39,7 @@ MACRO_ARGUMENTS: dict[str, Any] = {
 }
 RECORDS = {
     record
-    for module in (contexts, frame, key_contexts, reference, sharing, subscriptions)
+    for module in (contexts, frame, key_contexts, my_traces, reference, sharing, subscriptions)
     for record in vars(module).values()
     if isinstance(record, type) and dataclasses.is_dataclass(record) and record.__module__ == module.__name__
 }
