@@ -149,7 +149,7 @@ class SqliteCatalogue:
 
         def make(connection: sqlite3.Connection) -> dict[bytes, Page]:
             return {
-                row.otel_trace_id: pages.made_of_trace(
+                row.otel_trace_id: pages.made_of_otlp(
                     connection, account_id, row.otel_trace_id, row.received_ns
                 )
                 for row in missing
