@@ -26,10 +26,10 @@ from viewer.contexts import (
 )
 from viewer.front.contexts import HomePage
 from viewer.legible import legible, one_line
+from viewer.my_traces.contexts import DeletionPage, MyTracesPage
 from viewer.reference.contexts import DocsPage
 from viewer.sharing.contexts import SharingPage
 from viewer.subscriptions.contexts import SubscriptionPage
-from viewer.my_traces.contexts import DeletionPage, MyTracesPage
 
 STATIC = Path(__file__).parent / "static"
 TEMPLATES = Path(__file__).parent / "templates"

@@ -68,6 +68,11 @@ class TraceRow:
     tokens: str
     duration: str
     started: Moment
+    sharing: str
+    """Who can see it, in a word."""
+    sharing_told: str
+    """The same in a sentence."""
+    sharing_href: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ class MyTraces:
 
     async def _own(self, account_id: str, ids: Sequence[str]) -> list[Page]:
         found = await asyncio.gather(*map(self._store.page, ids))
-        return [page for page in found if page and page.account_id == account_id and not page.deleted]
+        own = [page for page in found if page and page.account_id == account_id]
+        return [page for page in own if not (page.deleted or page.withdrawn)]
 
 
 def _back(deletion: Deletion, deleted: int, missed: int) -> Response:

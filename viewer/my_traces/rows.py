@@ -11,7 +11,8 @@ from viewer.accounts.recency import moment_of
 from viewer.labels import LABEL_BY_KIND, provider_label
 from viewer.legible import clip, one_line
 from viewer.my_traces.contexts import TraceRow
-from viewer.store.base import NS_PER_S
+from viewer.sharing.states import sharing_path, wording_of
+from viewer.store.base import NS_PER_S, Page
 from viewer.store.catalogue import ListedTrace, Outcome, Summary
 from viewer.traces import RECEIVING_NS
 
@@ -47,6 +48,9 @@ def row_of(listed: ListedTrace, base_url: str, now_ns: int) -> TraceRow:
         steps_noun="step" if summary.step_count == 1 else "steps",
         tokens=_tokens(summary),
         duration="" if summary.latency_ns is None else wording.duration(summary.latency_ns),
+        sharing=_sharing(listed.page, now_ns),
+        sharing_told=wording_of(listed.page, now_ns),
+        sharing_href=sharing_path(listed.page.id),
         started=moment_of(_started_ns(listed), now_ns),
     )
 
@@ -74,6 +78,15 @@ def _state(listed: ListedTrace, now_ns: int) -> tuple[str, str]:
     if outcome is Outcome.UNFINISHED and now_ns - listed.received_ns < RECEIVING_NS:
         return "live", "Running"
     return _STATE_BY_OUTCOME[outcome], LABEL_BY_OUTCOME[outcome]
+
+
+def _sharing(page: Page, now_ns: int) -> str:
+    """Who can see it, in a word."""
+    if page.is_private:
+        return "Private"
+    if page.shared_until_ns is None:
+        return "Public"
+    return "Expires" if now_ns < page.shared_until_ns else "Expired"
 
 
 def _kinds(summary: Summary) -> Iterator[StepKind]:

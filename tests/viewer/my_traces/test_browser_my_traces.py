@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from bridge.server import LOCAL_EMAIL
 from tests.browsers import running_browser
 from tests.processes import TracenProcess, running_tracen
 from tests.shots.camera import HEIGHT_BY_WIDTH, Look
 from tests.viewer.accessibility import violations
 from tests.viewer.my_traces.service import cookie_of, payload
 from tests.viewer.samples import HOSTILE
+from viewer.accounts.addresses import LOCAL
 from viewer.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.browser
@@ -326,7 +326,7 @@ def test_pages_break_no_rule(browser: Browser, person: Person, look: Look) -> No
 
 def test_local_account_has_a_list(server: TracenProcess, browser: Browser) -> None:
     """The account that a server makes for itself is one like the others."""
-    cookie = logged_in(server, LOCAL_EMAIL)
+    cookie = logged_in(server, LOCAL)
     with Person(server, cookie, server.key).browsing(browser) as context:
         page = context.new_page()
         page.goto(f"{server.http}/app/traces")

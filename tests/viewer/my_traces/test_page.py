@@ -13,7 +13,7 @@ from tests.viewer.my_traces.service import ADA, EVE, URL, MyTracesService, servi
 from tests.viewer.samples import HOSTILE, TRICKY
 from tests.viewer.xss_corpus import MARKUP
 from viewer.my_traces.page import ROWS
-from viewer.store.base import NS_PER_S, Batch, BodyKind
+from viewer.store.base import NS_PER_S, Batch, BodyKind, Sharing, Store
 from viewer.traces import RECEIVING_NS
 
 FAILED = {"status": "error"}
@@ -223,3 +223,28 @@ def test_start_that_can_not_be_counts_as_arrival(service: MyTracesService) -> No
     assert titles_of(page) == ["from the future", "just before"]
     assert page.all("time")[0].text == "just now"
     assert service.clock.now_ns > NS_PER_S
+
+
+def test_rows_tell_who_can_see_them(service: MyTracesService) -> None:
+    """In a word that leads to where that is decided, and in a sentence."""
+    now_ns, hour_ns = service.clock.now_ns, 3600 * NS_PER_S
+    choices = {
+        "Public": Sharing(),
+        "Private": Sharing(is_private=True),
+        "Expires": Sharing(shared_until_ns=now_ns + hour_ns),
+        "Expired": Sharing(shared_until_ns=now_ns - hour_ns),
+    }
+    ids = service.send(*choices)
+    for page_id, sharing in zip(ids, choices.values(), strict=True):
+        asyncio.run(share(service.store, page_id, sharing))
+    page = service.open()
+    links = [link for link in page.all("a") if link.attributes["href"].endswith("/sharing")]
+    assert [link.text for link in links] == list(choices)
+    assert [link.attributes["href"] for link in links] == [f"/app/traces/{one}/sharing" for one in ids]
+    assert links[1].attributes["title"] == "Only you can see this page."
+
+
+async def share(store: Store, page_id: str, sharing: Sharing) -> None:
+    page = await store.page(page_id)
+    assert page
+    await store.set_sharing(page, sharing)
