@@ -213,6 +213,22 @@ def test_example_payload_is_accepted_and_valid(service: Service, make: Any) -> N
     assert len(twin["steps"]) == len(sent["steps"])
 
 
+def test_sums_of_absurd_counts_are_as_described(service: Service) -> None:
+    """What is told in parts is added up, and what is masked is counted on top: the data could be sent again."""
+    most, headers = 2**63 - 1, {"x-tracen-key": service.key}
+    counts = {"input_tokens": most, "output_tokens": most, "masked": most}
+    shared = examples.payload() | counts | {"otel_trace_id": examples.EXAMPLE_OTEL_TRACE}
+    for number in ("1", "2"):
+        step = {"id": number, "kind": "llm", "input": "my key is sk-proj-" + "a1B2" * 12} | counts
+        sent = shared | {"steps": [shared["steps"][0] | step]}
+        answer = service.client.post("/api/traces", json=sent, headers=headers)
+        assert answer.status_code == 200, answer.text
+    twin = service.client.get(f"{answer.json()['url']}.json").json()
+    validator_of("Payload").validate(twin)
+    assert twin["masked"] == twin["input_tokens"] == most
+    assert len(twin["steps"]) == 2
+
+
 def test_lists_are_as_described(service: Service) -> None:
     """Of traces and of requests, with everything in them that is answered."""
     headers = {"x-tracen-key": service.key}
