@@ -9,7 +9,7 @@ ROUNDS ?= 2000
 STAMP := $(VENV)/.ready
 EXAMPLES_STAMP := $(VENV)/.examples-ready
 
-.PHONY: help setup run test lint format docs shots bench bench-page bench-exporter bench-scale bench-peers collector fuzz torture lock browser clean
+.PHONY: help setup run test lint format docs shots bench bench-page bench-exporter bench-scale bench-peers collector stripe-mock fuzz torture lock browser clean
 
 help:
 	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
@@ -42,7 +42,7 @@ $(EXAMPLES_STAMP): $(STAMP) requirements-examples.lock
 run: $(STAMP)
 	@$(BIN)/python examples/run.py
 
-test: setup browser collector lint
+test: setup browser collector stripe-mock lint
 	@$(BIN)/pytest
 
 lint: setup
@@ -63,6 +63,9 @@ browser:
 
 collector: setup
 	@sh .ci/collector.sh $(BIN)/otelcol
+
+stripe-mock: setup
+	@sh .ci/stripe-mock.sh $(BIN)/stripe-mock
 
 bench-scale: setup
 	@$(BIN)/python -m tests.bench.scale

@@ -61,6 +61,8 @@ def _type_of(setting: Field[Any], default: Any) -> Any:
         return _Duration()
     if setting.name == "plans":
         return _Plans()
+    if setting.name == "stripe_prices":
+        return _Prices()
     if setting.metadata["choices"]:
         return click.Choice(setting.metadata["choices"])
     if isinstance(default, bool):
@@ -93,6 +95,22 @@ class _Plans(click.ParamType[str]):
 
             try:
                 plans_of(str(value), 1)
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        return str(value)
+
+
+class _Prices(click.ParamType[str]):
+    """Plans and their prices such as pro=price_123."""
+
+    name = "prices"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value:
+            from viewer.subscriptions.prices import prices_of
+
+            try:
+                prices_of(str(value))
             except ValueError as error:
                 self.fail(str(error), param, ctx)
         return str(value)

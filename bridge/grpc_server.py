@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
+from urllib.parse import unquote
 
 import grpc
 import grpc.aio
@@ -127,7 +128,11 @@ class _Export:
     async def _export(self, _bodies: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> bytes:
         metadata = {k: v for k, v in context.invocation_metadata() or () if isinstance(v, str)}
         record = self._requests.begin(
-            Door.OTLP_GRPC, self._signal, Encoding.PROTOBUF, metadata.get("user-agent")
+            Door.OTLP_GRPC,
+            self._signal,
+            Encoding.PROTOBUF,
+            metadata.get("user-agent"),
+            _address_of(context.peer()),
         )
         self._calls.count += 1
         try:
@@ -156,7 +161,7 @@ class _Export:
     ) -> Receipt:
         secret = secret_of(metadata.get("x-tracen-key"), metadata.get("authorization"))
         key = await self._receiver.authenticate(secret)
-        record.key_id = key.id
+        record.belongs_to(key)
         if self._calls.count > MAX_CALLS:
             raise StoreUnavailable("too many calls at once")
         await self._receiver.check_quota(key)
@@ -172,6 +177,12 @@ class _Export:
         with self._receiver.intake.body() as on_bytes:  # gRPC tells of a message only once it is whole
             on_bytes(len(body))
             return await self._receiver.receive(key, body, Encoding.PROTOBUF, self._signal)
+
+
+def _address_of(peer: str) -> str:
+    """The address in gRPC's name of a peer, such as ipv4:127.0.0.1:50051 or ipv6:%5B::1%5D:50051."""
+    kind, _, place = unquote(peer).partition(":")
+    return place.rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else ""
 
 
 async def _refuse(context: grpc.aio.ServicerContext, refusal: Refusal, record: RequestRecord) -> NoReturn:

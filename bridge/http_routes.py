@@ -22,6 +22,7 @@ from bridge.status import REFUSALS, Refusal, refusal_of
 from tracen_otel.otlp import Encoding, Signal
 from viewer.bodies import ACCEPT_ENCODING, drained, media_type_of, read_body, stream_of
 from viewer.keys import CHALLENGE, secret_of
+from viewer.network import address_of
 from viewer.policy import Policy, PolicyRoute, with_key
 from viewer.problems import UnsupportedMediaType
 from viewer.requests import GONE, Door, RequestRecord, Requests, outcome_of
@@ -32,13 +33,13 @@ logger = logging.getLogger("tracen.bridge")
 _ENCODING_BY_MEDIA_TYPE = {encoding.value: encoding for encoding in Encoding}
 
 
-def otlp_routes(receiver: Receiver, requests: Requests, max_body_bytes: int) -> list[Route]:
-    """The OTLP/HTTP routes.
+def otlp_routes(receiver: Receiver, requests: Requests, max_body_bytes: int, proxies: int = 0) -> list[Route]:
+    """The OTLP/HTTP routes. `proxies`: those in front whose word on a sender's address is believed.
 
     The two commonest slips of set-up are understood: a signal's path twice (a full URL as the endpoint of all
     signals), and none at all (a bare URL as the endpoint of traces).
     """
-    exports = {signal: _Export(receiver, requests, signal, max_body_bytes) for signal in Signal}
+    exports = {signal: _Export(receiver, requests, signal, max_body_bytes, proxies) for signal in Signal}
     return [
         *(with_key(f"/v1/{signal}", export) for signal, export in exports.items()),
         *(with_key(f"/v1/{signal}/v1/{signal}", export) for signal, export in exports.items()),
@@ -100,17 +101,24 @@ async def _elsewhere(request: Request, error: Exception) -> Response:
 class _Export:
     """ASGI endpoint: key, then content type, then body, so that strangers cost nothing."""
 
-    def __init__(self, receiver: Receiver, requests: Requests, signal: Signal, max_body_bytes: int) -> None:
+    def __init__(
+        self, receiver: Receiver, requests: Requests, signal: Signal, max_body_bytes: int, proxies: int
+    ) -> None:
         self._receiver = receiver
         self._requests = requests
         self._signal = signal
         self._max_body_bytes = max_body_bytes
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         encoding = _encoding(request.headers.get("content-type"))
         record = self._requests.begin(
-            Door.OTLP_HTTP, self._signal, encoding or "", request.headers.get("user-agent")
+            Door.OTLP_HTTP,
+            self._signal,
+            encoding or "",
+            request.headers.get("user-agent"),
+            address_of(request, self._proxies),
         )
         try:
             response = await self._answer(request, encoding, record)
@@ -148,7 +156,7 @@ class _Export:
         headers = request.headers
         secret = secret_of(headers.get("x-tracen-key"), headers.get("authorization"))
         key = await self._receiver.authenticate(secret)
-        record.key_id = key.id
+        record.belongs_to(key)
         if encoding is None:
             raise UnsupportedMediaType(f"Content-Type: expected {' or '.join(Encoding)}")
         await self._receiver.check_quota(key)

@@ -134,7 +134,7 @@ async def _serve_store(
         "Bodies being read or on their way to disk.",
         lambda: receiver.intake.bytes_in_hand,
     )
-    routes = otlp_routes(receiver, requests, settings.otlp_max_body_bytes)
+    routes = otlp_routes(receiver, requests, settings.otlp_max_body_bytes, settings.proxies)
     viewer = create_app(store, settings, keys, requests, more_routes=routes)
     doors: list[Door] = []
     beside = [asyncio.create_task(Housekeeping(store, settings.retention_ns, time.time_ns).run())]
@@ -165,6 +165,7 @@ async def _serve_store(
             task.cancel()
         workers.stop()
         viewer.state.watcher.stop()
+        viewer.state.arrivals.stop()
         await asyncio.gather(*(door.close() for door in doors))
         await asyncio.gather(*beside, return_exceptions=True)
 

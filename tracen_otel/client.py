@@ -1,12 +1,13 @@
 """POST /api/traces: one payload out, a page's URL back; and that URL alone, ahead of time. Knows no span, no queue.
 
-Never logs, and no error's message holds, the key, the payload or the server's words. Errors:
+Never logs, and no error's message holds, the key, the payload or the server's words but where to subscribe. Errors:
 
     TracenError               nothing was published, as far as we know
     ├── Unreachable           no answer: refused, reset, no such name, bad certificate, too slow  (retryable)
     ├── Overloaded            429, 502, 503, 504; `retry_after_s` where the server told           (retryable)
     ├── Refused               any other status; redirects too, as they would take the key along
     │   ├── KeyRefused        401, 403
+    │   ├── Unsubscribed      402; says where to subscribe
     │   └── PayloadTooLarge   413, or more than `payload.MAX_BODY_BYTES`, which is not even sent
     └── UnreadableReply       200 from something that is no Tracen
 """
@@ -56,6 +57,7 @@ _WORDS_BY_ERROR = {
     "SSLError": "no TLS connection that can be trusted",
     "ProtocolError": "the connection broke off",
 }
+_MAX_TOLD_URL = 200
 _FIELD_PATH = re.compile(r"[a-z_.\[\]0-9]{1,80}")
 
 
@@ -110,6 +112,15 @@ class Refused(TracenError):
 
 class KeyRefused(Refused):
     """The key is unknown, revoked or mistyped."""
+
+
+class Unsubscribed(Refused):
+    """The key's account has no subscription, and the server asks for one."""
+
+    def __init__(self, subscribe_url: str) -> None:
+        super().__init__(402)
+        where = f"at {subscribe_url}" if subscribe_url else "from whoever runs the server"
+        self.args = (f"{self}: the key's account has no subscription; one is to be had {where}",)
 
 
 class PayloadTooLarge(Refused):
@@ -260,6 +271,8 @@ class TracenClient:
             raise Overloaded(status, retry_after_s(response.headers.get("Retry-After"), self._unix_time()))
         if status in (401, 403):
             raise KeyRefused(status)
+        if status == 402:
+            raise Unsubscribed(_subscribe_url(reply))
         if status == 413:
             raise PayloadTooLarge(status)
         raise Refused(status, "a redirect, not followed" if 300 <= status < 400 else _refused_fields(reply))
@@ -322,12 +335,24 @@ def _published(reply: bytes, otel_trace_id: str | None) -> PublishedTrace:
     try:
         value = json.loads(reply)
         trace_id = str(uuid.UUID(value["trace_id"]))
-        url = value["url"]
-        if urlsplit(url).scheme in ("http", "https") and url.isprintable() and len(url) <= 2000:
+        if _is_url(url := value["url"]):
             return PublishedTrace(trace_id, url, otel_trace_id)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise UnreadableReply('expected {"trace_id": UUID, "url": URL}; is the endpoint a Tracen server?')
+
+
+def _is_url(text: str) -> bool:
+    return urlsplit(text).scheme in ("http", "https") and text.isprintable() and len(text) <= 2000
+
+
+def _subscribe_url(reply: bytes) -> str:
+    """Where a problem+json reply says that a subscription is to be had; "" where it does not."""
+    try:
+        url = json.loads(reply)["subscribe_url"]
+        return url if _is_url(url) and len(url) <= _MAX_TOLD_URL else ""
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ""
 
 
 def _refused_fields(reply: bytes) -> str:

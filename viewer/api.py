@@ -34,6 +34,7 @@ from viewer.store.base import (
     StoreUnavailable,
 )
 from viewer.store.people import Key, Scope
+from viewer.subscriptions.required import check_subscription
 from viewer.workers import run_sized
 
 MAX_IDEMPOTENCY_KEY = 255
@@ -99,7 +100,11 @@ class Api:
         """Keep a payload and answer where it is shown; what became of the request is recorded."""
         headers = request.headers
         record = self._requests.begin(
-            Door.POST, "traces", media_type_of(headers.get("content-type"))[:60], headers.get("user-agent")
+            Door.POST,
+            "traces",
+            media_type_of(headers.get("content-type"))[:60],
+            headers.get("user-agent"),
+            address_of(request, self._settings.proxies),
         )
         try:
             response = await _refusing(lambda request: self._post(request, record))(request)
@@ -109,10 +114,11 @@ class Api:
             self._requests.end(record)
 
     async def _post(self, request: Request, record: RequestRecord) -> Response:
-        """Key and limit are settled before the body is read."""
+        """Key, subscription and limit are settled before the body is read."""
         try:
             key = await self._key_of(request)
-            record.key_id = key.id
+            record.belongs_to(key)
+            check_subscription(key, self._settings, self._clock_ns())
             idempotency_key = _idempotency_key(request)
             quota = await self._limiter.quota_of(key)
             if quota.remaining == 0 and not await self._is_replay(key, idempotency_key):
@@ -212,7 +218,13 @@ class Api:
 
     async def reserve(self, request: Request) -> Response:
         """Answer where a trace will be shown, of which nothing needs to have come; counted, remembered if refused."""
-        record = self._requests.begin(Door.POST, "reservations", "", request.headers.get("user-agent"))
+        record = self._requests.begin(
+            Door.POST,
+            "reservations",
+            "",
+            request.headers.get("user-agent"),
+            address_of(request, self._settings.proxies),
+        )
         try:
             response = await _refusing(lambda request: self._reserve(request, record))(request)
             record.status = str(response.status_code)
@@ -223,7 +235,7 @@ class Api:
     async def _reserve(self, request: Request, record: RequestRecord) -> Response:
         try:
             key = await self._key_of(request)
-            record.key_id = key.id
+            record.belongs_to(key)
             otel_trace_id = _otel_trace_id(request.path_params["otel_trace_id"])
             if otel_trace_id is None:
                 record.outcome, record.message = "no_trace_id", "an OTel trace id is 32 hex digits"

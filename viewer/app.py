@@ -15,7 +15,11 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from viewer import pages, waiting
+from viewer.accounts.arrivals import Arrivals
+from viewer.accounts.keyring import Keyring
+from viewer.accounts.keys_page import KeysPages
 from viewer.accounts.sessions import Sessions
+from viewer.accounts.start_page import StartPages
 from viewer.api import Api
 from viewer.front.home import Front
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
@@ -31,6 +35,7 @@ from viewer.reference.routes import Reference
 from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnavailable
+from viewer.subscriptions.desk import SubscriptionDesk
 from viewer.tellings import Documents
 from viewer.trace_forms import TraceForms
 from viewer.traces import TracePages
@@ -51,7 +56,7 @@ def create_app(
     limiter: Limiter | None = None,
     guesses: Guesses | None = None,
 ) -> Starlette:
-    """Compose the viewer over a store; `more_routes` (the bridge's) come first."""
+    """Compose the viewer over a store; `more_routes` (the bridge's) come first. Raises StripeUnusable."""
     documents = Documents(store, requests.metrics, redacts=settings.redact)
     plans = plans_of(settings.plans, settings.requests_per_hour)
     limiter = limiter or Limiter(store, plans, SteadyClock(clock_ns))
@@ -63,6 +68,11 @@ def create_app(
     reader = Reader(store, documents, settings.base_url, clock_ns)
     forms = TraceForms(reader, redacts=settings.redact)
     traces = TracePages(reader, forms)
+    keyring = Keyring(store.accounts, clock_ns)
+    keys_pages = KeysPages(store.accounts, keyring, limiter, requests, settings.base_url, clock_ns)
+    arrivals = Arrivals(store, documents, requests, settings.base_url, clock_ns)
+    start = StartPages(store.accounts, sessions, keyring, arrivals, settings, clock_ns)
+    subscriptions = SubscriptionDesk(store.accounts, settings, plans, clock_ns)
     app = Starlette(
         routes=[
             *more_routes,
@@ -71,6 +81,9 @@ def create_app(
             *forms.routes,
             *traces.routes,
             *Reference(settings, sessions, clock_ns).routes,
+            *keys_pages.routes,
+            *start.routes,
+            *subscriptions.routes,
             for_operator("/healthz", service.healthz),
             for_operator("/readyz", service.readyz),
             for_operator("/metrics", service.metrics),
@@ -89,7 +102,9 @@ def create_app(
     app.state.gate = Gate(
         sessions, Hosts(settings.base_url, settings.allowed_hosts), settings.operator_token, _told
     )
+    app.state.subscriptions = subscriptions  # what an account pays for ends with it
     app.state.watcher = traces.watcher  # ended with the server
+    app.state.arrivals = arrivals  # and so is this
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
     return app
 

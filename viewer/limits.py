@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from viewer.network import network_of
 from viewer.store.base import NS_PER_S, Limit, Quota, Store
 from viewer.store.people import Key
+from viewer.subscriptions.standing import is_subscribed
 
 MAX_PER_HOUR = 100_000
 """Of a plan: each request accepted in the last hour is a row that the next one counts (10 ms for so many)."""
@@ -94,7 +95,7 @@ class Limiter:
 
     def limit_of(self, key: Key) -> Limit:
         """By the plan of its account, for as long as that is subscribed to."""
-        return self._plans.limit_of(key.plan if key.subscription.is_active_at(self.clock_ns()) else "")
+        return self._plans.limit_of(key.plan if is_subscribed(key.subscription, self.clock_ns()) else "")
 
     async def quota_of(self, key: Key) -> Quota:
         """What the key has left, without counting. Raises StoreUnavailable."""

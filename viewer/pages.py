@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from viewer.accounts.key_contexts import KeysPage, StartPage
 from viewer.contexts import (
     ComparePage,
     EmbedPage,
@@ -25,6 +26,7 @@ from viewer.contexts import (
 from viewer.front.contexts import HomePage
 from viewer.legible import legible, one_line
 from viewer.reference.contexts import DocsPage
+from viewer.subscriptions.contexts import SubscriptionPage
 
 STATIC = Path(__file__).parent / "static"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,6 +41,9 @@ TEMPLATE_BY_CONTEXT = {
     MessagePage: "message.html",
     HomePage: "home.html",
     DocsPage: "docs.html",
+    KeysPage: "keys.html",
+    StartPage: "start.html",
+    SubscriptionPage: "subscription.html",
 }
 
 MAX_TITLE = 120
@@ -75,6 +80,7 @@ def _environment() -> Environment:
     environment.globals["script_urls"] = tuple(map(_static_url, _SCRIPTS))
     environment.globals["static_url"] = cache(_static_url)
     environment.globals["waiting_url"] = _static_url("waiting.js")
+    environment.globals["copy_url"] = _static_url("copy.js")
     environment.globals["css_url"] = _static_url("tracen.css")
     environment.globals["icon_url"] = _static_url("favicon.svg")
     return environment

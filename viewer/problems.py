@@ -13,6 +13,7 @@ from viewer.keys import CHALLENGE, ScopeMissing, Unauthenticated
 from viewer.limits import TooManyGuesses
 from viewer.listing import InvalidQuery
 from viewer.store.base import IdempotencyConflict, LimitReached, ReservationsUsedUp, StoreUnavailable
+from viewer.subscriptions.required import SubscriptionMissing
 
 
 class UnsupportedMediaType(ValueError):
@@ -21,6 +22,7 @@ class UnsupportedMediaType(ValueError):
 
 _STATUS_AND_TITLE_BY_ERROR: Mapping[type[Exception], tuple[int, str]] = {
     Unauthenticated: (401, "Not authenticated"),
+    SubscriptionMissing: (402, "No subscription"),
     ScopeMissing: (403, "Not for this key"),
     MalformedPayload: (400, "Not a JSON payload"),
     BrokenEncoding: (400, "Damaged body"),
@@ -47,6 +49,7 @@ def refusal(error: Exception) -> JSONResponse:
         detail = (
             "These fields are wrong or missing." if error.is_complete else "These fields are wrong, and more."
         )
+    more = {"subscribe_url": error.subscribe_url} if isinstance(error, SubscriptionMissing) else {}
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = CHALLENGE
@@ -63,7 +66,7 @@ def refusal(error: Exception) -> JSONResponse:
         )
     if isinstance(error, StoreUnavailable):
         detail = "The store is busy or full; nothing was kept, try again."
-    return problem(status, title, detail, errors, headers, _retry_after_s(error))
+    return problem(status, title, detail, errors, headers, _retry_after_s(error), more)
 
 
 def _retry_after_s(error: Exception) -> int | None:
@@ -81,9 +84,13 @@ def problem(
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
     retry_after_s: int | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """An `application/problem+json` answer; `errors` lists every wrong field, `retry_after` is the header's number."""
-    content: dict[str, Any] = {"title": title, "status": status, "detail": detail}
+    """An `application/problem+json` answer; `errors` lists every wrong field, `retry_after` is the header's number.
+
+    `more` are members beside the usual.
+    """
+    content: dict[str, Any] = {"title": title, "status": status, "detail": detail, **(more or {})}
     if retry_after_s is not None:
         content["retry_after"] = retry_after_s
         headers = {**(headers or {}), "retry-after": str(retry_after_s)}

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import re
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from viewer.metrics import Metrics
+from viewer.network import network_of
 from viewer.store.base import NS_PER_S
+from viewer.store.people import Key
 
 logger = logging.getLogger("tracen.requests")
 
 REMEMBERED = 50
 """Requests of a key."""
 MAX_KEYS = 1_000
+MAX_NETWORKS = 1_000
+"""Whose last request without a good key is remembered."""
 _QUIET_NS = NS_PER_S
 """Between two log lines about refusals for the same reason: a flood of them must not flood the log."""
 
 _OWNERS_ALONE = ("message", "url")
 """Not logged: a message may name spans and values."""
+_OURS_ALONE = ("key_id", "account_id", "address", "received_ns")
 
 ACCEPTED, PARTIAL, GONE, UNEXPECTED = "accepted", "partial", "gone", "unexpected"
+_STRANGE = frozenset({"unauthenticated", "too_many_guesses"})
+"""Outcomes of a request whose key is nobody's."""
 
 
 class Door(StrEnum):
@@ -41,6 +50,7 @@ class RequestRecord:
     """One request, filled in as it is understood. `outcome` is accepted, partial, or why it was refused.
 
     `status` is the HTTP status or the name of the gRPC code; `size` counts bytes of the body after decompression.
+    `address` is the sender's, "" where it is not known.
     """
 
     door: Door
@@ -48,7 +58,9 @@ class RequestRecord:
     received_ns: int
     encoding: str = ""
     user_agent: str = ""
+    address: str = ""
     key_id: str | None = None
+    account_id: str | None = None
     size: int = 0
     spans: int = 0
     rejected_spans: int = 0
@@ -58,12 +70,25 @@ class RequestRecord:
     message: str = ""
     url: str | None = None
 
+    def belongs_to(self, key: Key) -> None:
+        """Note whose request it is."""
+        self.key_id, self.account_id = key.id, key.account_id
+
     def told(self) -> dict[str, Any]:
         """As the owner of the key reads it."""
-        told = asdict(self)
-        del told["key_id"], told["received_ns"]
+        told = {name: value for name, value in asdict(self).items() if name not in _OURS_ALONE}
         at = datetime.fromtimestamp(self.received_ns / NS_PER_S, UTC).isoformat(timespec="milliseconds")
         return {"received_at": at.replace("+00:00", "Z"), **told}
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A request without a key that is anybody's: when it came, and what was wrong with it, in our words."""
+
+    at_ns: int
+    outcome: str
+    status: str
+    message: str
 
 
 class Requests:
@@ -73,15 +98,22 @@ class Requests:
         self.metrics = metrics
         self._clock_ns = clock_ns
         self._by_key: OrderedDict[str, deque[RequestRecord]] = OrderedDict()
+        self._stranger_by_network: OrderedDict[str, Stranger] = OrderedDict()
+        self._listeners: dict[tuple[str, str], set[asyncio.Event]] = {}
         self._told_ns_by_outcome: dict[str, int] = {}
         self._untold_by_outcome: dict[str, int] = {}
 
     def begin(
-        self, door: Door, signal: str, encoding: str = "", user_agent: str | None = None
+        self,
+        door: Door,
+        signal: str,
+        encoding: str = "",
+        user_agent: str | None = None,
+        address: str = "",
     ) -> RequestRecord:
         """Start the record of a request."""
         self.metrics.in_flight.inc()
-        return RequestRecord(door, signal, self._clock_ns(), encoding, (user_agent or "")[:100])
+        return RequestRecord(door, signal, self._clock_ns(), encoding, (user_agent or "")[:100], address)
 
     def end(self, record: RequestRecord) -> None:
         """Take the record of a request that was answered, or whose sender has gone."""
@@ -92,6 +124,8 @@ class Requests:
         self.metrics.rejected_spans.inc(record.rejected_spans)
         if record.key_id is not None:
             self._remember(record.key_id, record)
+        elif record.outcome in _STRANGE and record.address:
+            self._remember_stranger(network_of(record.address), record)
         if record.outcome != ACCEPTED:
             self._log(record)
 
@@ -99,12 +133,58 @@ class Requests:
         """The last requests of a key, newest first."""
         return list(reversed(self._by_key.get(key_id, ())))
 
+    def of_account(self, account_id: str, limit: int) -> list[RequestRecord]:
+        """The last requests with keys of an account, newest first; keys that were revoked since included."""
+        own = [records for records in self._by_key.values() if records[-1].account_id == account_id]
+        found = sorted(
+            (record for records in own for record in records), key=lambda record: record.received_ns
+        )
+        return found[: -limit - 1 : -1]
+
+    def last_of_account(self, account_id: str) -> RequestRecord | None:
+        """The last request with a key of an account."""
+        own = (records[-1] for records in self._by_key.values() if records[-1].account_id == account_id)
+        return max(own, key=lambda record: record.received_ns, default=None)
+
+    def stranger_of(self, network: str) -> Stranger | None:
+        """The last request of a network that came without a key that is anybody's."""
+        return self._stranger_by_network.get(network)
+
+    @contextlib.contextmanager
+    def news(self, account_id: str, network: str) -> Iterator[asyncio.Event]:
+        """An event that is set with every request of the account, and every one of a stranger in the network."""
+        event = asyncio.Event()
+        subjects = (("account", account_id), ("network", network))
+        for subject in subjects:
+            self._listeners.setdefault(subject, set()).add(event)
+        try:
+            yield event
+        finally:
+            for subject in subjects:
+                self._listeners[subject].discard(event)
+                if not self._listeners[subject]:
+                    del self._listeners[subject]
+
+    def _wake(self, kind: str, name: str) -> None:
+        for event in self._listeners.get((kind, name), ()):
+            event.set()
+
     def _remember(self, key_id: str, record: RequestRecord) -> None:
         records = self._by_key.setdefault(key_id, deque(maxlen=REMEMBERED))
         records.append(record)
         self._by_key.move_to_end(key_id)
         if len(self._by_key) > MAX_KEYS:
             self._by_key.popitem(last=False)
+        self._wake("account", record.account_id or "")
+
+    def _remember_stranger(self, network: str, record: RequestRecord) -> None:
+        self._stranger_by_network[network] = Stranger(
+            record.received_ns, record.outcome, record.status, record.message
+        )
+        self._stranger_by_network.move_to_end(network)
+        if len(self._stranger_by_network) > MAX_NETWORKS:
+            self._stranger_by_network.popitem(last=False)
+        self._wake("network", network)
 
     def _log(self, record: RequestRecord) -> None:
         if record.received_ns - self._told_ns_by_outcome.get(record.outcome, 0) < _QUIET_NS:

@@ -20,8 +20,11 @@ def default_db() -> str:
     return str(user_data_path("tracen") / "tracen.db")
 
 
-def _setting(default: Any, help: str, least: int = 1, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": help, "least": least, "choices": choices})
+def _setting(
+    default: Any, help: str, least: int = 1, choices: tuple[str, ...] = (), *, is_secret: bool = False
+) -> Any:
+    metadata = {"help": help, "least": least, "choices": choices}
+    return field(default=default, repr=not is_secret, metadata=metadata)
 
 
 def flag_of(setting: Field[Any]) -> str:
@@ -93,14 +96,18 @@ class Settings:
     require_subscription: bool = _setting(
         False, "Answer POST /api/traces of accounts without a subscription with 402."
     )
-    stripe_secret_key: str = _setting("", "Stripe's secret key, for subscriptions; best by environment.")
-    stripe_webhook_secret: str = _setting("", "What Stripe signs its webhooks with; best by environment.")
+    stripe_secret_key: str = _setting(
+        "", "Stripe's secret key, for subscriptions; best by environment.", is_secret=True
+    )
+    stripe_webhook_secret: str = _setting(
+        "", "What Stripe signs its webhooks with; best by environment.", is_secret=True
+    )
     stripe_prices: str = _setting(
         "", "Plans that are sold, and their Stripe prices: pro=price_123,team=price_456."
     )
     stripe_api_base: str = _setting("", "Another address of Stripe's API, for tests.")
     operator_token: str = _setting(
-        "", "Bearer token that /metrics asks for; default: none. Best by environment."
+        "", "Bearer token that /metrics asks for; default: none. Best by environment.", is_secret=True
     )
     retention: str = _setting(
         "", "Delete traces this old (12h, 30d, 8w) that nobody posted or looked at; default: keep for ever."

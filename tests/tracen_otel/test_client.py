@@ -33,6 +33,7 @@ from tracen_otel.client import (
     TracenError,
     Unreachable,
     UnreadableReply,
+    Unsubscribed,
 )
 from tracen_otel.endpoint import is_loopback
 from tracen_otel.published import PublishedTrace
@@ -182,6 +183,31 @@ def test_publish_tells_a_refused_key_and_a_large_body_apart(
 
     with pytest.raises(error):
         publish(client_of(server))
+
+
+@pytest.mark.parametrize(
+    ("reply", "where"),
+    [
+        (
+            b'{"subscribe_url": "https://tracen.example/app/subscription"}',
+            "at https://tracen.example/app/subscr",
+        ),
+        (b'{"subscribe_url": "javascript:alert(1)"}', "from whoever runs the server"),
+        (b'{"subscribe_url": "https://tracen.example/\\u001b[2J"}', "from whoever runs the server"),
+        (b'{"subscribe_url": ["https://tracen.example/"]}', "from whoever runs the server"),
+        (b"<h1>Payment Required</h1>", "from whoever runs the server"),
+    ],
+)
+def test_publish_says_where_to_subscribe(server: ScriptedServer, reply: bytes, where: str) -> None:
+    """Once, not to be tried again; of what the server says, nothing but an address gets into the message."""
+    server.script.append(answer(402, reply))
+
+    with pytest.raises(Unsubscribed, match=f"402 Payment Required.*{where}") as refused:
+        publish(client_of(server))
+
+    assert not refused.value.retryable
+    assert refused.value.reason == str(refused.value)
+    assert len(server.requests) == 1
 
 
 def test_publish_names_refused_fields_but_never_their_values(server: ScriptedServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -261,6 +262,25 @@ def test_exporter_counts_and_tells_what_the_server_refused(
     assert 1 <= len(warnings) <= 2
     assert all("401 Unauthorized" in record.getMessage() for record in warnings)
     assert KEY not in caplog.text
+
+
+def test_exporter_says_once_where_to_subscribe(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An account without a subscription costs one warning that leads to one, and no second attempt."""
+    url = "https://tracen.example/app/subscription"
+    server.script.extend([answer(402, json.dumps({"subscribe_url": url}).encode())] * 3)
+    exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY)
+    exporter.export([root_span(n) for n in range(1, 4)])
+    assert exporter.force_flush()
+    exporter.shutdown()
+
+    assert len(server.requests) == 3
+    assert sum(exporter.counts.dropped.values()) == 3
+    assert exporter.counts.retries == 0
+    warnings = [record.getMessage() for record in caplog.records if record.name == "tracen_otel"]
+    assert 1 <= len(warnings) <= 2  # the second counts what was refused after the first
+    assert all(url in warning for warning in warnings)
 
 
 class Alien:

@@ -13,8 +13,10 @@ import pytest
 from jinja2 import nodes
 
 from viewer import contexts, pages
+from viewer.accounts import frame, key_contexts
 from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
 from viewer.reference import contexts as reference
+from viewer.subscriptions import contexts as subscriptions
 
 MACRO_ARGUMENTS: dict[str, Any] = {
     "said": contexts.Said,
@@ -27,12 +29,16 @@ MACRO_ARGUMENTS: dict[str, Any] = {
     "paste": reference.Paste,
     "caption": str,
     "rows": tuple[reference.FieldRow, ...],
+    "moment": key_contexts.Moment,
+    "secret": str,
+    "named": key_contexts.NamedPaste,
+    "is_open": bool,
 }
 RECORDS = {
     record
-    for module in (contexts, reference)
+    for module in (contexts, frame, key_contexts, reference, subscriptions)
     for record in vars(module).values()
-    if isinstance(record, type) and dataclasses.is_dataclass(record)
+    if isinstance(record, type) and dataclasses.is_dataclass(record) and record.__module__ == module.__name__
 }
 
 Scope = dict[str, Any]
@@ -100,26 +106,36 @@ def read(names: list[str], page: type | None) -> set[tuple[str, str]]:
             "time_axis",
             "field_table",
             "answered",
+            "keys",
         ],
         Any,
     )
     scope |= {"page": page} if page else {}
     for name in names:
-        reader.visit(ENVIRONMENT.parse((TEMPLATES / name).read_text()), scope)
+        tree = ENVIRONMENT.parse((TEMPLATES / name).read_text())
+        reader.visit(tree, scope)
+        names += [around for around in _around(tree) if around not in names]
     return reader.fields
+
+
+def _around(tree: nodes.Template) -> list[str]:
+    """The templates that a template stands in, or that stand in it."""
+    named = [found.template for found in tree.find_all(nodes.Extends)]
+    named += [found.template for found in tree.find_all(nodes.Include)]
+    return [name.value for name in named if isinstance(name, nodes.Const)]
 
 
 @pytest.mark.parametrize("page", TEMPLATE_BY_CONTEXT, ids=lambda page: page.__name__)
 def test_template_reads_only_its_context(page: type) -> None:
     """Every name and field in a template, and in the frame around it, is one its context has."""
-    assert read(["base.html", TEMPLATE_BY_CONTEXT[page]], page)
+    assert read([TEMPLATE_BY_CONTEXT[page]], page)
 
 
 def test_contexts_have_no_field_that_no_template_reads() -> None:
     """A field that nobody prints is not computed for every page."""
-    told = read(["parts.html", "icons.html"], None)
+    told = read(["parts.html", "key_parts.html", "icons.html"], None)
     for page, name in TEMPLATE_BY_CONTEXT.items():
-        told |= read(["base.html", name], page)
+        told |= read([name], page)
     assert {(r.__name__, f.name) for r in RECORDS for f in dataclasses.fields(r)} - told == set()
 
 
@@ -159,6 +175,7 @@ def test_every_template_is_used() -> None:
         "app.html",
         "settings_tabs.html",
         "parts.html",
+        "key_parts.html",
         "icons.html",
         *TEMPLATE_BY_CONTEXT.values(),
     }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from starlette.requests import Request
+
 from viewer.store.people import Session
 
 _LINKS = (("/app/traces", "Traces"), ("/app/settings", "Settings"), ("/docs", "Docs"))
-_TABS = (("/app/settings", "Keys"), ("/app/account", "Account"), ("/app/subscription", "Subscription"))
+_TABS = (("/app/settings", "Keys"), ("/app/account", "Account"))
+_SUBSCRIPTION = ("/app/subscription", "Subscription")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,15 @@ class Frame:
     """Of the settings, shown on each of their pages."""
 
 
-def frame_of(session: Session, here: str) -> Frame:
-    """The frame of a page at the path `here`."""
-    tabs = tuple(FrameLink(href, label, href == here) for href, label in _TABS)
+def frame_for(request: Request, here: str) -> Frame:
+    """The frame of a page at the path `here`, in a handler of a route with Policy.SESSION."""
+    return frame_of(request.state.session, here, request.app.state.subscriptions.is_offered)
+
+
+def frame_of(session: Session, here: str, has_subscriptions: bool = True) -> Frame:
+    """The frame of a page at the path `here`. `has_subscriptions`: the server sells them, or asks for one."""
+    shown = (*_TABS, _SUBSCRIPTION) if has_subscriptions or here == _SUBSCRIPTION[0] else _TABS
+    tabs = tuple(FrameLink(href, label, href == here) for href, label in shown)
     links = tuple(
         FrameLink(href, label, href == here or (label == "Settings" and any(tab.is_here for tab in tabs)))
         for href, label in _LINKS

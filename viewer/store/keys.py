@@ -10,7 +10,8 @@ from viewer.store.people import Key, NewKey, Scope, Subscription
 
 _SELECT = """select keys.id, keys.account_id, keys.revoked_ns is not null, accounts.plan, keys.scopes, keys.label,
     keys.hint, keys.created_ns, keys.last_used_ns, keys.expires_ns, accounts.is_subscribed,
-    accounts.subscribed_until_ns from keys join accounts on accounts.id = keys.account_id
+    accounts.subscribed_until_ns, accounts.customer_id, accounts.subscription_told_ns
+    from keys join accounts on accounts.id = keys.account_id
     where accounts.deleted_ns is null"""
 
 
@@ -72,7 +73,7 @@ def _key(row: tuple[Any, ...]) -> Key:
         created_ns or 0,
         last_used_ns,
         expires_ns,
-        Subscription(plan, bool(paid[0]), paid[1]),
+        Subscription(plan, bool(paid[0]), *paid[1:]),
     )
 
 

@@ -47,6 +47,7 @@ UNDESCRIBED = {
     "/favicon.ico": "for browsers",
     "/static": "for browsers",
     "/metrics": "Prometheus’s own format",
+    "/webhooks/stripe": "Stripe describes it",
     "/signup": "for people",
     "/login": "for people",
     "/logout": "for people",
@@ -192,7 +193,7 @@ def test_refusals_have_the_headers_that_help() -> None:
 
 
 def test_every_refusal_says_what_to_do() -> None:
-    """Of each status that the code has; 402 and 403 as soon as it has them."""
+    """Of each status that the code has."""
     told = refusals(SETTINGS)
     assert told.keys() == problems.titles_by_status().keys() | {404, 410}
     assert all(refusal.advice and refusal.titles for refusal in told.values())
