@@ -39,6 +39,7 @@ from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnusable
 from viewer.store.engines import open_store
+from viewer.summariser import Summariser
 
 logger = logging.getLogger("tracen.server")
 
@@ -138,7 +139,10 @@ async def _serve_store(
     routes = otlp_routes(receiver, requests, settings.otlp_max_body_bytes, settings.proxies)
     viewer = create_app(store, settings, keys, requests, more_routes=routes)
     doors: list[Door] = []
-    beside = [asyncio.create_task(Housekeeping(store, settings.retention_ns, time.time_ns).run())]
+    beside = [
+        asyncio.create_task(Housekeeping(store, settings.retention_ns, time.time_ns).run()),
+        asyncio.create_task(Summariser(store, time.time_ns, redacts=settings.redact).run()),
+    ]
     if ports.certificate:
         beside.append(asyncio.create_task(ports.certificate.keep_fresh()))
     try:
@@ -166,8 +170,8 @@ async def _serve_store(
         for task in beside:
             task.cancel()
         workers.stop()
-        viewer.state.watcher.stop()
-        viewer.state.arrivals.stop()
+        for stream in viewer.state.streams:
+            stream.stop()
         await asyncio.gather(*(door.close() for door in doors))
         await asyncio.gather(*beside, return_exceptions=True)
 

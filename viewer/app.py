@@ -29,6 +29,7 @@ from viewer.keys import Authenticator
 from viewer.limits import Guesses, Limiter, SteadyClock, plans_of
 from viewer.listing import Listing
 from viewer.metrics import CONTENT_TYPE, Metrics
+from viewer.my_traces.routes import MyTraces
 from viewer.network import Hosts
 from viewer.policy import Gate, Policy, for_operator, public
 from viewer.problems import problem
@@ -77,6 +78,7 @@ def create_app(
     arrivals = Arrivals(store, documents, requests, settings.base_url, clock_ns)
     start = StartPages(store.accounts, sessions, keyring, arrivals, settings, clock_ns)
     subscriptions = SubscriptionDesk(store.accounts, settings, plans, clock_ns)
+    mine = MyTraces(store, settings.base_url, clock_ns)
     app = Starlette(
         routes=[
             *more_routes,
@@ -90,6 +92,7 @@ def create_app(
             *subscriptions.routes,
             *Reference(settings, sessions, clock_ns).routes,
             *SharingControls(reader).routes,
+            *mine.routes,
             for_operator("/healthz", service.healthz),
             for_operator("/readyz", service.readyz),
             for_operator("/metrics", service.metrics),
@@ -109,8 +112,7 @@ def create_app(
         sessions, Hosts(settings.base_url, settings.allowed_hosts), settings.operator_token, _told
     )
     app.state.subscriptions = subscriptions  # what an account pays for ends with it
-    app.state.watcher = traces.watcher  # ended with the server
-    app.state.arrivals = arrivals  # and so is this
+    app.state.streams = (traces.watcher, arrivals, mine.news)  # ended with the server
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
     return app
 

@@ -26,6 +26,7 @@ from viewer.contexts import (
 )
 from viewer.front.contexts import HomePage
 from viewer.legible import legible, one_line
+from viewer.my_traces.contexts import DeletionPage, MyTracesPage
 from viewer.reference.contexts import DocsPage
 from viewer.sharing.contexts import SharingPage
 from viewer.subscriptions.contexts import SubscriptionPage
@@ -52,6 +53,8 @@ TEMPLATE_BY_CONTEXT = {
     SubscriptionPage: "subscription.html",
     DocsPage: "docs.html",
     SharingPage: "sharing.html",
+    MyTracesPage: "my_traces.html",
+    DeletionPage: "my_traces_deletion.html",
 }
 
 MAX_TITLE = 120

@@ -103,7 +103,12 @@ def _parts(
         return document.encode(trace_of(telling, otel_trace_id, Redaction(redacts), masks))
     except Exception:  # the wall before the reader: a trace we can not assemble is a page that says so
         logger.exception("a trace can not be assembled")
-        return document.encode(Trace(title=otel_trace_id, notes=(_NOT_ASSEMBLED,)))
+        return document.encode(unassembled(otel_trace_id))
+
+
+def unassembled(otel_trace_id: str) -> Trace:
+    """What stands in for a trace that breaks its assembly."""
+    return Trace(title=otel_trace_id, notes=(_NOT_ASSEMBLED,))
 
 
 def trace_of(

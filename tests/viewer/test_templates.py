@@ -15,6 +15,7 @@ from jinja2 import nodes
 from viewer import contexts, pages
 from viewer.accounts import contexts as accounts
 from viewer.accounts import frame, key_contexts
+from viewer.my_traces import contexts as my_traces
 from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
 from viewer.reference import contexts as reference
 from viewer.sharing import contexts as sharing
@@ -39,7 +40,7 @@ MACRO_ARGUMENTS: dict[str, Any] = {
 }
 RECORDS = {
     record
-    for module in (contexts, accounts, frame, key_contexts, reference, sharing, subscriptions)
+    for module in (contexts, accounts, frame, key_contexts, my_traces, reference, sharing, subscriptions)
     for record in vars(module).values()
     if isinstance(record, type) and dataclasses.is_dataclass(record) and record.__module__ == module.__name__
 }

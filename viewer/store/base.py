@@ -13,10 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tracen_otel.otlp import Encoding, Signal
 from viewer.store.people import Accounts
+
+if TYPE_CHECKING:
+    from viewer.store.catalogue import Catalogue
 
 NS_PER_S = 1_000_000_000
 
@@ -234,11 +237,16 @@ class Store(Protocol):
         """Who owns what is kept here."""
         ...
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """The searchable lists of the accounts' traces, made from what is received, soon after."""
+        ...
+
     async def append(self, batch: Batch) -> Page | None:
         """Keep a batch. MUST return only when it is on disk, and MUST NOT look at the body.
 
-        Returns the page where the batch tells of one trace alone; with more, pages wait until asked for. Who may see
-        it is not told here of one that was made now: `page` knows.
+        Returns the page where the batch tells of one trace alone; with more, pages wait until asked for. Its id is
+        all that MUST be told of it here: `page` knows the rest.
         """
         ...
 
@@ -348,6 +356,10 @@ class Store(Protocol):
 
         The page stays and says that it is deleted; what arrives of the trace later is shown to nobody.
         """
+        ...
+
+    async def delete_many(self, doomed: Sequence[Page], now_ns: int) -> None:
+        """Delete traces as `delete` does, in less time than one after the other. Raising, it may have deleted some."""
         ...
 
     async def compact(self, received_before_ns: int) -> bool:

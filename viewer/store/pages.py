@@ -44,14 +44,18 @@ def made_of_post(connection: sqlite3.Connection, account_id: str, otel_trace_id:
 def begun_by_otlp(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:
     """The page of a trace that came over OTLP, made now if there is none, as its account has such pages begin.
 
-    Of one that is made now it is not told whether it is private: `returning` would take a third as long again.
+    Which page it is, is all that is told: the rest would take a third as long again, with every request.
     """
     sql = """insert or ignore into pages (id, account_id, otel_trace_id, created_ns, is_private)
              values (?, ?, ?, ?, (select otlp_is_private from accounts where id = ?))"""
     page_id, account = str(uuid.uuid4()), int(account_id)
     if connection.execute(sql, (page_id, account, otel_trace_id, now_ns, account)).rowcount:
         return Page(page_id, account_id, otel_trace_id)
-    return _filled(connection, account_id, otel_trace_id, FILLED_BY_OTLP)
+    sql = "select id, reserved_ns from pages where otel_trace_id = ? and account_id = ?"
+    page_id, reserved_ns = connection.execute(sql, (otel_trace_id, account)).fetchone()
+    if reserved_ns is not None:
+        return _filled(connection, account_id, otel_trace_id, FILLED_BY_OTLP)
+    return Page(page_id, account_id, otel_trace_id)
 
 
 def made_of_otlp(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:

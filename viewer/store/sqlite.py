@@ -1,7 +1,8 @@
-"""The embedded store: two SQLite files, one writing thread, readers of their own.
+"""The embedded store: three SQLite files, one writing thread for two of them, readers of their own.
 
 FILE-bodies holds what came over OTLP, as it came; it is committed first. FILE holds all else, among it the
-index from traces to batches, which is merged from memory (`trace_index.py`) and can be made again.
+index from traces to batches, which is merged from memory (`trace_index.py`) and can be made again. FILE-search holds
+the lists of traces, and looks after itself (`sqlite_catalogue.py`).
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ from viewer.store.base import (
     Sharing,
     Telling,
 )
-from viewer.store.files import Files
+from viewer.store.files import Files, name_in
 from viewer.store.people import Accounts
 from viewer.store.reservations import Reservations, Waited
+from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.trace_index import MAX_ROWS, TraceIndex
 from viewer.store.upkeep import Upkeep
 from viewer.store.writer import Writer
@@ -68,6 +70,7 @@ class SqliteStore:
         self._index = TraceIndex()
         self._waited = Waited()
         self._stored_bytes: dict[int, int] = {}
+        self._last_batch_id = 0
         try:
             main = self._opened(self._files.open_main(checkpoints=exclusive))
             bodies = self._opened(self._files.open_bodies(main)) if exclusive else None
@@ -90,11 +93,30 @@ class SqliteStore:
             on_broken=on_broken,
             on_commit=on_commit,
         )
-        self._upkeep = Upkeep(self._writer, self._index, self._read, self._count_bytes)
+        self._catalogue = self._opened_catalogue(main) if exclusive else None
+        self._upkeep = Upkeep(self._writer, self._index, self._read, self._count_bytes, self._catalogue)
         self._reservations = Reservations(self._index, bodies) if bodies else None
         self.accounts: Accounts = SqliteAccounts(self._writer, self._read)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, "tracen-reader")
+
+    def _opened_catalogue(self, main: sqlite3.Connection) -> SqliteCatalogue:
+        try:
+            catalogue = SqliteCatalogue(self._files, name_in(main), self._index, self._writer)
+        except BaseException:
+            self._writer.close()
+            self._let_go()
+            raise
+        # The batch that came last may be deleted; what comes next was still never looked at.
+        self._last_batch_id = max(self._last_batch_id, catalogue.newest_batch)
+        return catalogue
+
+    @property
+    def catalogue(self) -> SqliteCatalogue:
+        """Raises StoreUnavailable beside the server."""
+        if self._catalogue is None:
+            raise base.StoreUnavailable("the list of traces is kept by the server alone")
+        return self._catalogue
 
     def _opened(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         self._open.append(connection)
@@ -260,8 +282,12 @@ class SqliteStore:
     # -- upkeep ----------------------------------------------------------------------------------------
 
     async def delete(self, page: Page, now_ns: int) -> None:
-        await self._upkeep.delete(page, now_ns)
-        self._waited.forget(page.account_id, (page.otel_trace_id,))
+        await self.delete_many((page,), now_ns)
+
+    async def delete_many(self, doomed: Sequence[Page], now_ns: int) -> None:
+        await self._upkeep.delete(doomed, now_ns)
+        for page in doomed:
+            self._waited.forget(page.account_id, (page.otel_trace_id,))
 
     async def compact(self, received_before_ns: int) -> bool:
         return await self._upkeep.compact(received_before_ns)
@@ -308,6 +334,11 @@ class SqliteStore:
                 lambda: self._index.unmerged_count,
             ),
             ("tracen_store_bytes", "Bodies kept.", lambda: sum(self._stored_bytes.values())),
+            (
+                "tracen_store_unlisted",
+                "Batches and posts of which the lists of traces do not tell yet.",
+                lambda: self._catalogue.behind if self._catalogue else 0,
+            ),
         ]
 
     async def close(self) -> None:
@@ -315,6 +346,8 @@ class SqliteStore:
 
     def _close(self) -> None:
         self._writer.close()
+        if self._catalogue:
+            self._catalogue.close()
         self._readers.shutdown()
         self._let_go()
 
