@@ -19,8 +19,9 @@ from tests.viewer.listed import found, page_of, paged, trace
 from tests.viewer.stores import NOW, Open, key_in, post
 from tracen_otel.otlp import Encoding, Signal, take_census
 from viewer import summariser, synopsis
-from viewer.store.base import NS_PER_S, Batch, BodyKind, Key, Page, Store, StoreUnavailable, Telling
+from viewer.store.base import NS_PER_S, Batch, BodyKind, Page, Store, StoreUnavailable, Telling
 from viewer.store.catalogue import Due, ListedTrace, Outcome, Query
+from viewer.store.people import Key
 from viewer.summariser import Summariser
 
 pytestmark = pytest.mark.anyio
