@@ -102,10 +102,12 @@ class Upkeep:
     async def purge(self, now_ns: int) -> bool:
         """See `viewer.store.base.Store.purge`."""
         found = await self._read(closed.leftovers)
-        if found is None:
+        if found is None or self._catalogue is None:
             return False
         if found.traces:
-            await self._remove(found.account_id, set(found.traces), now_ns)
+            traces = set(found.traces)
+            async with self._catalogue.leaving(found.account_id, traces):  # scrubbed while nothing is due
+                await self._remove(found.account_id, traces, now_ns)
             return True
         if now_ns - found.deleted_ns < _LATE_NS:
             return False
