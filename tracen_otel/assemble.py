@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tracen_otel.fields import fitting
 from tracen_otel.interpret import Meaning, latency_ns
 from tracen_otel.meant import Meant
 from tracen_otel.model import LogRecord, Provider, Span, Step, StepKind, Trace
@@ -163,7 +164,7 @@ def _with_system(trace: Trace) -> Trace:
 
 def masked_in(steps: Iterable[Meant]) -> int:
     """Places in the steps where a secret was masked."""
-    return sum(step.masked for step in steps)
+    return fitting(sum(step.masked for step in steps))
 
 
 def _with_counts_told(steps: tuple[Step, ...], counted: Collection[str]) -> tuple[Step, ...]:

@@ -78,6 +78,11 @@ def whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) else value
 
 
+def fitting(number: int) -> int:
+    """What an integer field can hold of a sum: the nearest that does where it has more than 64 bits."""
+    return min(max(number, -_INT64), _INT64 - 1)
+
+
 @_told_as(**_INTEGER)
 def _is_integer(value: Any) -> str | None:
     return None if _is_whole(value) and -_INT64 <= value < _INT64 else "an integer of at most 64 bits"

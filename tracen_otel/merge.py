@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tracen_otel.assemble import PARENTS_MISSING, ROOT_MISSING, conclude, masked_in
+from tracen_otel.fields import fitting
 from tracen_otel.interpret import response_id_of
 from tracen_otel.model import Status, Step, Trace
 
@@ -100,7 +101,7 @@ def _with_words_of(speakers: Sequence[Trace], whole: Trace, root: Step | None) -
             name: next((told for s in framed if (told := getattr(s, name))), getattr(head, name))
             for name in _FRAME
         },
-        masked=whole.masked + max(max(0, t.masked - masked_in(t.steps)) for t in speakers),
+        masked=fitting(whole.masked + max(max(0, t.masked - masked_in(t.steps)) for t in speakers)),
         sources=whole.sources,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from tracen_otel.fields import fitting
 from tracen_otel.meant import Meant
 from tracen_otel.model import Status, StepKind, Usage
 
@@ -102,4 +103,4 @@ def _embedded(step: Meant) -> bool:
 
 def _sum(counts: Iterable[int | None]) -> int | None:
     told = [count for count in counts if count is not None]
-    return sum(told) if told else None
+    return fitting(sum(told)) if told else None

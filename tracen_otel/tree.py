@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tracen_otel.attributes import spelled
+from tracen_otel.fields import fitting
 from tracen_otel.model import Event, LogRecord, Span
 
 _PENDING = "pending_span"
@@ -117,7 +118,7 @@ def _add_logs(span_by_id: dict[str, Span], logs: Iterable[LogRecord]) -> None:
         span = span_by_id[span_id]
         told = sorted(record_by_content.items(), key=lambda item: (*_event_order(item[1].event), item[0]))
         merged = sorted((*span.events, *(record.event for _, record in told)), key=_event_order)
-        masked = span.masked + sum(record.masked for _, record in told)
+        masked = fitting(span.masked + sum(record.masked for _, record in told))
         span_by_id[span_id] = replace(span, events=tuple(merged), masked=masked)
 
 

@@ -10,7 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tracen_otel.fields import TOKEN_FIELDS
+from tracen_otel.fields import TOKEN_FIELDS, fitting
+from tracen_otel.fields import whole as integer
 from tracen_otel.redact import Redaction
 
 _TIME = "time_unix_nano"
@@ -63,7 +64,7 @@ def _put_back(texts: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str
     kept = _WITHOUT_TEXT & whole.keys()
     value = {name: whole[name] if name in kept else field for name, field in texts.items()}
     if "masked" in texts:
-        value["masked"] = texts["masked"] + whole.get("masked", 0)
+        value["masked"] = fitting(texts["masked"] + integer(whole.get("masked", 0)))
     if isinstance(events := texts.get("events"), list):
         value["events"] = [
             {**event, _TIME: came[_TIME]} if _TIME in came else event

@@ -156,7 +156,7 @@ def _reserve(settings: Settings) -> Operation:
         "reserveTrace",
         "Ask for the URL of a trace before anything of it has come",
         WITH_A_KEY,
-        {200: answer} | _keyed(settings, 402, 404, 410),
+        {200: answer} | _keyed(settings, 404, 410),
         "As often as you like, the same. Does not count against the requests of the key; a page to which nothing comes "
         "within a day is given up.",
         (_path("otel_trace_id", OTEL_TRACE_ID, examples.EXAMPLE_OTEL_TRACE),),

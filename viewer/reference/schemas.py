@@ -157,6 +157,7 @@ def _problem() -> Schema:
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": _STRING,
             "retry_after": {"type": "integer", "minimum": 1, "description": "As in the header Retry-After."},
+            "subscribe_url": {**URL, "description": "With 402: where to subscribe."},
             "errors": {"type": "array", "items": wrong, "description": "Every wrong field, at once."},
         },
         "required": ["title", "status", "detail"],

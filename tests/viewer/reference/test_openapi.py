@@ -47,9 +47,12 @@ UNDESCRIBED = {
     "/favicon.ico": "for browsers",
     "/static": "for browsers",
     "/metrics": "Prometheus’s own format",
+    "/webhooks/stripe": "Stripe describes it",
     "/signup": "for people",
     "/login": "for people",
+    "/login/link": "for people",
     "/logout": "for people",
+    "/goodbye": "for people",
     "/compare/{a}/{b}": "for people",
     "/traces/{page_id}/rows": "for the script of the page",
     "/traces/{page_id}/steps/{number}": "for people",
@@ -192,7 +195,7 @@ def test_refusals_have_the_headers_that_help() -> None:
 
 
 def test_every_refusal_says_what_to_do() -> None:
-    """Of each status that the code has; 402 and 403 as soon as it has them."""
+    """Of each status that the code has."""
     told = refusals(SETTINGS)
     assert told.keys() == problems.titles_by_status().keys() | {404, 410}
     assert all(refusal.advice and refusal.titles for refusal in told.values())
@@ -211,6 +214,22 @@ def test_example_payload_is_accepted_and_valid(service: Service, make: Any) -> N
     validator_of("Payload").validate(twin)
     assert twin["prompt"] == examples.PROMPT
     assert len(twin["steps"]) == len(sent["steps"])
+
+
+def test_sums_of_absurd_counts_are_as_described(service: Service) -> None:
+    """What is told in parts is added up, and what is masked is counted on top: the data could be sent again."""
+    most, headers = 2**63 - 1, {"x-tracen-key": service.key}
+    counts = {"input_tokens": most, "output_tokens": most, "masked": most}
+    shared = examples.payload() | counts | {"otel_trace_id": examples.EXAMPLE_OTEL_TRACE}
+    for number in ("1", "2"):
+        step = {"id": number, "kind": "llm", "input": "my key is sk-proj-" + "a1B2" * 12} | counts
+        sent = shared | {"steps": [shared["steps"][0] | step]}
+        answer = service.client.post("/api/traces", json=sent, headers=headers)
+        assert answer.status_code == 200, answer.text
+    twin = service.client.get(f"{answer.json()['url']}.json").json()
+    validator_of("Payload").validate(twin)
+    assert twin["masked"] == twin["input_tokens"] == most
+    assert len(twin["steps"]) == 2
 
 
 def test_lists_are_as_described(service: Service) -> None:
