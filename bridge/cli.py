@@ -6,26 +6,24 @@ Heavy imports wait until a command needs them, so that --help and errors are qui
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from bridge.accounts_command import accounts
+from bridge.console import BaseUrl, clear_errors, run
 from viewer.settings import Settings, default_db, duration_ns, flag_of
 
 if TYPE_CHECKING:
     from bridge.server import Ready
 
-T = TypeVar("T")
 Command = Callable[..., None]
 
 
@@ -56,7 +54,7 @@ def _type_of(setting: Field[Any], default: Any) -> Any:
     if setting.name.endswith("port"):
         return click.IntRange(0, 65535)
     if setting.name == "base_url":
-        return _BaseUrl()
+        return BaseUrl()
     if setting.name == "retention":
         return _Duration()
     if setting.name == "plans":
@@ -116,24 +114,6 @@ class _Prices(click.ParamType[str]):
         return str(value)
 
 
-class _BaseUrl(click.ParamType[str]):
-    """The start of an absolute URL; what goes into headers must be ASCII."""
-
-    name = "url"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = str(value)
-        parts = urlsplit(text)
-        is_usable = (
-            parts.scheme in ("http", "https") and parts.netloc and not parts.query and not parts.fragment
-        )
-        if text and not (is_usable and text.isascii() and text.isprintable() and " " not in text):
-            self.fail(
-                f"expected the start of a URL such as https://traces.example, got {text[:80]!r}", param, ctx
-            )
-        return text
-
-
 @tracen.command()
 @_with_settings
 def serve(**options: Any) -> None:
@@ -151,18 +131,26 @@ def serve(**options: Any) -> None:
     settings = Settings(**options)
     configure(settings.log_format, settings.log_level)
     give_back_large_blocks()
-    with _clear_errors():
-        _run(serve_until_stopped(settings, _announce))
+    with clear_errors():
+        run(serve_until_stopped(settings, _announce))
 
 
 def _announce(ready: Ready) -> None:
     """Machines read stdout, people stderr."""
     if ready.first_secret:
         click.echo(f"A local account was made. Its key, shown this once: {ready.first_secret}", err=True)
+        click.echo(
+            f"Its traces in a browser, with a link that works once, for 15 minutes: {ready.first_link}\n"
+            "`tracen accounts link local@tracen` makes another one.",
+            err=True,
+        )
     if sys.stderr.isatty():
         click.secho(f"Tracen is at {ready.base_url} (Ctrl-C ends it)", err=True, bold=True)
     click.echo(f"ready http={ready.http} otlp-grpc={ready.otlp_grpc} otlp-http={ready.otlp_http}")
     sys.stdout.flush()
+
+
+tracen.add_command(accounts)
 
 
 @tracen.group()
@@ -178,8 +166,8 @@ def keys_create(email: str, label: str, db: str) -> None:
     """Create a key and print it, alone, on stdout. It can not be shown again."""
     if "@" not in email.strip("@"):
         raise click.BadParameter(f"expected an email address, got {email!r}", param_hint="--account")
-    with _clear_errors():
-        click.echo(_run(_create_key(db, email, label)))
+    with clear_errors():
+        click.echo(run(_create_key(db, email, label)))
 
 
 async def _create_key(db: str, email: str, label: str) -> str:
@@ -253,25 +241,3 @@ def _line(trace: dict[str, Any]) -> str:
     colour = "red" if status == "error" else "green"
     title = one_line(str(trace["title"] or "unnamed"))[:60]
     return f"{time_told}  {click.style(f'{status:7}', fg=colour)}  {title:40}  {trace['url']}"
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run on uvloop where it exists (not on Windows)."""
-    try:
-        from uvloop import new_event_loop
-    except ModuleNotFoundError:
-        return asyncio.run(work)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(work)
-
-
-@contextlib.contextmanager
-def _clear_errors() -> Iterator[None]:
-    """What keeps a command from starting is a message and exit code 2, never a traceback."""
-    from viewer.store.base import StoreError
-
-    try:
-        yield
-    except (OSError, StoreError) as error:
-        click.secho(f"tracen: {error}", fg="red", err=True)
-        sys.exit(2)

@@ -28,6 +28,8 @@ from bridge.quotas import Quotas
 from bridge.receive import Receiver
 from bridge.tls import Certificate, TlsUnusable
 from viewer import workers
+from viewer.accounts.addresses import LOCAL
+from viewer.accounts.tickets import login_url
 from viewer.app import create_app
 from viewer.front.sample import plant
 from viewer.housekeeping import Housekeeping
@@ -37,22 +39,23 @@ from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnusable
 from viewer.store.engines import open_store
+from viewer.summariser import Summariser
 
 logger = logging.getLogger("tracen.server")
 
 BACKLOG = 2048
-LOCAL_EMAIL = "local@tracen"
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Every door is open. `first_secret` is the key made for the local account on the very first start."""
+    """Every door is open. On the very first start: the key that was made for the local account, and a link into it."""
 
     http: str
     otlp_grpc: str
     otlp_http: str
     base_url: str
-    first_secret: str | None
+    first_secret: str = ""
+    first_link: str = ""
 
 
 class Door(Protocol):
@@ -106,14 +109,13 @@ class _Ports:
     def tls(self) -> ssl.SSLContext | None:
         return self.certificate.context if self.certificate else None
 
-    def ready(self, settings: Settings, grpc_port: int, first_secret: str | None) -> Ready:
+    def ready(self, settings: Settings, grpc_port: int) -> Ready:
         host, scheme = _reachable(settings.host), _scheme(settings)
         return Ready(
             http=f"{scheme}://{host}:{_port(self.http)}",
             otlp_grpc=f"{host}:{grpc_port}",
             otlp_http=f"{scheme}://{host}:{_port(self.otlp)}",
             base_url=settings.base_url,
-            first_secret=first_secret,
         )
 
 
@@ -137,7 +139,10 @@ async def _serve_store(
     routes = otlp_routes(receiver, requests, settings.otlp_max_body_bytes, settings.proxies)
     viewer = create_app(store, settings, keys, requests, more_routes=routes)
     doors: list[Door] = []
-    beside = [asyncio.create_task(Housekeeping(store, settings.retention_ns, time.time_ns).run())]
+    beside = [
+        asyncio.create_task(Housekeeping(store, settings.retention_ns, time.time_ns).run()),
+        asyncio.create_task(Summariser(store, time.time_ns, redacts=settings.redact).run()),
+    ]
     if ports.certificate:
         beside.append(asyncio.create_task(ports.certificate.keep_fresh()))
     try:
@@ -153,10 +158,11 @@ async def _serve_store(
         doors.append(await _open_http(viewer, ports.http, ports.tls))
         otlp = create_otlp_app(routes, settings.cors_origin_list)
         doors.append(await _open_http(otlp, ports.otlp, ports.tls))
-        is_new = await store.accounts.is_empty()  # only now that every door is open: a key is shown once
-        first_secret = await create_key(store, LOCAL_EMAIL, time.time_ns()) if is_new else None
+        ready = ports.ready(settings, grpc_door.port)
+        if await store.accounts.is_empty():  # only now that every door is open: a key is shown once
+            ready = await _with_local_account(store, ready)
         await plant(store, time.time_ns())
-        announce(ports.ready(settings, grpc_door.port, first_secret))
+        announce(ready)
         logger.info("serving from %s", settings.db)
         await stop.wait()
         logger.info("ending: what is in flight is finished first")
@@ -164,10 +170,18 @@ async def _serve_store(
         for task in beside:
             task.cancel()
         workers.stop()
-        viewer.state.watcher.stop()
-        viewer.state.arrivals.stop()
+        for stream in viewer.state.streams:
+            stream.stop()
         await asyncio.gather(*(door.close() for door in doors))
         await asyncio.gather(*beside, return_exceptions=True)
+
+
+async def _with_local_account(store: Store, ready: Ready) -> Ready:
+    """Make the account of whoever runs the server, with what opens it to programs and to a browser."""
+    secret = await create_key(store, LOCAL, time.time_ns())
+    account = await store.accounts.create(LOCAL, time.time_ns())
+    link = await login_url(store.accounts, account, ready.base_url, time.time_ns())
+    return replace(ready, first_secret=secret, first_link=link)
 
 
 def _certificate(settings: Settings) -> Certificate | None:

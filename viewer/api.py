@@ -22,6 +22,7 @@ from viewer.masking import masked, repeats_a_name
 from viewer.network import address_of
 from viewer.policy import with_key
 from viewer.problems import REFUSALS, UnsupportedMediaType, problem, refusal
+from viewer.reading import DELETED, WITHDRAWN
 from viewer.requests import ACCEPTED, GONE, Door, RequestRecord, Requests, outcome_of
 from viewer.settings import Settings
 from viewer.store.base import (
@@ -193,6 +194,8 @@ class Api:
         page = await self._store.page(request.path_params["page_id"])
         if page is None or page.account_id != key.account_id:
             return problem(404, "No such trace", "No trace of this account has this id.")
+        if page.withdrawn:
+            return problem(410, *WITHDRAWN)
         if not page.deleted:
             await self._store.delete(page, self._clock_ns())
         return Response(status_code=204)
@@ -255,7 +258,7 @@ class Api:
 
     def _told(self, page: Page) -> Response:
         if page.deleted:
-            return problem(410, "Deleted", "This trace was deleted by its owner.")
+            return problem(410, *DELETED)
         return JSONResponse(self._where(page.id))
 
     def _where(self, page_id: str) -> dict[str, str]:

@@ -18,8 +18,10 @@ from viewer import pages, waiting
 from viewer.accounts.arrivals import Arrivals
 from viewer.accounts.keyring import Keyring
 from viewer.accounts.keys_page import KeysPages
+from viewer.accounts.routes import account_routes
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.start_page import StartPages
+from viewer.accounts.throttle import Throttle
 from viewer.api import Api
 from viewer.front.home import Front
 from viewer.headers import SECURITY_HEADERS, SecurityHeaders
@@ -27,13 +29,15 @@ from viewer.keys import Authenticator
 from viewer.limits import Guesses, Limiter, SteadyClock, plans_of
 from viewer.listing import Listing
 from viewer.metrics import CONTENT_TYPE, Metrics
+from viewer.my_traces.routes import MyTraces
 from viewer.network import Hosts
 from viewer.policy import Gate, Policy, for_operator, public
 from viewer.problems import problem
-from viewer.reading import NothingYet, Reader
+from viewer.reading import Gone, NothingYet, Reader
 from viewer.reference.routes import Reference
 from viewer.requests import Requests
 from viewer.settings import Settings
+from viewer.sharing.controls import SharingControls
 from viewer.store.base import Store, StoreUnavailable
 from viewer.subscriptions.desk import SubscriptionDesk
 from viewer.tellings import Documents
@@ -55,6 +59,7 @@ def create_app(
     clock_ns: Callable[[], int] = time.time_ns,
     limiter: Limiter | None = None,
     guesses: Guesses | None = None,
+    throttle: Throttle | None = None,
 ) -> Starlette:
     """Compose the viewer over a store; `more_routes` (the bridge's) come first. Raises StripeUnusable."""
     documents = Documents(store, requests.metrics, redacts=settings.redact)
@@ -65,7 +70,7 @@ def create_app(
     )
     service = _Service(store, requests.metrics)
     sessions = Sessions(store.accounts, settings.base_url, clock_ns)
-    reader = Reader(store, documents, settings.base_url, clock_ns)
+    reader = Reader(store, documents, settings.base_url, clock_ns, sessions, keys)
     forms = TraceForms(reader, redacts=settings.redact)
     traces = TracePages(reader, forms)
     keyring = Keyring(store.accounts, clock_ns)
@@ -73,17 +78,21 @@ def create_app(
     arrivals = Arrivals(store, documents, requests, settings.base_url, clock_ns)
     start = StartPages(store.accounts, sessions, keyring, arrivals, settings, clock_ns)
     subscriptions = SubscriptionDesk(store.accounts, settings, plans, clock_ns)
+    mine = MyTraces(store, settings.base_url, clock_ns)
     app = Starlette(
         routes=[
             *more_routes,
             *api.routes,
             *Front(store, documents, sessions, settings, clock_ns).routes,
+            *account_routes(store, documents, sessions, settings, clock_ns, throttle or Throttle()),
             *forms.routes,
             *traces.routes,
-            *Reference(settings, sessions, clock_ns).routes,
             *keys_pages.routes,
             *start.routes,
             *subscriptions.routes,
+            *Reference(settings, sessions, clock_ns).routes,
+            *SharingControls(reader).routes,
+            *mine.routes,
             for_operator("/healthz", service.healthz),
             for_operator("/readyz", service.readyz),
             for_operator("/metrics", service.metrics),
@@ -103,8 +112,7 @@ def create_app(
         sessions, Hosts(settings.base_url, settings.allowed_hosts), settings.operator_token, _told
     )
     app.state.subscriptions = subscriptions  # what an account pays for ends with it
-    app.state.watcher = traces.watcher  # ended with the server
-    app.state.arrivals = arrivals  # and so is this
+    app.state.streams = (traces.watcher, arrivals, mine.news)  # ended with the server
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
     return app
 
@@ -156,7 +164,8 @@ _WORDS_BY_STATUS = {
     403: ("Refused", "This was not sent by a page of this server, so nothing was changed."),
     404: ("Nothing here", "There is no page at this address. Was the link copied whole?"),
     405: ("Not allowed", "This address does not answer this method."),
-    410: ("Deleted", "This trace was deleted by its owner."),
+    413: ("Too large", "This form takes less than what was sent."),
+    415: ("Not a form", "This address takes a form as browsers send it: application/x-www-form-urlencoded."),
     500: ("Something broke", "This is our fault, and it has been logged."),
     503: ("Not possible right now", "The store is busy or full; try again in a moment."),
 }
@@ -167,7 +176,8 @@ _FOR_PROGRAMS = ("/healthz", "/readyz", "/metrics", "/oembed")
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
-    return _told(request, status, dict(headers or {}))
+    words = error.words if isinstance(error, Gone) else None
+    return _told(request, status, dict(headers or {}), words)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
@@ -180,9 +190,11 @@ async def _broken(request: Request, error: Exception) -> Response:
     return _told(request, 500, dict(SECURITY_HEADERS))  # the one answer that is made outside the middleware
 
 
-def _told(request: Request, status: int, headers: dict[str, str]) -> Response:
+def _told(
+    request: Request, status: int, headers: dict[str, str], words: tuple[str, str] | None = None
+) -> Response:
     """The same words for people and for programs, each in its form."""
-    title, detail = _WORDS_BY_STATUS.get(status, ("Refused", "The request was refused."))
+    title, detail = words or _WORDS_BY_STATUS.get(status, ("Refused", "The request was refused."))
     if _wants_problem(request):
         return problem(status, title, detail, headers=headers)
     return HTMLResponse(pages.render_message(status, title, detail), status, headers)

@@ -148,6 +148,17 @@ class TimelinePart:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerBar:
+    """What the owner of a trace is told on its page, and nobody else."""
+
+    state: str
+    """Who can see the page, as a sentence."""
+    href: str
+    """Where that can be changed."""
+    is_private: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TracePage:
     """What trace.html shows."""
 
@@ -181,6 +192,10 @@ class TracePage:
     notes: tuple[str, ...]
     is_empty: bool
     timeline: TimelinePart
+    owner: OwnerBar | None
+    """Shown to the owner of the trace alone."""
+    is_indexed: bool
+    """Search engines may list the page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,3 +206,11 @@ def rows_parts(numbers: range) -> list[str]:
         return []
     first, last = (numbers[0] - 1) // ROWS_PER_PART, (numbers[-1] - 1) // ROWS_PER_PART
     return [rows_part(part) for part in range(first, last + 1)]
+
+
+def json_pieces(document: Document) -> Iterator[bytes]:
+    """The extended payload as one JSON document, unpacked part by part: it may be hundreds of megabytes."""
+    yield document.body(HEAD)[:-1] + b',"steps":['
+    for part, name in enumerate(document.all_parts()):
+        yield (b"," if part else b"") + document.body(name)[1:-1]
+    yield b"]}"

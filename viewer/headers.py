@@ -40,6 +40,11 @@ _EMBEDDED = SECURITY_HEADERS | {
 del _EMBEDDED["x-frame-options"]
 
 
+_ROBOTS = b"x-robots-tag"
+MAY_BE_INDEXED = {"x-robots-tag": "all"}
+"""What a response says that is to be sent without that header: search engines may list it."""
+
+
 def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in headers.items()]
 
@@ -68,8 +73,11 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *((n, v) for n, v in ours if n not in present)]
+                told = message["headers"]
+                present = {name for name, _ in told}
+                if _ROBOTS in present:
+                    told = [(name, value) for name, value in told if name != _ROBOTS]
+                message["headers"] = [*told, *((n, v) for n, v in ours if n not in present)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

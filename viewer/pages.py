@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from viewer.accounts import contexts as accounts
 from viewer.accounts.key_contexts import KeysPage, StartPage
 from viewer.contexts import (
     ComparePage,
@@ -25,7 +26,9 @@ from viewer.contexts import (
 )
 from viewer.front.contexts import HomePage
 from viewer.legible import legible, one_line
+from viewer.my_traces.contexts import DeletionPage, MyTracesPage
 from viewer.reference.contexts import DocsPage
+from viewer.sharing.contexts import SharingPage
 from viewer.subscriptions.contexts import SubscriptionPage
 
 STATIC = Path(__file__).parent / "static"
@@ -40,10 +43,18 @@ TEMPLATE_BY_CONTEXT = {
     WaitingPage: "waiting.html",
     MessagePage: "message.html",
     HomePage: "home.html",
-    DocsPage: "docs.html",
+    accounts.SignUpPage: "sign_up.html",
+    accounts.LogInPage: "log_in.html",
+    accounts.LinkPage: "log_in_link.html",
+    accounts.AccountPage: "account.html",
+    accounts.ClosePage: "close_account.html",
     KeysPage: "keys.html",
     StartPage: "start.html",
     SubscriptionPage: "subscription.html",
+    DocsPage: "docs.html",
+    SharingPage: "sharing.html",
+    MyTracesPage: "my_traces.html",
+    DeletionPage: "my_traces_deletion.html",
 }
 
 MAX_TITLE = 120
@@ -80,7 +91,6 @@ def _environment() -> Environment:
     environment.globals["script_urls"] = tuple(map(_static_url, _SCRIPTS))
     environment.globals["static_url"] = cache(_static_url)
     environment.globals["waiting_url"] = _static_url("waiting.js")
-    environment.globals["copy_url"] = _static_url("copy.js")
     environment.globals["css_url"] = _static_url("tracen.css")
     environment.globals["icon_url"] = _static_url("favicon.svg")
     return environment

@@ -103,7 +103,9 @@ class Settings:
         "", "What Stripe signs its webhooks with; best by environment.", is_secret=True
     )
     stripe_prices: str = _setting(
-        "", "Plans that are sold, and their Stripe prices: pro=price_123,team=price_456."
+        "",
+        "Plans that are sold, and their Stripe prices: pro=price_123,team=price_456; "
+        "further prices of a plan are recognised, not sold.",
     )
     stripe_api_base: str = _setting("", "Another address of Stripe's API, for tests.")
     operator_token: str = _setting(

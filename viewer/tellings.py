@@ -20,6 +20,7 @@ from viewer import document
 from viewer.document import FIRST, NEEDED, Document
 from viewer.masking import masked
 from viewer.metrics import Metrics
+from viewer.sharing.masks import Masks, digest_of
 from viewer.store.base import BodyKind, Page, Store, StoreUnavailable, Telling
 from viewer.workers import run_sized
 
@@ -53,12 +54,13 @@ class Documents:
 
     async def read(self, page: Page, choose: Choose = lambda document: ()) -> Document:
         """Return the document of a page with the parts that are chosen, assembled now if anything new has arrived."""
+        meaning = self._meaning_of(page)
         for _ in range(_TRIES):
             document = await self._begin(page)
             names = [name for name in choose(document) if not document.has(name)]
             if not names:
                 return document
-            more = await self._store.document(page, self._meaning, names)
+            more = await self._store.document(page, meaning, names)
             if more is not None and more.edition == document.edition and more.parts.keys() >= set(names):
                 return document.with_parts(more.parts)
         async with self._lock_of(page):
@@ -67,10 +69,15 @@ class Documents:
     async def _begin(self, page: Page) -> Document:
         """By one reader at a time: the others find what it saved."""
         async with self._lock_of(page):
-            saved = await self._store.document(page, self._meaning, FIRST)
+            saved = await self._store.document(page, self._meaning_of(page), FIRST)
             if saved is not None and saved.parts.keys() >= set(NEEDED):
                 return Document(saved.edition, saved.parts)
             return await self._assemble(page)
+
+    def _meaning_of(self, page: Page) -> str:
+        """What was made with other masks is not shown, whatever version it is of."""
+        digest = digest_of(page.masks)
+        return f"{self._meaning}/{digest}" if digest else self._meaning
 
     def _lock_of(self, page: Page) -> asyncio.Lock:
         return self._lock_by_page.setdefault(page.id, asyncio.Lock())
@@ -79,24 +86,37 @@ class Documents:
         telling = await self._store.telling(page, MAX_READ_BYTES)
         size = sum(len(body) for _, body in telling.bodies)
         with self._metrics.assembly.time():
-            parts = await run_sized(size, _parts, telling, page.otel_trace_id.hex(), self._redacts)
+            parts = await run_sized(
+                size, _parts, telling, page.otel_trace_id.hex(), self._redacts, page.masks
+            )
         try:
-            edition = await self._store.save_document(page, telling.version, self._meaning, parts)
+            edition = await self._store.save_document(page, telling.version, self._meaning_of(page), parts)
         except StoreUnavailable:  # the page is right without it, only slower next time
             edition = uuid.uuid4().hex
         return Document(edition, parts)
 
 
-def _parts(telling: Telling, otel_trace_id: str, redacts: bool) -> dict[str, bytes]:
+def _parts(
+    telling: Telling, otel_trace_id: str, redacts: bool, masks: tuple[str, ...] = ()
+) -> dict[str, bytes]:
     try:
-        return document.encode(trace_of(telling, otel_trace_id, Redaction(redacts)))
+        return document.encode(trace_of(telling, otel_trace_id, Redaction(redacts), masks))
     except Exception:  # the wall before the reader: a trace we can not assemble is a page that says so
         logger.exception("a trace can not be assembled")
-        return document.encode(Trace(title=otel_trace_id, notes=(_NOT_ASSEMBLED,)))
+        return document.encode(unassembled(otel_trace_id))
 
 
-def trace_of(telling: Telling, otel_trace_id: str, redaction: Redaction) -> Trace:
+def unassembled(otel_trace_id: str) -> Trace:
+    """What stands in for a trace that breaks its assembly."""
+    return Trace(title=otel_trace_id, notes=(_NOT_ASSEMBLED,))
+
+
+def trace_of(
+    telling: Telling, otel_trace_id: str, redaction: Redaction, masks: tuple[str, ...] = ()
+) -> Trace:
     """Assemble a trace from its bodies: spans and logs from OTLP, payloads from POST, merged by step id.
+
+    `masks` are its owner's: what they mask is nowhere in it, whether or not secrets are masked.
 
     Spans are kept as they came, and so are posts from before they were masked: nothing is made of either unmasked.
     """
@@ -120,7 +140,7 @@ def trace_of(telling: Telling, otel_trace_id: str, redaction: Redaction) -> Trac
     told = [*_known_apart(posted), *assembled]  # spans as they came tell more than what was made of them
     trace = merge(told) if told else Trace(title=otel_trace_id, notes=(_NO_SPANS,))
     notes = tuple(_notes(telling, unreadable))
-    return replace(trace, notes=(*trace.notes, *notes)) if notes else trace
+    return Masks(masks).trace(replace(trace, notes=(*trace.notes, *notes)) if notes else trace)
 
 
 def _known_apart(posted: list[Trace]) -> list[Trace]:

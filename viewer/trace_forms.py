@@ -17,13 +17,14 @@ from viewer import trace_page, waiting
 from viewer.bodies import media_type_of
 from viewer.cards import card_of
 from viewer.compare.page import render_compare
-from viewer.document import HEAD, Document
+from viewer.document import HEAD, Document, json_pieces
 from viewer.forms import markdown, otlp_json, perfetto
 from viewer.listing import InvalidQuery
 from viewer.policy import public
 from viewer.preview.drawing import draw
 from viewer.problems import problem
-from viewer.reading import NothingYet, Reader, etag_of, revalidated, unchanged
+from viewer.reading import NothingYet, Reader, etag_of
+from viewer.sharing.masks import Both, Masks
 from viewer.store.base import Page, Telling
 from viewer.tellings import MAX_READ_BYTES
 from viewer.workers import SMALL_BYTES, run_sized
@@ -74,12 +75,12 @@ class TraceForms:
 
     async def json(self, request: Request) -> Response:
         """The extended payload."""
-        page = await self._reader.page_of(request)
+        page = await self._reader.page_of(request, takes_key=True)
         etag = etag_of(await self._reader.documents.read(page), "json")
-        if known := unchanged(request, etag):
+        if known := self._reader.unchanged(request, etag, page):
             return known
         document = await self._reader.whole(page)
-        headers = _headers(request, page, etag, "json")
+        headers = self._headers(request, page, etag, "json")
         return StreamingResponse(_json_pieces(document), media_type="application/json", headers=headers)
 
     async def markdown(self, request: Request) -> Response:
@@ -109,7 +110,7 @@ class TraceForms:
             telling = await self._reader.store.telling(page, MAX_READ_BYTES)
             size = sum(len(body) for _, body in telling.bodies) + document.size
             return await run_sized(
-                size, _otlp_json, telling, page.otel_trace_id.hex(), document, self._redacts
+                size, _otlp_json, telling, page.otel_trace_id.hex(), document, self._redacts, page.masks
             )
 
         return await self._of_whole(request, make, "otlp.json", "application/json")
@@ -118,28 +119,35 @@ class TraceForms:
         self, request: Request, make: Make, suffix: str, media_type: str, *variant: str
     ) -> Response:
         """A form that takes all steps to make; a reader who has it already costs no more than a look."""
-        page = await self._reader.page_of(request)
+        page = await self._reader.page_of(request, takes_key=True)
         etag = etag_of(await self._reader.documents.read(page), suffix, *variant)
-        if known := unchanged(request, etag):
+        if known := self._reader.unchanged(request, etag, page):
             return known
         async with self._turns:
             body = await make(page, await self._reader.whole(page))
-        return Response(body, media_type=media_type, headers=_headers(request, page, etag, suffix))
+        return Response(body, media_type=media_type, headers=self._headers(request, page, etag, suffix))
+
+    def _headers(self, request: Request, page: Page, etag: str, suffix: str) -> dict[str, str]:
+        """Of data: a browser that is led to it runs nothing, and with `?download` keeps it as a file."""
+        headers = {**self._reader.headers(etag, page), **_SANDBOX}
+        if "download" in request.query_params:
+            headers["content-disposition"] = f'attachment; filename="trace-{page.id}.{suffix}"'
+        return headers
 
     # -- where links are shared ------------------------------------------------------------------------
 
     async def preview(self, request: Request) -> Response:
-        """The picture that stands for the page, kept for the edition that it was drawn of."""
+        """The picture that stands for the page, kept for the edition that it was drawn of. The same for everybody."""
         try:
-            page = await self._reader.page_of(request)
+            page = await self._reader.shared_page(request.path_params["page_id"])
         except HTTPException:
-            self._previews.pop(request.path_params["page_id"], None)  # it may have been deleted
+            self._previews.pop(request.path_params["page_id"], None)  # nobody may see it any more
             raise
         except NothingYet:
             return waiting.preview()
         document = await self._reader.documents.read(page)
         etag = etag_of(document, "preview")
-        if known := unchanged(request, etag):
+        if known := self._reader.unchanged(request, etag, page):
             return known
         edition, image = self._previews.get(page.id, ("", b""))
         if edition != document.edition:
@@ -147,22 +155,22 @@ class TraceForms:
             self._previews[page.id] = document.edition, image
             if len(self._previews) > _KEPT_PREVIEWS:
                 self._previews.popitem(last=False)
-        headers = {**revalidated(etag), "cross-origin-resource-policy": "cross-origin"}
+        headers = {**self._reader.headers(etag, page), "cross-origin-resource-policy": "cross-origin"}
         return Response(image, media_type="image/png", headers=headers)
 
     async def embed(self, request: Request) -> Response:
-        """The trace in short, which other pages may frame."""
+        """The trace in short, which other pages may frame. The same for everybody."""
         try:
-            page = await self._reader.page_of(request)
+            page = await self._reader.shared_page(request.path_params["page_id"])
         except NothingYet as nothing:
             return waiting.embed(self._reader.url(nothing.page))
         document = await self._reader.documents.read(page)
         etag = etag_of(document, "embed")
-        if known := unchanged(request, etag):
+        if known := self._reader.unchanged(request, etag, page):
             return known
         size, url = document.size_of(HEAD), self._reader.url(page)
         text = await run_sized(size, trace_page.render_embed, document, page_url=url)
-        return HTMLResponse(text, headers=revalidated(etag))
+        return HTMLResponse(text, headers=self._reader.headers(etag, page))
 
     async def oembed(self, request: Request) -> Response:
         """https://oembed.com 2.3.4.3, rich: an iframe for the URL of a page of this server, and no other."""
@@ -171,7 +179,7 @@ class TraceForms:
             return problem(501, "Not implemented", "format: json is what is answered here")
         width, height = (_clamped(query.get(name), n) for n, name in enumerate(("maxwidth", "maxheight")))
         try:
-            page = await self._reader.page(self._page_id(query.get("url", "")))
+            page = await self._reader.shared_page(self._page_id(query.get("url", "")))
             document = await self._reader.documents.read(page)
             title = await run_sized(document.size_of(HEAD), trace_page.title_of, document)
         except NothingYet as nothing:
@@ -207,22 +215,20 @@ class TraceForms:
 
     async def compare(self, request: Request) -> Response:
         """What changed from one trace to another."""
-        a, b = [await self._reader.page(request.path_params[name]) for name in ("a", "b")]
+        a, b = [await self._reader.page(request.path_params[name], request) for name in ("a", "b")]
         one, other = await self._reader.whole(a), await self._reader.whole(b)
         etag = etag_of(one, other.edition)
-        if known := unchanged(request, etag):
+        if known := self._reader.unchanged(request, etag, a, b):
             return known
         size = one.size + other.size
         text = await run_sized(size, _compared, one, other, f"/traces/{a.id}", f"/traces/{b.id}")
-        return HTMLResponse(text, headers=revalidated(etag))
+        return HTMLResponse(text, headers=self._reader.headers(etag, a, b))
 
 
 async def _json_pieces(document: Document) -> AsyncIterator[bytes]:
-    """One JSON document, unpacked as it is sent: it may be hundreds of megabytes."""
-    yield document.body(HEAD)[:-1] + b',"steps":['
-    for part, name in enumerate(document.all_parts()):
-        yield (b"," if part else b"") + document.body(name)[1:-1]
-    yield b"]}"
+    """On the event loop, a part at a time."""
+    for piece in json_pieces(document):
+        yield piece
 
 
 def _markdown(document: Document, page_url: str, max_chars: int) -> str:
@@ -233,8 +239,11 @@ def _perfetto(document: Document) -> bytes:
     return perfetto.render(document.trace())
 
 
-def _otlp_json(telling: Telling, otel_trace_id: str, document: Document, redacts: bool) -> bytes:
-    return otlp_json.render(telling.bodies, otel_trace_id, document.trace(), Redaction(redacts))
+def _otlp_json(
+    telling: Telling, otel_trace_id: str, document: Document, redacts: bool, masks: tuple[str, ...]
+) -> bytes:
+    masking = Both(Redaction(redacts), Masks(masks))
+    return otlp_json.render(telling.bodies, otel_trace_id, document.trace(), masking)
 
 
 def _drawn(document: Document) -> bytes:
@@ -243,14 +252,6 @@ def _drawn(document: Document) -> bytes:
 
 def _compared(a: Document, b: Document, a_url: str, b_url: str) -> str:
     return render_compare(a.trace(), b.trace(), a_url=a_url, b_url=b_url)
-
-
-def _headers(request: Request, page: Page, etag: str, suffix: str) -> dict[str, str]:
-    """Of data: a browser that is led to it runs nothing, and with `?download` keeps it as a file."""
-    headers = {**revalidated(etag), **_SANDBOX}
-    if "download" in request.query_params:
-        headers["content-disposition"] = f'attachment; filename="trace-{page.id}.{suffix}"'
-    return headers
 
 
 def _clamped(text: str | None, side: int) -> int:

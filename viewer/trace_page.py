@@ -9,7 +9,17 @@ from urllib.parse import urlencode
 from tracen_otel.assemble import PARENTS_MISSING, ROOT_MISSING
 from tracen_otel.model import Trace
 from viewer import pieces, summary, wording
-from viewer.contexts import EmbedPage, Found, Link, RowsPage, Said, StepPage, TimelinePart, TracePage
+from viewer.contexts import (
+    EmbedPage,
+    Found,
+    Link,
+    OwnerBar,
+    RowsPage,
+    Said,
+    StepPage,
+    TimelinePart,
+    TracePage,
+)
 from viewer.document import FIRST, Document, rows_parts, steps_part
 from viewer.labels import row_name
 from viewer.legible import Draft, clip, joined, one_line
@@ -51,6 +61,8 @@ def render_trace(
     base_url: str,
     found: Found | None = None,
     liveness: Liveness = AT_REST,
+    owner: OwnerBar | None = None,
+    is_indexed: bool = False,
 ) -> str:
     """Render the public page of a trace. `found` stands in the place of the timeline's rows."""
     trace, outline = document.head(), document.outline
@@ -90,6 +102,8 @@ def render_trace(
             notes=tuple(map(clip, _notes(trace, outline, liveness.is_receiving))),
             is_empty=not outline.step_count,
             timeline=_timeline(document, view, quoter, found),
+            owner=owner,
+            is_indexed=is_indexed,
         )
     )
 

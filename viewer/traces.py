@@ -11,16 +11,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from viewer import pages, trace_page, waiting
+from viewer.contexts import OwnerBar
 from viewer.document import Document, rows_parts, steps_part
 from viewer.finding import Finder
 from viewer.policy import public
-from viewer.reading import NothingYet, Reader, etag_of, revalidated, unchanged
+from viewer.reading import FOR_ONE, NothingYet, Reader, etag_of, gone, revalidated, unchanged
+from viewer.sharing.states import sharing_path, wording_of
 from viewer.store.base import NS_PER_S, Page, Progress
 from viewer.tellings import Choose
 from viewer.timeline.blocks import shown_ranges
 from viewer.trace_forms import TraceForms
 from viewer.view import Liveness, parse_number, view_of
-from viewer.watching import Watcher
+from viewer.watching import MaySee, Watcher
 from viewer.workers import run_sized
 
 MAX_ROWS = 1_000
@@ -72,8 +74,10 @@ class TracePages:
         if document is None:
             return HTMLResponse(pages.render_message(503, *_BEING_MADE), 503, _AGAIN)
         liveness = self._liveness(progress, document)
-        etag = etag_of(document, str(request.query_params), str(liveness))
-        if known := unchanged(request, etag):
+        owner = self._owner_view(page) if await self._reader.is_owner(request, page) else None
+        is_indexed = page.is_indexed and self._reader.is_shared(page)
+        etag = etag_of(document, str(request.query_params), str(liveness), str(is_indexed))
+        if owner is None and (known := unchanged(request, etag, is_indexed=is_indexed)):
             return known
         found = await self._finder.found(page, document, view) if view.words else None
         html = await run_sized(
@@ -84,8 +88,13 @@ class TracePages:
             base_url=self._reader.base_url,
             found=found,
             liveness=liveness,
+            owner=owner,
+            is_indexed=is_indexed,
         )
-        return HTMLResponse(html, headers=revalidated(etag))
+        return HTMLResponse(html, headers=FOR_ONE if owner else revalidated(etag, is_indexed=is_indexed))
+
+    def _owner_view(self, page: Page) -> OwnerBar:
+        return OwnerBar(wording_of(page, self._reader.clock_ns()), sharing_path(page.id), page.is_private)
 
     async def _patiently(self, page: Page, choose: Choose, patience_s: float | None) -> Document | None:
         """Read a document; None where its assembly takes longer than a reader waits. It goes on meanwhile."""
@@ -124,7 +133,7 @@ class TracePages:
                 yield from rows_parts(shown)
 
         document = await self._documents.read(page, wanted)
-        return await self._answer(request, document, trace_page.render_rows, view, numbers(document))
+        return await self._answer(request, page, document, trace_page.render_rows, view, numbers(document))
 
     async def step(self, request: Request) -> Response:
         """A step on a page of its own."""
@@ -139,36 +148,44 @@ class TracePages:
             yield steps_part(document.part_of_step(number))
 
         document = await self._documents.read(page, wanted)
-        return await self._answer(request, document, trace_page.render_step, view, number)
+        return await self._answer(request, page, document, trace_page.render_step, view, number)
 
     async def _answer(
-        self, request: Request, document: Document, render: Callable[..., str], *args: object
+        self, request: Request, page: Page, document: Document, render: Callable[..., str], *args: object
     ) -> Response:
         etag = etag_of(document, str(request.query_params))
-        if known := unchanged(request, etag):
+        if known := self._reader.unchanged(request, etag, page):
             return known
         html = await run_sized(document.size, render, document, *args)
-        return HTMLResponse(html, headers=revalidated(etag))
+        return HTMLResponse(html, headers=self._reader.headers(etag, page))
 
     async def events(self, request: Request) -> Response:
-        """Server-sent events: `change` when more of the trace has arrived, `gone` when there will be none."""
+        """Server-sent events: `change` when more of the trace has arrived, `gone` when this is not to be seen any more.
+
+        It is not when the page is gone, when its owner no longer shares it, and when something else is masked in it.
+        """
         try:
             page = await self._reader.page_of(request)
         except NothingYet as nothing:
             page = nothing.page
         self.watcher.check_room(page)
+        is_owner = await self._reader.is_owner(request, page)
+
+        def may_see(now: Page, progress: Progress) -> bool:
+            return now.masks == page.masks and (is_owner or self._reader.may_go_on(now, progress))
+
         return StreamingResponse(
-            self._told(page), media_type="text/event-stream", headers={"cache-control": "no-store"}
+            self._told(page, may_see), media_type="text/event-stream", headers={"cache-control": "no-store"}
         )
 
-    async def _told(self, page: Page) -> AsyncIterator[str]:
+    async def _told(self, page: Page, may_see: MaySee) -> AsyncIterator[str]:
         yield "retry: 3000\n\n"
-        async with contextlib.aclosing(self.watcher.changes(page, _HEARTBEAT_S)) as changes:
+        async with contextlib.aclosing(self.watcher.changes(page, _HEARTBEAT_S, may_see)) as changes:
             async for progress in changes:
                 if progress is None:
                     yield ": still here\n\n"
                 else:
                     yield f"event: change\ndata: {progress.version}\n\n"
         now = await self._reader.store.page(page.id)
-        if now is None or now.deleted:  # else the server ends, and the browser asks again
-            yield "event: gone\ndata: deleted\n\n"
+        if now is None or gone(now) or not may_see(now, await self._reader.store.progress(now)):
+            yield "event: gone\ndata: no longer shown\n\n"  # else the server ends, and the browser asks again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 from viewer.store.base import Page, Progress, Store, StoreUnavailable
@@ -13,6 +13,10 @@ LOOK_EVERY_S = 1.0
 MAX_READERS = 200
 """Of all pages together; each holds a connection."""
 MAX_READERS_OF_PAGE = 50
+
+
+MaySee = Callable[[Page, Progress], bool]
+"""Whether a reader may hear more of a page, as it is by then."""
 
 
 class TooManyReaders(StoreUnavailable):
@@ -54,17 +58,19 @@ class Watcher:
         if self._readers >= MAX_READERS or (watch and watch.readers >= MAX_READERS_OF_PAGE):
             raise TooManyReaders("too many pages are open", 30)
 
-    async def changes(self, page: Page, timeout_s: float) -> AsyncGenerator[Progress | None]:
+    async def changes(
+        self, page: Page, timeout_s: float, may_see: MaySee = lambda page, progress: True
+    ) -> AsyncGenerator[Progress | None]:
         """Yield how far the trace has come: now, at each change, and None after `timeout_s` without any.
 
-        Ends where the page is deleted, or the server ends.
+        Ends where the page is gone or `may_see` denies it, `timeout_s` after that at the latest, or the server ends.
         """
         self._readers += 1
         try:
             watch = await self._watch_of(page)
             watch.readers += 1
             try:
-                async for progress in self._told(watch, timeout_s):
+                async for progress in self._told(watch, timeout_s, may_see):
                     yield progress
             finally:
                 watch.readers -= 1
@@ -80,22 +86,28 @@ class Watcher:
             new = _Watch(page, await self._store.progress(page))
             self._watch_by_page.setdefault(page.id, new)
         watch = self._watch_by_page[page.id]
+        watch.page = page  # as it is now
         if watch.looking is None or watch.looking.done():
             watch.looking = asyncio.create_task(self._look(watch))
         return watch
 
-    async def _told(self, watch: _Watch, timeout_s: float) -> AsyncGenerator[Progress | None]:
+    async def _told(
+        self, watch: _Watch, timeout_s: float, may_see: MaySee
+    ) -> AsyncGenerator[Progress | None]:
+        def is_over() -> bool:
+            return watch.is_gone or self._ended.is_set() or not may_see(watch.page, watch.progress)
+
         seen = watch.progress
         yield seen
-        while not (watch.is_gone or self._ended.is_set()):
+        while not is_over():
 
             def is_news(seen: Progress = seen) -> bool:
-                return watch.is_gone or self._ended.is_set() or watch.progress != seen
+                return is_over() or watch.progress != seen
 
             async with watch.news:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(watch.news.wait_for(is_news), timeout_s)
-            if watch.is_gone or self._ended.is_set():
+            if is_over():
                 return
             now = watch.progress  # what comes while the reader takes this is news again
             yield None if now == seen else now
@@ -106,11 +118,13 @@ class Watcher:
             while not watch.is_gone:
                 await asyncio.sleep(self._look_every_s)
                 with contextlib.suppress(StoreUnavailable):  # the next look may succeed
-                    page = await self._store.page(watch.page.id)
-                    watch.is_gone = page is None or page.deleted
                     progress = await self._store.progress(watch.page)
-                    if watch.is_gone or progress != watch.progress:
-                        watch.progress = progress
+                    if progress.received_ns < watch.progress.received_ns:
+                        progress = watch.progress  # it is being deleted: that is told when it is done
+                    page = await self._store.page(watch.page.id)
+                    watch.is_gone = page is None or page.deleted or page.withdrawn
+                    if watch.is_gone or page is None or (page, progress) != (watch.page, watch.progress):
+                        watch.page, watch.progress = page or watch.page, progress
                         async with watch.news:
                             watch.news.notify_all()
         finally:

@@ -23,7 +23,9 @@ from tests.bench.assembly import (
     conversion_of_long_texts,
     conversion_of_small_trace,
 )
+from tests.bench.listing import traces_of_an_account
 from tests.bench.load import SMALL, Load, llm_attributes, over_grpc, over_http, send_all
+from tests.bench.my_traces import page_of_an_account
 from tests.bench.pressure import beside_a_huge_page, peak_memory, single_traces
 from tests.processes import TracenProcess, running_tracen, start_tracen
 from tracen_otel import payload
@@ -165,6 +167,9 @@ def main() -> None:
         for number, measure in enumerate(measurements, 1):
             status.update(f"measuring {number} of {len(measurements)}")
             rows.append(measure())
+        status.update("measuring the list of a million traces")
+        rows += traces_of_an_account(folder)
+        rows += page_of_an_account(folder / "listing.db")
     for row in rows:
         table.add_row(*row)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"

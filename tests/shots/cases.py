@@ -105,6 +105,10 @@ CASES = (
     Case("card", "What other pages embed", Beside("/embed/{0}", (FAILED,))),
     Case("home", "The first page", At("/")),
     Case("docs", "The reference", At("/docs")),
+    Case("sign-up", "An account, to be made", At("/signup")),
+    Case("log-in", "After a sign-up that made none", At("/login?next=/app/start")),
+    Case("link-over", "A link that has logged in", At("/login/link?ticket=x")),
+    Case("goodbye", "An account was deleted", At("/goodbye")),
     Case("not-found", "404", At("/traces/5JwZsoneThatNeverWas")),
     Case("deleted", "410", Deleted(Posted(agent_trace))),
 )

@@ -99,6 +99,25 @@ async def test_delete_takes_posted_payloads_as_well(store: Store, tmp_path: Path
     assert CANARY.encode() not in bytes_on_disk(tmp_path)
 
 
+async def test_many_are_deleted_at_once(store: Store, tmp_path: Path) -> None:
+    """More than one transaction takes, of batches they share with others and of posts, each wiped; no others."""
+    key, other = await key_in(store), await key_in(store, "bob@example.com")
+    numbers = range(1, 31)
+    for first in numbers[::3]:
+        await sent(store, key, dict.fromkeys(range(first, first + 3), CANARY) | {first + 100: "kept"})
+    outcome = await store.post(post(key, trace(40), body=f'{{"prompt": "{CANARY}"}}'.encode()))
+    await sent(store, other, {1: "another account's"})
+    posted = await store.page(outcome.page_id)
+    assert posted
+    doomed = [*[await page_of(store, key, number) for number in numbers], posted]
+    await store.delete_many(doomed, LATER)
+    assert CANARY.encode() not in bytes_on_disk(tmp_path)
+    assert [page for page in doomed if not (await store.page(page.id) or page).deleted] == []
+    assert await names_of(store, await page_of(store, key, 101)) == ["kept"]
+    assert await names_of(store, await page_of(store, other, 1)) == ["another account's"]
+    await store.delete_many((), LATER)
+
+
 async def test_delete_outlives_a_restart(open_store: Open) -> None:
     """A deleted trace is not found again in the batches."""
     store = open_store()

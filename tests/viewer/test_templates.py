@@ -13,9 +13,12 @@ import pytest
 from jinja2 import nodes
 
 from viewer import contexts, pages
+from viewer.accounts import contexts as accounts
 from viewer.accounts import frame, key_contexts
+from viewer.my_traces import contexts as my_traces
 from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
 from viewer.reference import contexts as reference
+from viewer.sharing import contexts as sharing
 from viewer.subscriptions import contexts as subscriptions
 
 MACRO_ARGUMENTS: dict[str, Any] = {
@@ -26,17 +29,18 @@ MACRO_ARGUMENTS: dict[str, Any] = {
     "status": str,
     "tokens": contexts.TokenSum,
     "snippet": reference.Paste,
-    "paste": reference.Paste,
-    "caption": str,
-    "rows": tuple[reference.FieldRow, ...],
+    "told": tuple[sharing.PreviewPart, ...],
     "moment": key_contexts.Moment,
     "secret": str,
     "named": key_contexts.NamedPaste,
     "is_open": bool,
+    "paste": reference.Paste,
+    "caption": str,
+    "rows": tuple[reference.FieldRow, ...],
 }
 RECORDS = {
     record
-    for module in (contexts, frame, key_contexts, reference, subscriptions)
+    for module in (contexts, accounts, frame, key_contexts, my_traces, reference, sharing, subscriptions)
     for record in vars(module).values()
     if isinstance(record, type) and dataclasses.is_dataclass(record) and record.__module__ == module.__name__
 }
@@ -104,9 +108,10 @@ def read(names: list[str], page: type | None) -> set[tuple[str, str]]:
             "state_pill",
             "fact_list",
             "time_axis",
+            "excerpts",
+            "keys",
             "field_table",
             "answered",
-            "keys",
         ],
         Any,
     )
@@ -174,6 +179,7 @@ def test_every_template_is_used() -> None:
         "base.html",
         "app.html",
         "settings_tabs.html",
+        "gate.html",
         "parts.html",
         "key_parts.html",
         "icons.html",

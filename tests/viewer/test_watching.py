@@ -9,7 +9,7 @@ import pytest
 
 from tests.viewer.stores import NOW, TRACE, batch, key_in
 from viewer import watching
-from viewer.store.base import Page
+from viewer.store.base import Page, Sharing
 from viewer.store.sqlite import SqliteStore
 from viewer.watching import TooManyReaders, Watcher
 
@@ -92,4 +92,21 @@ async def test_news_that_come_while_a_reader_is_slow_are_told(tmp_path: Path) ->
     assert third is not None
     assert third.version > second.version
     await changes.aclose()
+    await store.close()
+
+
+async def test_watch_ends_for_who_may_see_no_more(tmp_path: Path) -> None:
+    """Others go on; a link that was withdrawn ends it for all."""
+    store = SqliteStore(tmp_path / "t.db")
+    page = await store.append(batch(await key_in(store), b"one", TRACE))
+    assert page is not None
+    watcher = Watcher(store, look_every_s=0.01)
+    stranger = watcher.changes(page, 5, lambda now, progress: not now.is_private)
+    owner = watcher.changes(page, 0.05)
+    assert (await anext(stranger), await anext(owner)) == (await store.progress(page),) * 2
+    await store.set_sharing(page, Sharing(is_private=True))
+    assert [told async for told in stranger] == []
+    assert await anext(owner) is None
+    await store.reissue(page, NOW)
+    assert {told async for told in owner} <= {None}
     await store.close()

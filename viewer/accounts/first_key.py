@@ -22,7 +22,13 @@ def first_key_cookie(base_url: str) -> SecretCookie:
 async def give_first_key(
     accounts: Accounts, account: Account, response: Response, *, base_url: str, now_ns: int
 ) -> None:
-    """Make a key for an account, and have the answer carry its secret to `/app/start`. Raises StoreUnavailable."""
+    """Make a key for an account, and have the answer carry its secret to `/app/start`. Raises StoreUnavailable.
+
+    Of an account that has keys the owner has signed up again: the answer looks the same, and there is no key more.
+    """
+    if await accounts.keys_of(account.id):
+        give_decoy_key(response, base_url=base_url)
+        return
     secret = new_secret()
     await accounts.add_key(account.id, new_key(secret, LABEL), now_ns)
     first_key_cookie(base_url).give(response, secret)

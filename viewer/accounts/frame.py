@@ -48,5 +48,6 @@ def frame_of(session: Session, here: str, has_subscriptions: bool = True) -> Fra
     return Frame(session.account.email, links, tabs)
 
 
-NO_STORE = {"cache-control": "no-store"}
-"""Headers of what only one person may see."""
+NO_STORE = {"cache-control": "no-store", "referrer-policy": "same-origin"}
+"""Headers of what only one person may see. With `no-referrer`, browsers send forms with `Origin: null`, and over plain
+HTTP with nothing else that says whose they are (Fetch, "append a request Origin header")."""

@@ -25,7 +25,7 @@ from tracen_otel.otlp import Encoding, Signal
 from tracen_otel.otlp_wire import UndecodableBody
 from tracen_otel.redact import Redaction
 from viewer.forms.otlp_canonical import canonical, with_hex_ids
-from viewer.forms.otlp_masked import masked
+from viewer.forms.otlp_masked import Masking, masked
 from viewer.forms.otlp_steps import SCOPE_OF_POSTS, resource_of_posts, root_span, spans_of
 from viewer.store.base import BodyKind
 
@@ -36,14 +36,14 @@ def render(
     bodies: Iterable[tuple[BodyKind, bytes]],
     otel_trace_id: str,
     trace: Trace,
-    redaction: Redaction = _MASKING,
+    masking: Masking = _MASKING,
 ) -> bytes:
     """Write the request: the trace's spans out of `bodies`, then those of steps that only a post told of.
 
     `trace` is what was assembled of the bodies; `otel_trace_id` is hex. A body or span that can not be read
-    costs itself alone. Bodies are kept as they came: `redaction` masks what is told of them.
+    costs itself alone. Bodies are kept as they came: `masking` masks what is told of them.
     """
-    request = _Request(redaction)
+    request = _Request(masking)
     is_posted = False
     for kind, body in bodies:
         if kind is BodyKind.PAYLOAD:
@@ -65,7 +65,7 @@ def render(
 class _Request:
     """Spans by resource and scope, each as JSON text: what is written the same is the same, and told once."""
 
-    redaction: Redaction
+    masking: Masking
     spans_by_scope_by_resource: dict[str, dict[str, dict[str, None]]] = field(default_factory=dict)
     span_ids: set[str] = field(default_factory=set)
 
@@ -74,12 +74,12 @@ class _Request:
         told: dict[str, None] = {}
         for span in spans:
             try:
-                told[_text(masked(span, self.redaction))] = None
+                told[_text(masked(span, self.masking))] = None
             except RecursionError:  # deeper than JSON goes; its neighbours are not
                 continue
             self.span_ids.add(span["spanId"])
         if told:
-            around = [_text(masked(group, self.redaction)) for group in (resource, scope)]
+            around = [_text(masked(group, self.masking)) for group in (resource, scope)]
             by_scope = self.spans_by_scope_by_resource.setdefault(around[0], {})
             by_scope.setdefault(around[1], {}).update(told)
 

@@ -4,40 +4,50 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from tracen_otel.redact import Redaction
 from viewer.forms.otlp_steps import any_value
+
+
+class Masking(Protocol):
+    """Masks texts and JSON values, and tells how many places it masked."""
+
+    is_on: bool
+
+    def text(self, text: str) -> tuple[str, int]: ...
+
+    def json(self, value: Any) -> tuple[Any, int]: ...
+
 
 _TEXTS = frozenset({"name", "version", "message", "traceState", "schemaUrl"})
 
 
-def masked(message: Mapping[str, Any], redaction: Redaction) -> Mapping[str, Any]:
+def masked(message: Mapping[str, Any], masking: Masking) -> Mapping[str, Any]:
     """A span, or a group around spans, in OTLP's own spelling; the same object where masking is switched off."""
-    return _message(message, redaction) if redaction.is_on else message
+    return _message(message, masking) if masking.is_on else message
 
 
-def _message(message: Mapping[str, Any], redaction: Redaction) -> dict[str, Any]:
-    return {name: _field(name, value, redaction) for name, value in message.items()}
+def _message(message: Mapping[str, Any], masking: Masking) -> dict[str, Any]:
+    return {name: _field(name, value, masking) for name, value in message.items()}
 
 
-def _field(name: str, value: Any, redaction: Redaction) -> Any:
+def _field(name: str, value: Any, masking: Masking) -> Any:
     if isinstance(value, str):
-        return redaction.text(value)[0] if name in _TEXTS else value
+        return masking.text(value)[0] if name in _TEXTS else value
     if isinstance(value, Mapping):
-        return _message(value, redaction)
+        return _message(value, masking)
     if not isinstance(value, list):
         return value
     if name == "attributes":
-        return [_key_value(item, redaction) for item in value]
-    return [_message(item, redaction) if isinstance(item, Mapping) else item for item in value]
+        return [_key_value(item, masking) for item in value]
+    return [_message(item, masking) if isinstance(item, Mapping) else item for item in value]
 
 
-def _key_value(item: Mapping[str, Any], redaction: Redaction) -> Mapping[str, Any]:
+def _key_value(item: Mapping[str, Any], masking: Masking) -> Mapping[str, Any]:
     """An attribute, written anew only where something in it is masked."""
     if "value" not in item:
-        return _message(item, redaction)
-    told, count = redaction.json({item.get("key", ""): _plain(item["value"])})
+        return _message(item, masking)
+    told, count = masking.json({item.get("key", ""): _plain(item["value"])})
     if not count:
         return item
     ((key, value),) = told.items()

@@ -79,7 +79,7 @@ function listen() {
   source.addEventListener("error", async () => {
     if (source.readyState !== EventSource.CLOSED) return; // the browser asks again
     const answer = await fetch(trace.dataset.path, { method: "HEAD" });
-    if (answer.status === 410) location.reload();
+    if (answer.status === 410 || answer.status === 404) location.reload();
   });
   document.addEventListener("visibilitychange", () => isDue && look());
   addEventListener("pagehide", () => source.close());

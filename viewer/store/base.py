@@ -13,10 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tracen_otel.otlp import Encoding, Signal
 from viewer.store.people import Accounts
+
+if TYPE_CHECKING:
+    from viewer.store.catalogue import Catalogue
 
 NS_PER_S = 1_000_000_000
 
@@ -153,6 +156,8 @@ class Page:
     """The permanent page of one trace. `id` is a random UUID. `opened`: somebody has looked at it.
 
     `waits_since_ns`: it was made ahead of its trace, then, and perhaps nothing has come; `Progress` knows.
+    `withdrawn`: it has another id now, and nothing else is told of it. For the others see `Sharing`; nobody but its
+    owner may see `masks`, and nobody at all what they mask.
     """
 
     id: str
@@ -161,6 +166,23 @@ class Page:
     deleted: bool = False
     opened: bool = False
     waits_since_ns: int | None = None
+    is_private: bool = False
+    shared_until_ns: int | None = None
+    is_indexed: bool = False
+    masks: tuple[str, ...] = ()
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Who may see a page: whoever has its link, up to `shared_until_ns` (None: for ever), or its owner alone.
+
+    `is_indexed`: search engines may list it.
+    """
+
+    is_private: bool = False
+    shared_until_ns: int | None = None
+    is_indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +237,16 @@ class Store(Protocol):
         """Who owns what is kept here."""
         ...
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """The searchable lists of the accounts' traces, made from what is received, soon after."""
+        ...
+
     async def append(self, batch: Batch) -> Page | None:
         """Keep a batch. MUST return only when it is on disk, and MUST NOT look at the body.
 
-        Returns the page where the batch tells of one trace alone; with more, pages wait until asked for.
+        Returns the page where the batch tells of one trace alone; with more, pages wait until asked for. Its id is
+        all that MUST be told of it here: `page` knows the rest.
         """
         ...
 
@@ -246,7 +274,9 @@ class Store(Protocol):
     async def page_of(self, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page | None:
         """Return the page of a trace, made now at the first question; None where nothing was received or reserved.
 
-        (account, OTel trace id) has one page for ever.
+        (account, OTel trace id) has one page for ever. A page that a post makes, or is the first to fill, is public;
+        one that OTLP does is private where the account has `otlp_is_private`. As long as one waits that nobody has
+        decided about, it MUST say of itself what OTLP would make of it.
         """
         ...
 
@@ -260,7 +290,26 @@ class Store(Protocol):
         ...
 
     async def page(self, page_id: str) -> Page | None:
-        """Look a page up by its id; a deleted one is returned and says so."""
+        """Look a page up by its id, or by one that was withdrawn; a deleted or withdrawn one says so."""
+        ...
+
+    async def set_sharing(self, page: Page, chosen: Sharing) -> None:
+        """Decide who may see the page of this page's trace. Nothing happens where it was deleted."""
+        ...
+
+    async def set_masks(self, page: Page, masks: Sequence[str]) -> None:
+        """Replace the texts that are masked in the page of this page's trace. Nothing happens where it was deleted.
+
+        They may be any text. Deleting the page MUST remove them like everything else that was received.
+        """
+        ...
+
+    async def reissue(self, page: Page, now_ns: int) -> Page:
+        """Give the page another random id and return it; its old one is withdrawn, for good.
+
+        All else stays: sharing, masks, the saved document; an Idempotency-Key is answered with the new id. Of several
+        calls with one id, the first makes another one, and all return that. A deleted page stays as it is.
+        """
         ...
 
     async def mark_opened(self, page: Page, now_ns: int) -> None:
@@ -307,6 +356,10 @@ class Store(Protocol):
 
         The page stays and says that it is deleted; what arrives of the trace later is shown to nobody.
         """
+        ...
+
+    async def delete_many(self, doomed: Sequence[Page], now_ns: int) -> None:
+        """Delete traces as `delete` does, in less time than one after the other. Raising, it may have deleted some."""
         ...
 
     async def compact(self, received_before_ns: int) -> bool:

@@ -41,6 +41,7 @@ def leftovers(connection: sqlite3.Connection) -> Leftovers | None:
 def finish(connection: sqlite3.Connection, account_id: int, now_ns: int) -> None:
     """Forget what remains: pages for which nothing ever came, answers that were remembered."""
     connection.execute("delete from idempotency_keys where account_id = ?", (account_id,))
-    sql = "update pages set deleted_ns = ?, reserved_ns = null where account_id = ? and deleted_ns is null"
+    sql = """update pages set deleted_ns = ?, reserved_ns = null, masks = null
+             where account_id = ? and deleted_ns is null"""
     connection.execute(sql, (now_ns, account_id))
     connection.execute("update accounts set purged_ns = ? where id = ?", (now_ns, account_id))

@@ -1,4 +1,4 @@
-"""The files of a SQLite store: FILE, FILE-bodies beside it, FILE.lock; how they are made, locked and opened.
+"""The files of a SQLite store: FILE, FILE-bodies and FILE-search beside it, FILE.lock; how they are made and opened.
 
 SQLite before 3.51.3 can corrupt a WAL that two connections write or checkpoint at the same instant: so one
 connection writes a file, it alone checkpoints, readers are read-only, and a second server is refused.
@@ -7,6 +7,7 @@ connection writes a file, it alone checkpoints, readers are read-only, and a sec
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import secrets
 import sqlite3
@@ -18,13 +19,17 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from viewer.store.base import StoreUnavailable, StoreUnusable
-from viewer.store.schema import bodies_migrations, migrations
+from viewer.store.schema import bodies_migrations, migrations, search_migrations
+
+logger = logging.getLogger("tracen.store")
 
 BODIES_PAGE_BYTES = 16384
 """A body of a megabyte in SQLite's 4 KiB pages is 250 writes to the WAL and 250 more at the checkpoint; small bodies
 cost a page each, so larger is not better."""
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 """Of WAL; larger was no faster, see RATIONALE.md."""
+SEARCH_CHECKPOINT_BYTES = 32 * 1024 * 1024
+"""The index by trace id is written all over: the more often a page is in the WAL, the less is written at its end."""
 
 _PRAGMAS = (
     "busy_timeout = 5000",
@@ -43,8 +48,10 @@ class Files:
         """Make what is missing of FILE and its folder, for the owner alone. Raises StoreUnusable."""
         self.main = path.resolve()  # the lock is beside the file itself, whatever links lead to it
         self.bodies = Path(f"{self.main}-bodies")
+        self.search = Path(f"{self.main}-search")
         self.lock = Path(f"{self.main}.lock")
         self._inodes: dict[Path, int] = {}
+        self._search_inode = 0
         if _size(self.bodies) and not _size(self.main):
             raise StoreUnusable(f"{self.main}: empty or missing, though {self.bodies} is there; restore both")
         _make_private(self.main, self.lock)
@@ -72,7 +79,7 @@ class Files:
 
     def open_bodies(self, main: sqlite3.Connection) -> sqlite3.Connection:
         """Open FILE-bodies for writing, made together with FILE. Raises StoreUnusable where they are no pair."""
-        name = _name_in(main)
+        name = name_in(main)
         if name is not None and not self.bodies.exists():
             raise StoreUnusable(f"{self.bodies}: missing, though {self.main} belongs to it; restore both")
         _make_private(self.bodies)
@@ -89,34 +96,86 @@ class Files:
 
     def _pair(self, main: sqlite3.Connection, bodies: sqlite3.Connection) -> None:
         """Hold the two files together by a name in both; at the first start there is none in FILE."""
-        name = _name_in(bodies)
+        name = name_in(bodies)
         if name is None:
             name = secrets.token_hex(16)
             bodies.execute("insert into bodies_file values (1, ?)", (name,))
-        if _name_in(main) is None and not bodies.execute("select 1 from batches limit 1").fetchone():
+        if name_in(main) is None and not bodies.execute("select 1 from batches limit 1").fetchone():
             main.execute("insert into bodies_file values (1, ?)", (name,))
-        if _name_in(main) != name:
+        if name_in(main) != name:
             raise StoreUnusable(f"{self.bodies}: does not belong to {self.main}; restore both together")
 
-    def open_reading(self) -> sqlite3.Connection:
-        """Open FILE read-only, and FILE-bodies as `bodies`; a query may span both."""
+    def open_search(self, name: str | None) -> sqlite3.Connection:
+        """Open FILE-search for writing. One that is lost, broken, of another release or of another FILE is made anew.
+
+        `name` is that of FILE, see `name_in`. Raises StoreUnusable where it can not be made.
+        """
+        is_new = not _size(self.search)
+        while True:
+            try:
+                connection = self._opened_search(name, is_new=is_new)
+                break
+            except StoreUnusable as error:
+                if is_new:
+                    raise
+                logger.warning("the list of traces is made anew: %s", error)
+                self.remove_search()
+                is_new = True
+        self._search_inode = self.search.stat().st_ino
+        _sync_folder(self.main.parent)
+        return connection
+
+    def _opened_search(self, name: str | None, *, is_new: bool) -> sqlite3.Connection:
+        _make_private(self.search)
+        connection = _open_writing(self.search, search_migrations, checkpoint_bytes=SEARCH_CHECKPOINT_BYTES)
+        try:
+            if is_new:
+                connection.execute("insert into search_file values (1, ?)", (name,))
+            row = connection.execute("select name from search_file").fetchone()
+            if row is None or row[0] != name:
+                raise StoreUnusable(f"{self.search}: does not belong to {self.main}")
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise StoreUnusable(f"{self.search}: {error}") from None
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def remove_search(self) -> None:
+        """Take FILE-search away, which is open nowhere: it is no backup of anything."""
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.search}{suffix}").unlink(missing_ok=True)
+
+    def open_reading(self, *, search: bool = False) -> sqlite3.Connection:
+        """Open FILE read-only, and FILE-bodies as `bodies`; a query may span both, and FILE-search if it is wanted."""
         uri = f"{self.main.as_uri()}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
         connection.execute("pragma busy_timeout = 5000")
         if self.bodies.exists():
             connection.execute("attach ? as bodies", (f"{self.bodies.as_uri()}?mode=ro",))
+        if search:
+            connection.execute("attach ? as search", (f"{self.search.as_uri()}?mode=ro",))
         connection.execute("pragma query_only = 1")
         return connection
 
     def check_in_place(self) -> None:
         """Raise StoreUnavailable where a file was deleted or replaced: what is written then is lost."""
         for path, inode in self._inodes.items():
-            try:
-                is_same = path.stat().st_ino == inode
-            except OSError:
-                is_same = False
-            if not is_same:
-                raise StoreUnavailable(f"{path} was deleted or replaced while it was in use")
+            _check_inode(path, inode)
+
+    def check_search_in_place(self) -> None:
+        """The same of FILE-search."""
+        _check_inode(self.search, self._search_inode)
+
+
+def _check_inode(path: Path, inode: int) -> None:
+    try:
+        is_same = path.stat().st_ino == inode
+    except OSError:
+        is_same = False
+    if not is_same:
+        raise StoreUnavailable(f"{path} was deleted or replaced while it was in use")
 
 
 def _size(path: Path) -> int:
@@ -126,7 +185,8 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _name_in(connection: sqlite3.Connection) -> str | None:
+def name_in(connection: sqlite3.Connection) -> str | None:
+    """The name that holds FILE, its bodies and its lists together."""
     row = connection.execute("select name from bodies_file").fetchone()
     return row[0] if row else None
 
@@ -151,9 +211,14 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _open_writing(
-    path: Path, schema: Migrations, *, page_bytes: int = 4096, checkpoints: bool = True
+    path: Path,
+    schema: Migrations,
+    *,
+    page_bytes: int = 4096,
+    checkpoints: bool = True,
+    checkpoint_bytes: int = CHECKPOINT_BYTES,
 ) -> sqlite3.Connection:
-    pages = CHECKPOINT_BYTES // page_bytes if checkpoints else 0
+    pages = checkpoint_bytes // page_bytes if checkpoints else 0
     try:
         connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     except sqlite3.Error as error:

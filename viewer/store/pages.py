@@ -6,17 +6,25 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from typing import Any
 
+from viewer.store import sharing
 from viewer.store.base import Document, Page
 
-_SELECT = """select id, account_id, otel_trace_id,
+DEFAULT_OF_OTLP = "(select otlp_is_private from accounts where accounts.id = pages.account_id)"
+"""Whether a page begins as a private one whose trace comes over OTLP. A page that waits may be about to."""
+_SELECT = f"""select id, account_id, otel_trace_id,
     coalesce(deleted_ns, (select accounts.deleted_ns from accounts where accounts.id = pages.account_id)),
-    opened_ns, reserved_ns, created_ns from pages"""
+    opened_ns, reserved_ns, created_ns, coalesce(is_private, iif(reserved_ns is null, 0, {DEFAULT_OF_OTLP})),
+    shared_until_ns, is_indexed, masks from pages"""  # noqa: S608 - constants
+_DOCUMENTS_OF = "(select coalesce(documents_id, id) from pages where otel_trace_id = ? and account_id = ?)"
+"""The id under which the document of a page is kept. By trace: the page may have got another id meanwhile."""
 
 
 def by_id(connection: sqlite3.Connection, page_id: str) -> Page | None:
-    return _page(connection.execute(f"{_SELECT} where id = ?", (page_id,)).fetchone())
+    """A page by the id that it has, or that it had before its link was withdrawn."""
+    page = _page(connection.execute(f"{_SELECT} where id = ?", (page_id,)).fetchone())
+    return page or sharing.withdrawn(connection, page_id)
 
 
 def of_trace(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes) -> Page | None:
@@ -24,17 +32,50 @@ def of_trace(connection: sqlite3.Connection, account_id: str, otel_trace_id: byt
     return _page(connection.execute(f"{_SELECT} {where}", (otel_trace_id, int(account_id))).fetchone())
 
 
-def made_of_trace(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:
-    """The page of a trace of which something has come, made now if there is none."""
+def made_of_post(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:
+    """The page of a trace that was posted, made now if there is none: a public one."""
     sql = "insert or ignore into pages (id, account_id, otel_trace_id, created_ns) values (?, ?, ?, ?)"
     page_id = str(uuid.uuid4())
     if connection.execute(sql, (page_id, int(account_id), otel_trace_id, now_ns)).rowcount:
         return Page(page_id, account_id, otel_trace_id)
+    return _filled(connection, account_id, otel_trace_id, "reserved_ns = null")
+
+
+def begun_by_otlp(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:
+    """The page of a trace that came over OTLP, made now if there is none, as its account has such pages begin.
+
+    Which page it is, is all that is told: the rest would take a third as long again, with every request.
+    """
+    sql = """insert or ignore into pages (id, account_id, otel_trace_id, created_ns, is_private)
+             values (?, ?, ?, ?, (select otlp_is_private from accounts where id = ?))"""
+    page_id, account = str(uuid.uuid4()), int(account_id)
+    if connection.execute(sql, (page_id, account, otel_trace_id, now_ns, account)).rowcount:
+        return Page(page_id, account_id, otel_trace_id)
+    sql = "select id, reserved_ns from pages where otel_trace_id = ? and account_id = ?"
+    page_id, reserved_ns = connection.execute(sql, (otel_trace_id, account)).fetchone()
+    if reserved_ns is not None:
+        return _filled(connection, account_id, otel_trace_id, FILLED_BY_OTLP)
+    return Page(page_id, account_id, otel_trace_id)
+
+
+def made_of_otlp(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page:
+    """The same, and all that is known of it."""
+    begun = begun_by_otlp(connection, account_id, otel_trace_id, now_ns)
+    return by_id(connection, begun.id) or begun
+
+
+FILLED_BY_OTLP = f"reserved_ns = null, is_private = coalesce(is_private, {DEFAULT_OF_OTLP})"
+
+
+def _filled(connection: sqlite3.Connection, account_id: str, otel_trace_id: bytes, change: str) -> Page:
+    """The page that a trace has; with `change` it no longer waits."""
     page = of_trace(connection, account_id, otel_trace_id)
     assert page is not None  # noqa: S101 - seen in this very transaction
-    if page.waits_since_ns is not None:
-        connection.execute("update pages set reserved_ns = null where id = ?", (page.id,))
-        page = replace(page, waits_since_ns=None)
+    if page.waits_since_ns is None:
+        return page
+    connection.execute(f"update pages set {change} where id = ?", (page.id,))  # noqa: S608 - constants
+    page = of_trace(connection, account_id, otel_trace_id)
+    assert page is not None  # noqa: S101
     return page
 
 
@@ -46,10 +87,11 @@ def reserved(connection: sqlite3.Connection, account_id: str, otel_trace_id: byt
     return page
 
 
-def _page(row: tuple[str, int, bytes, int | None, int | None, int | None, int] | None) -> Page | None:
+def _page(row: tuple[Any, ...] | None) -> Page | None:
     if row is None:
         return None
-    page_id, account_id, otel_trace_id, deleted_ns, opened_ns, reserved_ns, created_ns = row
+    page_id, account_id, otel_trace_id, deleted_ns, opened_ns, reserved_ns, created_ns, *shared = row
+    is_private, shared_until_ns, is_indexed, masks = shared
     return Page(
         page_id,
         str(account_id),
@@ -57,6 +99,10 @@ def _page(row: tuple[str, int, bytes, int | None, int | None, int | None, int] |
         deleted=deleted_ns is not None,
         opened=opened_ns is not None,
         waits_since_ns=None if reserved_ns is None or deleted_ns is not None else created_ns,
+        is_private=bool(is_private),
+        shared_until_ns=shared_until_ns,
+        is_indexed=bool(is_indexed),
+        masks=tuple(json.loads(masks)) if masks else (),
     )
 
 
@@ -68,16 +114,16 @@ def mark_opened(connection: sqlite3.Connection, page: Page, now_ns: int) -> None
 def mark_deleted(
     connection: sqlite3.Connection, account_id: int, otel_trace_id: bytes, now_ns: int, *, had_content: bool
 ) -> None:
-    """Take away what is shown of a trace; nothing happens where it has no page.
+    """Take away what is shown of a trace, and what its owner had masked; nothing happens where it has no page.
 
     A reservation that nothing came for is counted on: who deletes it makes no room for another.
     """
-    page = of_trace(connection, str(account_id), otel_trace_id)
-    if page is not None and not page.deleted:
-        connection.execute("delete from documents where page_id = ?", (page.id,))
-        connection.execute("delete from document_parts where page_id = ?", (page.id,))
-        sql = "update pages set deleted_ns = ?, reserved_ns = iif(?, null, reserved_ns) where id = ?"
-        connection.execute(sql, (now_ns, had_content, page.id))
+    trace = (otel_trace_id, account_id)
+    connection.execute(f"delete from documents where page_id = {_DOCUMENTS_OF}", trace)  # noqa: S608 - constants
+    connection.execute(f"delete from document_parts where page_id = {_DOCUMENTS_OF}", trace)  # noqa: S608
+    sql = """update pages set deleted_ns = ?, reserved_ns = iif(?, null, reserved_ns), masks = null
+             where otel_trace_id = ? and account_id = ? and deleted_ns is null"""
+    connection.execute(sql, (now_ns, had_content, *trace))
 
 
 # -- documents ----------------------------------------------------------------------------------------
@@ -86,14 +132,15 @@ def mark_deleted(
 def document(
     connection: sqlite3.Connection, page: Page, version: int, meaning: str, names: Sequence[str]
 ) -> Document | None:
-    sql = "select edition from documents where page_id = ? and version = ? and meaning = ?"
-    row = connection.execute(sql, (page.id, version, meaning)).fetchone()
+    sql = f"""select page_id, edition from documents where page_id = {_DOCUMENTS_OF}
+              and version = ? and meaning = ?"""  # noqa: S608 - constants
+    row = connection.execute(sql, (*_trace(page), version, meaning)).fetchone()
     if row is None:
         return None
     sql = """select name, body from document_parts where page_id = ? and edition = ?
              and name in (select value from json_each(?))"""
-    values = (page.id, row[0], json.dumps(list(names)))
-    return Document(row[0], dict(connection.execute(sql, values).fetchall()))
+    parts = connection.execute(sql, (*row, json.dumps(list(names)))).fetchall()
+    return Document(row[1], dict(parts))
 
 
 def save_parts(
@@ -101,21 +148,29 @@ def save_parts(
 ) -> None:
     """Keep parts that nobody sees before `publish`; nothing happens for a deleted page."""
     sql = """insert into document_parts (page_id, edition, name, body)
-             select id, ?, ?, ? from pages where id = ? and deleted_ns is null"""
-    connection.executemany(sql, [(edition, name, body, page.id) for name, body in parts])
+             select coalesce(documents_id, id), ?, ?, ? from pages
+             where otel_trace_id = ? and account_id = ? and deleted_ns is null"""
+    connection.executemany(sql, [(edition, name, body, *_trace(page)) for name, body in parts])
 
 
 def publish(connection: sqlite3.Connection, page: Page, version: int, meaning: str, edition: str) -> None:
     """Show an edition, unless a newer version is shown, or the page is deleted."""
     sql = """insert into documents (page_id, version, meaning, edition)
-             select id, ?, ?, ? from pages where id = ? and deleted_ns is null
+             select coalesce(documents_id, id), ?, ?, ? from pages
+             where otel_trace_id = ? and account_id = ? and deleted_ns is null
              on conflict (page_id) do update set version = excluded.version, meaning = excluded.meaning,
              edition = excluded.edition where excluded.version >= documents.version"""
-    connection.execute(sql, (version, meaning, edition, page.id))
+    connection.execute(sql, (version, meaning, edition, *_trace(page)))
 
 
 def forget_parts(connection: sqlite3.Connection, page: Page, limit: int) -> int:
     """Delete some parts of editions that are not shown; how many they were."""
-    sql = """delete from document_parts where id in (select id from document_parts where page_id = ?
-             and edition not in (select edition from documents where page_id = ?) limit ?)"""
-    return connection.execute(sql, (page.id, page.id, limit)).rowcount
+    sql = f"""delete from document_parts where id in (select id from document_parts
+              where page_id = {_DOCUMENTS_OF} and edition not in
+              (select edition from documents where page_id = {_DOCUMENTS_OF}) limit ?)"""  # noqa: S608 - constants
+    return connection.execute(sql, (*_trace(page), *_trace(page), limit)).rowcount
+
+
+def _trace(page: Page) -> tuple[bytes, int]:
+    """What _DOCUMENTS_OF asks for."""
+    return page.otel_trace_id, int(page.account_id)

@@ -17,6 +17,13 @@ from viewer.store.base import (
     PostOutcome,
     Quota,
 )
+from viewer.store.marks import mark, set_mark
+
+_LARGEST = "largest_post"
+_INSERT = """insert into posts (id, account_id, otel_trace_id, received_ns, body)
+    select 1 + max(coalesce((select max(id) from posts), 0),
+                   coalesce((select batch_id from marks where name = ?), 0)), ?, ?, ?, ?"""
+"""No id is given twice, even if the post is gone: what came after another has the larger one."""
 
 
 def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome | LimitReached:
@@ -37,11 +44,9 @@ def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome | LimitReach
     if quota.remaining == 0:
         return LimitReached(quota)
     _log_hit(connection, post.key_id, post.limit, now_ns)
-    connection.execute(
-        "insert into posts (account_id, otel_trace_id, received_ns, body) values (?, ?, ?, ?)",
-        (int(post.account_id), post.otel_trace_id, post.received_ns, post.body),
-    )
-    page = pages.made_of_trace(connection, post.account_id, post.otel_trace_id, post.received_ns)
+    values = (_LARGEST, int(post.account_id), post.otel_trace_id, post.received_ns, post.body)
+    connection.execute(_INSERT, values)
+    page = pages.made_of_post(connection, post.account_id, post.otel_trace_id, post.received_ns)
     if post.idempotency_key is not None:
         connection.execute(
             "insert into idempotency_keys values (?, ?, ?, ?, ?)",
@@ -54,8 +59,12 @@ def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome | LimitReach
 def answered(
     connection: sqlite3.Connection, account_id: str, idempotency_key: str
 ) -> tuple[bytes, str] | None:
-    """The digest and the page of what came with an Idempotency-Key, which earlier releases kept as it was."""
-    sql = """select body_sha256, page_id from idempotency_keys
+    """The digest and the page of what came with an Idempotency-Key, which earlier releases kept as it was.
+
+    The page by the id that it has now: its link may have been withdrawn since.
+    """
+    sql = """select body_sha256, coalesce((select pages.id from withdrawn join pages using (otel_trace_id, account_id)
+             where withdrawn.page_id = idempotency_keys.page_id), page_id) from idempotency_keys
              where account_id = ? and idempotency_key in (?, ?)"""
     row: tuple[bytes, str] | None = connection.execute(
         sql, (int(account_id), _hashed(idempotency_key), idempotency_key)
@@ -139,6 +148,17 @@ def newest_of_trace(connection: sqlite3.Connection, account_id: str, otel_trace_
     return row[0] or 0, row[1] or 0
 
 
+def largest_id(connection: sqlite3.Connection) -> int:
+    """The largest id that is there."""
+    row = connection.execute("select max(id) from posts").fetchone()
+    return row[0] or 0
+
+
+def largest_given(connection: sqlite3.Connection) -> int:
+    """The largest id that was ever given."""
+    return max(largest_id(connection), mark(connection, _LARGEST))
+
+
 def bytes_by_account(connection: sqlite3.Connection) -> dict[int, int]:
     sql = "select account_id, sum(length(body)) from posts group by account_id"
     return dict(connection.execute(sql).fetchall())
@@ -146,5 +166,8 @@ def bytes_by_account(connection: sqlite3.Connection) -> dict[int, int]:
 
 def remove(connection: sqlite3.Connection, account_id: int, otel_trace_id: bytes) -> int:
     """Remove the payloads of a trace; returns the bytes that are gone."""
+    newest, _ = newest_of_trace(connection, str(account_id), otel_trace_id)
+    if newest and newest == largest_id(connection):
+        set_mark(connection, _LARGEST, max(newest, mark(connection, _LARGEST)))
     sql = "delete from posts where otel_trace_id = ? and account_id = ? returning length(body)"
     return sum(size for (size,) in connection.execute(sql, (otel_trace_id, account_id)).fetchall())

@@ -60,7 +60,7 @@ class Reservations:
         """See `viewer.store.base.Store.reserve`."""
         page = pages.of_trace(main, account_id, otel_trace_id)
         if page is None and self._was_received(main, account_id, otel_trace_id):
-            return pages.made_of_trace(main, account_id, otel_trace_id, now_ns)
+            return pages.made_of_otlp(main, account_id, otel_trace_id, now_ns)
         if page is None:
             _require_room(main, account_id, now_ns, limit)
             return pages.reserved(main, account_id, otel_trace_id, now_ns)
@@ -76,7 +76,8 @@ class Reservations:
         swept: list[tuple[str, bytes]] = []
         for page_id, account, otel_trace_id in main.execute(sql, (reserved_before_ns, SWEPT)).fetchall():
             if self._was_received(main, str(account), otel_trace_id):
-                main.execute("update pages set reserved_ns = null where id = ?", (page_id,))
+                sql = f"update pages set {pages.FILLED_BY_OTLP} where id = ?"  # noqa: S608 - constants
+                main.execute(sql, (page_id,))
             else:
                 main.execute("delete from pages where id = ?", (page_id,))
             swept.append((str(account), otel_trace_id))
@@ -96,8 +97,9 @@ def has_older(connection: sqlite3.Connection, reserved_before_ns: int) -> bool:
 
 
 def fill(connection: sqlite3.Connection, account_id: str, otel_trace_ids: Iterable[bytes]) -> None:
-    """Note that something of traces has come: their pages wait no more."""
-    sql = "update pages set reserved_ns = null where otel_trace_id = ? and account_id = ?"
+    """Note that something of traces has come over OTLP: their pages wait no more."""
+    sql = f"""update pages set {pages.FILLED_BY_OTLP} where otel_trace_id = ? and account_id = ?
+              and reserved_ns is not null"""  # noqa: S608 - constants
     connection.executemany(sql, [(trace, int(account_id)) for trace in otel_trace_ids])
 
 

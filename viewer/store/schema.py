@@ -1,7 +1,8 @@
 """The SQLite schemas as migrations: functions, each applied once, in the transaction that records it.
 
 FILE holds what is looked up and changed. FILE-bodies holds what was received: written once, in large pieces,
-so in large pages.
+so in large pages. FILE-search holds the lists of traces, which are made from both: with a change of what is in it, a
+migration that empties it is enough.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from sqlite_utils.migrations import Migrations
 
 migrations = Migrations("tracen")
 bodies_migrations = Migrations("tracen-bodies")
+search_migrations = Migrations("tracen-search")
 
 
 @migrations()
@@ -145,6 +147,26 @@ def add_people(db: Database) -> None:
     )
 
 
+@migrations()
+def add_sharing(db: Database) -> None:
+    # `is_private` is null where nobody has decided: public. `masks` is a JSON list of texts, in ASCII alone.
+    # `documents_id` is the id under which the page's document is kept, where that is not its own: a page keeps its
+    # document when it gets another id.
+    for column, kind in (
+        ("is_private", "integer"),
+        ("shared_until_ns", "integer"),
+        ("is_indexed", "integer not null default 0"),
+        ("masks", "text"),
+        ("documents_id", "text"),
+    ):
+        db.execute(f"alter table pages add column {column} {kind}")
+    db.table("withdrawn").create(
+        {"page_id": str, "account_id": int, "otel_trace_id": bytes, "withdrawn_ns": int},
+        pk="page_id",
+        not_null={"account_id", "otel_trace_id", "withdrawn_ns"},
+    )
+
+
 @bodies_migrations()
 def create_batches(db: Database) -> None:
     # id grows with arrival. `otel_trace_ids` are 16 bytes each; `body` is last, so that what stands before it
@@ -171,3 +193,58 @@ def create_batches(db: Database) -> None:
     db.table("pieces").create_index(["batch_id", "otel_trace_id"], unique=True)
     db.table("bodies_file").create({"id": int, "name": str}, pk="id")
     db.table("heartbeat").create({"id": int, "beats": int}, pk="id", defaults={"beats": 1})
+
+
+@search_migrations()
+def create_summaries(db: Database) -> None:
+    # id is the place in the list, see `summaries.py`; `kept` (compressed) is what `shard` has of the trace, to the
+    # letter: FTS5 must be told it again to forget it. It is last, so that what stands before it is read without it.
+    db.table("summaries").create(
+        {
+            "id": int,
+            "account_id": int,
+            "otel_trace_id": bytes,
+            "version": int,
+            "received_ns": int,
+            "rest_until_ns": int,
+            "shard": int,
+            "title": str,
+            "outcome": str,
+            "provider": str,
+            "model": str,
+            "kinds": str,
+            "started_ns": int,
+            "latency_ns": int,
+            "input_tokens": int,
+            "output_tokens": int,
+            "step_count": int,
+            "kept": bytes,
+        },
+        pk="id",
+        not_null={"account_id", "otel_trace_id", "version", "shard", "kept"},
+    )
+    db.table("summaries").create_index(["account_id"])
+    db.table("summaries").create_index(["otel_trace_id", "account_id"], unique=True)
+    # What there is to filter by, and how many traces have it; of all accounts, so without a rowid.
+    db.execute(
+        """create table choices (account_id integer, field text, value text, traces integer,
+           primary key (account_id, field, value)) without rowid"""
+    )
+    db.table("choices").create_index(["account_id", "field", "traces"])
+
+
+@search_migrations()
+def create_shards_and_dues(db: Database) -> None:
+    # The words themselves are in a table of FTS5 for each shard, see `shards.py`.
+    db.table("shards").create(
+        {"id": int, "traces": int, "characters": int, "least": int, "greatest": int, "is_dirty": int}, pk="id"
+    )
+    db.execute(
+        """create table dues (otel_trace_id blob, account_id integer, version integer, received_ns integer,
+           not_before_ns integer, primary key (otel_trace_id, account_id)) without rowid"""
+    )
+    db.table("dues").create_index(["received_ns"])
+    # How far arrivals were looked at, see `arrivals.py`; `skipped` are ranges of ids, in JSON.
+    db.table("arrivals").create({"name": str, "seen": int, "skipped": str}, pk="name")
+    # The FILE that this one belongs to, by the name of its bodies.
+    db.table("search_file").create({"id": int, "name": str}, pk="id")

@@ -1,7 +1,8 @@
-"""The embedded store: two SQLite files, one writing thread, readers of their own.
+"""The embedded store: three SQLite files, one writing thread for two of them, readers of their own.
 
 FILE-bodies holds what came over OTLP, as it came; it is committed first. FILE holds all else, among it the
-index from traces to batches, which is merged from memory (`trace_index.py`) and can be made again.
+index from traces to batches, which is merged from memory (`trace_index.py`) and can be made again. FILE-search holds
+the lists of traces, and looks after itself (`sqlite_catalogue.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from viewer.store import base, batches, pages, posts, reservations, tellings
+from viewer.store import base, batches, pages, posts, reservations, sharing, tellings
 from viewer.store.accounts import SqliteAccounts
 from viewer.store.base import (
     Batch,
@@ -30,11 +31,13 @@ from viewer.store.base import (
     Progress,
     Quota,
     RecentTrace,
+    Sharing,
     Telling,
 )
-from viewer.store.files import Files
+from viewer.store.files import Files, name_in
 from viewer.store.people import Accounts
 from viewer.store.reservations import Reservations, Waited
+from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.trace_index import MAX_ROWS, TraceIndex
 from viewer.store.upkeep import Upkeep
 from viewer.store.writer import Writer
@@ -67,6 +70,7 @@ class SqliteStore:
         self._index = TraceIndex()
         self._waited = Waited()
         self._stored_bytes: dict[int, int] = {}
+        self._last_batch_id = 0
         try:
             main = self._opened(self._files.open_main(checkpoints=exclusive))
             bodies = self._opened(self._files.open_bodies(main)) if exclusive else None
@@ -89,11 +93,30 @@ class SqliteStore:
             on_broken=on_broken,
             on_commit=on_commit,
         )
-        self._upkeep = Upkeep(self._writer, self._index, self._read, self._count_bytes)
+        self._catalogue = self._opened_catalogue(main) if exclusive else None
+        self._upkeep = Upkeep(self._writer, self._index, self._read, self._count_bytes, self._catalogue)
         self._reservations = Reservations(self._index, bodies) if bodies else None
         self.accounts: Accounts = SqliteAccounts(self._writer, self._read)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, "tracen-reader")
+
+    def _opened_catalogue(self, main: sqlite3.Connection) -> SqliteCatalogue:
+        try:
+            catalogue = SqliteCatalogue(self._files, name_in(main), self._index, self._writer)
+        except BaseException:
+            self._writer.close()
+            self._let_go()
+            raise
+        # The batch that came last may be deleted; what comes next was still never looked at.
+        self._last_batch_id = max(self._last_batch_id, catalogue.newest_batch)
+        return catalogue
+
+    @property
+    def catalogue(self) -> SqliteCatalogue:
+        """Raises StoreUnavailable beside the server."""
+        if self._catalogue is None:
+            raise base.StoreUnavailable("the list of traces is kept by the server alone")
+        return self._catalogue
 
     def _opened(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         self._open.append(connection)
@@ -125,7 +148,7 @@ class SqliteStore:
             self._count_bytes(account_id, len(batch.body))
 
         def make_page(connection: sqlite3.Connection) -> Page:
-            return pages.made_of_trace(connection, batch.account_id, otel_trace_ids, batch.received_ns)
+            return pages.begun_by_otlp(connection, batch.account_id, otel_trace_ids, batch.received_ns)
 
         def fill(connection: sqlite3.Connection) -> None:
             reservations.fill(connection, batch.account_id, waited)
@@ -181,7 +204,7 @@ class SqliteStore:
         if page is not None or not was_received:
             return page
         return await self._writer.submit(
-            lambda connection: pages.made_of_trace(connection, account_id, otel_trace_id, now_ns)
+            lambda connection: pages.made_of_otlp(connection, account_id, otel_trace_id, now_ns)
         )
 
     async def reserve(self, account_id: str, otel_trace_id: bytes, now_ns: int, limit: Limit) -> Page:
@@ -204,6 +227,19 @@ class SqliteStore:
 
     async def page(self, page_id: str) -> Page | None:
         return await self._read(lambda connection: pages.by_id(connection, page_id))
+
+    async def set_sharing(self, page: Page, chosen: Sharing) -> None:
+        await self._writer.submit(lambda connection: sharing.set_sharing(connection, page, chosen))
+
+    async def set_masks(self, page: Page, masks: Sequence[str]) -> None:
+        await self._writer.submit(lambda connection: sharing.set_masks(connection, page, masks))
+
+    async def reissue(self, page: Page, now_ns: int) -> Page:
+        def work(connection: sqlite3.Connection) -> Page | None:
+            sharing.reissue(connection, page, now_ns)
+            return pages.of_trace(connection, page.account_id, page.otel_trace_id)
+
+        return await self._writer.submit(work) or page
 
     async def mark_opened(self, page: Page, now_ns: int) -> None:
         await self._writer.submit(lambda connection: pages.mark_opened(connection, page, now_ns))
@@ -246,8 +282,12 @@ class SqliteStore:
     # -- upkeep ----------------------------------------------------------------------------------------
 
     async def delete(self, page: Page, now_ns: int) -> None:
-        await self._upkeep.delete(page, now_ns)
-        self._waited.forget(page.account_id, (page.otel_trace_id,))
+        await self.delete_many((page,), now_ns)
+
+    async def delete_many(self, doomed: Sequence[Page], now_ns: int) -> None:
+        await self._upkeep.delete(doomed, now_ns)
+        for page in doomed:
+            self._waited.forget(page.account_id, (page.otel_trace_id,))
 
     async def compact(self, received_before_ns: int) -> bool:
         return await self._upkeep.compact(received_before_ns)
@@ -294,6 +334,11 @@ class SqliteStore:
                 lambda: self._index.unmerged_count,
             ),
             ("tracen_store_bytes", "Bodies kept.", lambda: sum(self._stored_bytes.values())),
+            (
+                "tracen_store_unlisted",
+                "Batches and posts of which the lists of traces do not tell yet.",
+                lambda: self._catalogue.behind if self._catalogue else 0,
+            ),
         ]
 
     async def close(self) -> None:
@@ -301,6 +346,8 @@ class SqliteStore:
 
     def _close(self) -> None:
         self._writer.close()
+        if self._catalogue:
+            self._catalogue.close()
         self._readers.shutdown()
         self._let_go()
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from tracen_otel.otlp import split
 from viewer.store import batches, closed, pages, posts, tellings
-from viewer.store.base import NS_PER_S, Page
+from viewer.store.base import NS_PER_S, Page, StoreUnavailable
 from viewer.store.marks import mark, set_mark
+from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.trace_index import TraceIndex, key_of
 from viewer.store.writer import Writer
 from viewer.workers import run_sized
@@ -29,6 +30,8 @@ SLICE = 1_000
 """Batches looked over in one step."""
 _LATE_NS = 60 * NS_PER_S
 """What was under way when an account was closed has arrived by then."""
+_LOT = 20
+"""Traces deleted in one transaction: other writers wait for it."""
 _SCRUB_TRIES = 50
 _SCRUB_PAUSE_S = 0.1
 
@@ -48,17 +51,27 @@ class Upkeep:
         index: TraceIndex,
         read: Read,
         count_bytes: Callable[[int, int], None],
+        catalogue: SqliteCatalogue | None,
     ) -> None:
         self._writer = writer
         self._index = index
         self._read = read
         self._count_bytes = count_bytes
+        self._catalogue = catalogue
         self._compacted_to: int | None = None  # ahead of its mark where there was nothing to do
         self._must_scrub = False
 
-    async def delete(self, page: Page, now_ns: int) -> None:
-        """See `viewer.store.base.Store.delete`. Raises StoreUnavailable where the bytes can not be wiped yet."""
-        await self._remove(int(page.account_id), {page.otel_trace_id}, now_ns)
+    async def delete(self, doomed: Sequence[Page], now_ns: int) -> None:
+        """See `viewer.store.base.Store.delete_many`. Raises StoreUnavailable where bytes can not be wiped yet."""
+        catalogue = self._catalogue
+        if catalogue is None:
+            raise StoreUnavailable("traces are deleted by the server alone")
+        touched: set[int] = set()
+        for account_id, traces in _lots(doomed):
+            async with catalogue.leaving(account_id, traces) as shard_ids:
+                await self._remove(account_id, traces, now_ns)
+            touched |= shard_ids
+        await catalogue.scrub(touched)
         for _ in range(_SCRUB_TRIES):
             await self._writer.submit(lambda connection: None)  # scrubbing is done between two writes
             if not self._must_scrub:
@@ -93,8 +106,9 @@ class Upkeep:
         if found is None:
             return False
         row, unwanted = found
-        if unwanted:
-            await self._remove(row.account_id, unwanted, now_ns)
+        if unwanted and self._catalogue:
+            async with self._catalogue.leaving(row.account_id, unwanted):  # scrubbed while nothing is due
+                await self._remove(row.account_id, unwanted, now_ns)
         await self._set_mark("expired", row.id)
         return True
 
@@ -188,6 +202,14 @@ class Upkeep:
 
     async def _set_mark(self, name: str, batch_id: int) -> None:
         await self._writer.submit(lambda connection: set_mark(connection, name, batch_id))
+
+
+def _lots(doomed: Sequence[Page]) -> Iterator[tuple[int, set[bytes]]]:
+    """Accounts and some of their traces: as many as are deleted in one transaction."""
+    for account_id in {page.account_id for page in doomed}:
+        traces = [page.otel_trace_id for page in doomed if page.account_id == account_id]
+        for start in range(0, len(traces), _LOT):
+            yield int(account_id), set(traces[start : start + _LOT])
 
 
 def _alone(row: batches.Row, removed: set[bytes]) -> list[bytes]:

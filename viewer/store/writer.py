@@ -60,10 +60,11 @@ class Writer:
         between: Callable[[], bool] = lambda: False,
         on_broken: Callable[[str], None] = lambda reason: None,
         on_commit: Callable[[int, int, float], None] = lambda jobs, size, seconds: None,
+        name: str = "the store",
     ) -> None:
         """`check` raises before a transaction that must not be; `between` runs on the writer's thread after each
         group, and again while it answers that there is more to do and nobody waits; `on_broken` hears why nothing
-        will be written again, `on_commit` what a group was and took.
+        will be written again, `on_commit` what a group was and took; `name` is what the log calls it.
         """
         self._main = main
         self._bodies = bodies
@@ -71,6 +72,7 @@ class Writer:
         self._between = between
         self._on_broken = on_broken
         self._on_commit = on_commit
+        self._name = name
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._queued_bytes = 0
         self._lock = threading.Lock()
@@ -104,7 +106,7 @@ class Writer:
         job = _Job(bodies, main, committed, size, loop, loop.create_future())
         with self._lock:
             if self._closed or self._broken:
-                raise StoreUnavailable(self._broken or "the store is closing")
+                raise StoreUnavailable(self._broken or f"{self._name} is closing")
             if self._queued_bytes + size > MAX_QUEUED_BYTES and self._queued_bytes:
                 raise StoreUnavailable("too much is waiting for the disk")
             self._queued_bytes += size
@@ -184,7 +186,7 @@ class Writer:
     def _succeeded(self) -> None:
         if self._failing:
             self._failing = False
-            logger.warning("the store can be written again")
+            logger.warning("%s can be written again", self._name)
 
     def _failed(self, error: Exception, jobs: list[_Job]) -> None:
         """Tell every job, and the log once per spell; give up where the disk itself failed."""
@@ -192,7 +194,7 @@ class Writer:
             job.error = StoreUnavailable(f"the write was refused: {error}")
         if not self._failing:
             self._failing = True
-            logger.error("the store can not be written: %s", error)
+            logger.error("%s can not be written: %s", self._name, error)
         # After a failed fsync nobody knows what is on disk: a later one that succeeds proves nothing.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
             self._break(f"the disk failed: {error}")
@@ -208,7 +210,7 @@ class Writer:
     def _break(self, reason: str) -> None:
         if not self._broken:
             self._broken = reason
-            logger.critical("the store is given up: %s", reason)
+            logger.critical("%s is given up: %s", self._name, reason)
             self._on_broken(reason)
 
     def _step(self) -> bool:
@@ -218,7 +220,7 @@ class Writer:
         except Exception as error:
             if not self._failing:
                 self._failing = True
-                logger.error("the store's upkeep failed: %s", error)
+                logger.error("the upkeep of %s failed: %s", self._name, error)
             self._roll_back(self._main)
             return False
 

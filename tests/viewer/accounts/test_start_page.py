@@ -73,6 +73,21 @@ def test_decoy_looks_like_a_first_key(portal: Portal) -> None:
         assert [eve.post(key).status_code for key in (secret, decoy)] == [200, 401]
 
 
+def test_first_key_is_made_once(portal: Portal, ada: Visitor) -> None:
+    """Who signs up again with the password of the account gets no key more, and a page that offers one."""
+    answer = Response()
+    again = give_first_key(
+        portal.store.accounts, ada.member.account, answer, base_url=URL, now_ns=portal.clock.now_ns
+    )
+    asyncio.run(again)
+    decoy = cookies_of(answer)[COOKIE]
+    hold(ada.client, COOKIE, decoy, "/app/start")
+    page = ada.get("/app/start").text
+    assert decoy not in page
+    assert "Make another key" in page
+    assert ada.get("/app/settings").text.count('class="key"') == 1
+
+
 def test_first_key_is_shown_until_done(ada: Visitor) -> None:
     """The button takes it back and leads on."""
     answer = ada.submit("/app/start/done")

@@ -1,0 +1,1 @@
+"""`/app/traces`: what somebody who has logged in sees of their traces, finds among them and deletes."""

@@ -1,0 +1,407 @@
+"""The searchable lists of traces on SQLite: FILE-search, a writing thread and readers of its own.
+
+So that neither a search nor the merging of words keeps ingest or a page waiting. All in the file is made from FILE and
+FILE-bodies: where it is broken, it is made anew. Deletion goes the other way around: words go first, and a crash
+then leaves a trace that is due, never words of one that is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import sqlite3
+import threading
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from viewer.store import arrivals, dues, pages, posts, shards, summaries, tellings
+from viewer.store.arrivals import BATCHES, POSTS, Progress
+from viewer.store.base import Page, StoreUnavailable, Telling
+from viewer.store.catalogue import (
+    MAX_BACKLOG,
+    MAX_LISTED,
+    Choices,
+    Due,
+    ListedTrace,
+    Query,
+    Summarised,
+)
+from viewer.store.dues import Trace, Wanted
+from viewer.store.files import Files
+from viewer.store.summaries import Label, Row
+from viewer.store.trace_index import TraceIndex
+from viewer.store.words import expression_of
+from viewer.store.writer import Writer
+
+T = TypeVar("T")
+
+logger = logging.getLogger("tracen.store")
+
+READERS = 2
+MAX_READY = 2_000
+"""Traces that are due; with more, arrivals wait to be looked at."""
+_LOOKS = 8
+"""Slices of what was skipped that one call of `due` looks at."""
+SCRUB_EVERY_NS = 2_000_000_000
+_SCRUB_TRIES = 50
+_SCRUB_PAUSE_S = 0.1
+_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class SqliteCatalogue:
+    """A `viewer.store.catalogue.Catalogue` beside the files of a store, of which `pages_writer` writes FILE."""
+
+    def __init__(self, files: Files, name: str | None, index: TraceIndex, pages_writer: Writer) -> None:
+        """Open FILE-search, made as needed. `name` is that of FILE. Raises StoreUnusable."""
+        self._files = files
+        self._name = name
+        self._index = index
+        self._pages_writer = pages_writer
+        self._readers = ThreadPoolExecutor(READERS, "tracen-search")
+        self._local = threading.local()
+        self._reading: list[sqlite3.Connection] = []
+        self._leaving: Counter[Trace] = Counter()
+        self._left: set[Trace] = set()
+        self._edition_by_account: defaultdict[int, int] = defaultdict(int)
+        self._generation = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._generation += 1
+        self._is_broken = self._must_truncate = False
+        self._scrubbed_ns = 0
+        self._start = secrets.token_hex(4)
+        self._connection = connection = self._opened()
+        self._progress = {name: arrivals.load(connection, name) for name in (BATCHES, POSTS)}
+        self._writer = Writer(
+            connection,
+            check=self._files.check_search_in_place,
+            between=lambda: self._truncate(connection),
+            name="the list of traces",
+        )
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = self._files.open_search(self._name)
+        with contextlib.closing(self._files.open_reading()) as reading:
+            is_ahead = arrivals.load(connection, POSTS).seen > posts.largest_given(reading)
+        if not is_ahead:
+            return connection
+        logger.warning("the list of traces is made anew: the store is older, restored from a backup")
+        connection.close()
+        self._files.remove_search()
+        return self._files.open_search(self._name)
+
+    @property
+    def newest_batch(self) -> int:
+        """The largest id of a batch that was ever looked at."""
+        return self._progress[BATCHES].seen
+
+    @property
+    def behind(self) -> int:
+        """How many batches and posts were skipped, or came since the last look."""
+        skipped = sum(
+            last - first + 1 for progress in self._progress.values() for first, last in progress.skipped
+        )
+        return skipped + max(0, self._index.newest_batch - self.newest_batch)
+
+    # -- the list --------------------------------------------------------------------------------------
+
+    async def find(self, account_id: str, query: Query, before: int | None, limit: int) -> list[ListedTrace]:
+        expression = expression_of(int(account_id), query)
+        least, below = summaries.bounds(query, before)
+        limit = min(limit, MAX_LISTED)
+        listed: list[ListedTrace] = []
+        while expression is not None and len(listed) < limit:
+            wanted = limit - len(listed)
+            rows = await self._read(partial(_rows, int(account_id), expression, least, below, wanted))
+            pages_by_trace = await self._pages_of(account_id, rows)
+            listed += [
+                ListedTrace(row.place, page, row.summary, row.received_ns)
+                for row in rows
+                if (page := pages_by_trace.get(row.otel_trace_id)) and not page.deleted
+            ]
+            if len(rows) < wanted:
+                break
+            below = rows[-1].place
+        return listed
+
+    async def _pages_of(self, account_id: str, rows: Sequence[Row]) -> dict[bytes, Page]:
+        """The pages of traces, made now where there is none; nothing for a trace that is not there."""
+
+        def read(connection: sqlite3.Connection) -> tuple[dict[bytes, Page], list[Row]]:
+            found, missing = {}, []
+            for row in rows:
+                page = pages.of_trace(connection, account_id, row.otel_trace_id)
+                if page is not None:
+                    found[row.otel_trace_id] = page
+                elif tellings.was_received(connection, self._index, account_id, row.otel_trace_id):
+                    missing.append(row)
+            return found, missing
+
+        found, missing = await self._read(read)
+        if not missing:
+            return found
+
+        def make(connection: sqlite3.Connection) -> dict[bytes, Page]:
+            return {
+                row.otel_trace_id: pages.made_of_otlp(
+                    connection, account_id, row.otel_trace_id, row.received_ns
+                )
+                for row in missing
+            }
+
+        return found | await self._pages_writer.submit(make)
+
+    async def choices(self, account_id: str) -> Choices:
+        return await self._read(lambda connection: summaries.choices(connection, int(account_id)))
+
+    async def edition(self, account_id: str) -> str:
+        return f"{self._start}-{self._edition_by_account[int(account_id)]}"
+
+    async def backlog(self, account_id: str) -> int:
+        progress = dict(self._progress)
+        return await self._read(lambda c: dues.backlog(c, int(account_id), progress, MAX_BACKLOG))
+
+    async def forget(self, page: Page) -> None:
+        trace = (int(page.account_id), page.otel_trace_id)
+        self._left.add(trace)  # what is on its way was made before
+        touched = await self._submit(partial(_withdraw, traces=(trace,), is_due=True))
+        self._changed(trace[0])
+        await self.scrub(touched)
+
+    def _changed(self, *account_ids: int) -> None:
+        for account_id in account_ids:
+            self._edition_by_account[account_id] += 1
+
+    # -- for the summariser ----------------------------------------------------------------------------
+
+    async def due(self, limit: int, now_ns: int) -> Sequence[Due]:
+        if self._is_broken:
+            await asyncio.to_thread(self._renew)
+        self._left.clear()
+        if await self._read(lambda c: dues.ready_count(c, now_ns)) < MAX_READY:
+            for name in (POSTS, BATCHES):
+                await self._look(name, limit, only_new=True)
+        found = await self._ready(limit, now_ns)
+        for _ in range(_LOOKS):
+            if len(found) >= limit or not await self._look_back(limit):
+                break
+            found = await self._ready(limit, now_ns)
+        if not found and now_ns - self._scrubbed_ns >= SCRUB_EVERY_NS:
+            self._scrubbed_ns = now_ns
+            await self.scrub((await self._read(shards.dirty))[:1])
+        return found
+
+    async def _ready(self, limit: int, now_ns: int) -> list[Due]:
+        found = await self._read(lambda c: dues.ready(c, limit + len(self._leaving), now_ns))
+        return [due for due in found if _trace(due) not in self._leaving][:limit]
+
+    async def _look_back(self, limit: int) -> bool:
+        return await self._look(POSTS, limit) or await self._look(BATCHES, limit)
+
+    async def _look(self, name: str, limit: int, *, only_new: bool = False) -> bool:
+        """Look at what was skipped last, or came since; whether there was anything."""
+        before = self._progress[name]
+
+        def read(connection: sqlite3.Connection) -> tuple[Progress, list[Wanted]] | None:
+            progress = before.reached(arrivals.newest_id(connection, name))
+            if not progress.skipped or (only_new and progress.seen == before.seen):
+                return None
+            first, last = progress.skipped[-1]
+            first, found = arrivals.read(connection, name, first, last, limit)
+            return progress.looked_at(first, last), dues.among(connection, self._index, name, found)
+
+        looked = await self._read(read)
+        if looked is None:
+            return False
+        progress, wanted = looked
+
+        def work(connection: sqlite3.Connection) -> None:
+            dues.put(connection, wanted)
+            arrivals.save(connection, name, progress)
+
+        await self._submit(work)
+        self._progress[name] = progress
+        return True
+
+    async def telling(self, due: Due, max_bytes: int) -> Telling:
+        page = due.page or Page("", due.account_id, due.otel_trace_id)
+        return await self._read(lambda c: tellings.of_page(c, self._index, page, max_bytes))
+
+    async def save(self, summarised: Collection[Summarised]) -> None:
+        items = {_trace(item.due): item for item in summarised}
+        if not items:
+            return
+        await self._submit(lambda connection: self._save(connection, items))
+        self._changed(*{account_id for account_id, _ in items})
+
+    def _save(self, connection: sqlite3.Connection, items: dict[Trace, Summarised]) -> None:
+        """On the writer's thread."""
+        added: defaultdict[int, dict[int, str]] = defaultdict(dict)
+        labels: Counter[Label] = Counter()
+        for trace, item in items.items():
+            if trace in self._leaving or trace in self._left:
+                continue  # it stays due
+            dues.drop(connection, trace, item.version)
+            old = summaries.place_of(connection, *trace)
+            if old is not None:
+                shards.take(connection, old.shard, old.place, old.kept, for_good=item.summary is None)
+                summaries.remove(connection, old)
+                labels.subtract(old.labels)
+            if item.summary is None:
+                continue
+            summary = summaries.fitted(item.summary)
+            place = summaries.new_place(connection, item, summary.started_ns, old)
+            shard = old.shard if old is not None else shards.open_shard(connection)
+            kept = summaries.kept(trace[0], summary, item.text)
+            summaries.insert(connection, item, summary, place, shard, kept)
+            labels.update(summaries.labels_of(trace[0], summary))
+            added[shard][place] = kept
+        summaries.count_labels(connection, labels)
+        for shard, places in added.items():
+            shards.add(connection, shard, places)
+
+    # -- what is deleted -------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def leaving(self, account_id: int, otel_trace_ids: Set[bytes]) -> AsyncIterator[Set[int]]:
+        """Take traces out of the lists before they are deleted, in the block; hands out shards to `scrub` after it.
+
+        Where the block fails, they are due again.
+        """
+        traces = [(account_id, one) for one in otel_trace_ids]
+        self._leaving.update(traces)
+        try:
+            touched = await self._submit(partial(_withdraw, traces=traces))
+            self._changed(account_id)
+            yield touched
+            await self._submit(lambda connection: _drop_all(connection, traces))
+        finally:
+            self._left.update(traces)
+            self._leaving.subtract(traces)
+            self._leaving += Counter()  # of those that are zero nothing stays
+
+    async def scrub(self, shard_ids: Collection[int]) -> None:
+        """Overwrite in the file what was taken from shards."""
+        if not shard_ids:
+            return
+        await self._submit(lambda connection: shards.scrub(connection, shard_ids))
+        self._must_truncate = True
+        for _ in range(_SCRUB_TRIES):
+            await self._writer.submit(lambda connection: None)  # the log is emptied between two writes
+            if not self._must_truncate:
+                return
+            await asyncio.sleep(_SCRUB_PAUSE_S)
+        logger.warning("words of a deleted trace are still in the write-ahead log: a reader holds it")
+
+    def _truncate(self, connection: sqlite3.Connection) -> bool:
+        """On the writer's thread, between two groups."""
+        if self._must_truncate:
+            connection.execute("pragma busy_timeout = 100")
+            try:
+                busy = connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+            finally:
+                connection.execute("pragma busy_timeout = 5000")
+            self._must_truncate = bool(busy)
+        return False
+
+    # -- the file --------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Finish what was begun; before the files of the store are closed."""
+        self._writer.close()
+        self._readers.shutdown()
+        for connection in (
+            *self._reading,
+            self._connection,
+        ):  # the last one checkpoints, and a reader may not
+            connection.close()
+
+    def _renew(self) -> None:
+        """Make a broken file anew. Readers that are under way keep what they have."""
+        logger.error("the list of traces is broken, and is made anew")
+        self._writer.close()
+        self._connection.close()
+        self._files.remove_search()
+        self._begin()
+
+    async def _submit(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def watched(connection: sqlite3.Connection) -> T:
+            try:
+                return work(connection)
+            except sqlite3.DatabaseError as error:
+                self._note_broken(error)
+                raise
+
+        return await self._writer.submit(watched)
+
+    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._readers, self._read_here, read)
+        except sqlite3.Error as error:
+            self._note_broken(error)
+            logger.error("the list of traces can not be read: %s", error)
+            raise StoreUnavailable("the list of traces can not be read") from None
+
+    def _note_broken(self, error: sqlite3.Error) -> None:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
+            self._is_broken = True
+
+    def _read_here(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        if getattr(self._local, "generation", 0) != self._generation:
+            self._local.connection = self._files.open_reading(search=True)
+            self._reading.append(self._local.connection)
+            self._local.generation = self._generation
+        return read(self._local.connection)
+
+
+def _rows(
+    account_id: int,
+    expression: str,
+    least: int,
+    below: int,
+    limit: int,
+    connection: sqlite3.Connection,
+) -> list[Row]:
+    """Rows of one moment, newest first."""
+    connection.execute("begin")
+    try:
+        if not expression:
+            return summaries.newest(connection, account_id, least, below, limit)
+        places = shards.find(connection, expression, least, below, limit)
+        return list(summaries.at_places(connection, account_id, places))
+    finally:
+        connection.execute("rollback")
+
+
+def _withdraw(connection: sqlite3.Connection, traces: Iterable[Trace], *, is_due: bool = False) -> Set[int]:
+    """Take traces out of the list, and let them be due; returns the shards that had them."""
+    touched: set[int] = set()
+    labels: Counter[Label] = Counter()
+    for account_id, otel_trace_id in traces:
+        old = summaries.place_of(connection, account_id, otel_trace_id)
+        if old is not None:
+            shards.take(connection, old.shard, old.place, old.kept, for_good=True)
+            summaries.remove(connection, old)
+            labels.subtract(old.labels)
+            touched.add(old.shard)
+        if old is not None or is_due:
+            received_ns = old.received_ns if old is not None else 0
+            dues.put(connection, [Wanted(account_id, otel_trace_id, 0, received_ns)])
+    summaries.count_labels(connection, labels)
+    return touched
+
+
+def _drop_all(connection: sqlite3.Connection, traces: Iterable[Trace]) -> None:
+    for trace in traces:
+        dues.drop(connection, trace, 1 << 62)
+
+
+def _trace(due: Due) -> Trace:
+    return int(due.account_id), due.otel_trace_id
