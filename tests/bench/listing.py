@@ -87,7 +87,7 @@ class Account:
             traces = [os.urandom(16) for _ in range(IN_A_BATCH)]
             received_ns = _START_NS + (first + IN_A_BATCH) * _EVERY_NS
             kind = BodyKind.OTLP_PROTOBUF
-            await self.store.append(Batch(self.id, kind, b"spans", frozenset(traces), received_ns))
+            await self.store.append(Batch(self.id, kind, b"", frozenset(traces), received_ns))
             items = [self._item(trace, first + n, received_ns) for n, trace in enumerate(traces)]
             started_s = time.perf_counter()
             for at in range(0, len(items), TOGETHER):

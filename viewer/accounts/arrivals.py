@@ -31,6 +31,8 @@ MAX_STREAMS_OF_ACCOUNT = 5
 _REST_S = 0.3
 """Between two looks, however fast an account sends."""
 _RECENT_NS = 3600 * NS_PER_S
+_ANYBODY = "Whoever has its address can open it:"
+_OWNER_ALONE = "It is private: you alone can open it, until you share it there:"
 _MAX_HEADING, _MAX_REASON = 120, 600
 
 
@@ -48,7 +50,7 @@ class News:
     def _said(self) -> tuple[object, ...]:
         arrived, refused = self.arrived, self.refused
         return (
-            arrived and (arrived.url, arrived.heading, arrived.status),
+            arrived and (arrived.url, arrived.heading, arrived.status, arrived.readers),
             refused and (refused.at.iso, refused.headline, refused.reason),
         )
 
@@ -164,7 +166,8 @@ class Arrivals:
         is_receiving = document.outline.lacks_root and now_ns - found[0].received_ns < RECEIVING_NS
         heading, state, status = await run_sized(document.size_of(HEAD), _told, document, is_receiving)
         at = moment_of(found[0].received_ns, now_ns)
-        return Arrived(heading, state, status, f"{self._base_url}/traces/{page.id}", at)
+        readers = _OWNER_ALONE if page.is_private else _ANYBODY
+        return Arrived(heading, state, status, f"{self._base_url}/traces/{page.id}", readers, at)
 
     def _refused(self, subject: Subject) -> Refused | None:
         """The last request, if it was not taken as it came; of the account, or of a stranger beside it."""

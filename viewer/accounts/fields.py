@@ -6,9 +6,18 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
-from viewer.bodies import BodyTooLarge, BrokenEncoding, UnsupportedEncoding, media_type_of, read_body
+from viewer.bodies import (
+    BodyTooLarge,
+    BrokenEncoding,
+    UnsupportedEncoding,
+    drained,
+    media_type_of,
+    read_body,
+    stream_of,
+)
 
 MAX_BYTES = 16 * 1024
 MAX_FIELDS = 20
@@ -25,21 +34,27 @@ async def posted_fields(
 
 async def posted_pairs(request: Request, max_bytes: int, max_fields: int) -> list[tuple[str, str]]:
     """Return name and value of each field, in order. Raises HTTPException: 400, 413, 415."""
-    headers = request.headers
-    if media_type_of(headers.get("content-type")) != FORM:
-        raise HTTPException(415)
     try:
-        body = await read_body(
-            request.stream(), headers.get("content-length"), headers.get("content-encoding"), max_bytes
-        )
+        if media_type_of(request.headers.get("content-type")) != FORM:
+            raise UnsupportedEncoding
+        body = await _body(request, max_bytes)
         text = body.decode("ascii")  # browsers write all else as %XX
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=max_fields)
     except BodyTooLarge:
-        raise HTTPException(413) from None
+        status = 413
     except UnsupportedEncoding:
-        raise HTTPException(415) from None
-    except (BrokenEncoding, ValueError):  # UnicodeError included
-        raise HTTPException(400) from None
+        status = 415
+    except (BrokenEncoding, ClientDisconnect, ValueError):  # UnicodeError included
+        status = 400
+    answer = await drained(request, Response())  # else the sender never reads why
+    raise HTTPException(status, headers={k: v for k, v in answer.headers.items() if k == "connection"})
+
+
+async def _body(request: Request, max_bytes: int) -> bytes:
+    headers = request.headers
+    return await read_body(
+        stream_of(request), headers.get("content-length"), headers.get("content-encoding"), max_bytes
+    )
 
 
 def local_path(text: str, otherwise: str) -> str:

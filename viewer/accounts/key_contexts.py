@@ -109,6 +109,8 @@ class Arrived:
     """good, bad, live or open."""
     status: str
     url: str
+    readers: str
+    """Who can open it."""
     at: Moment
 
 

@@ -14,7 +14,7 @@ from viewer.accounts import arrivals
 from viewer.accounts.arrivals import Arrivals, News, Subject
 from viewer.metrics import Metrics
 from viewer.requests import ACCEPTED, PARTIAL, Door, Requests
-from viewer.store.base import NS_PER_S, Store, StoreUnavailable
+from viewer.store.base import NS_PER_S, Batch, BodyKind, Store, StoreUnavailable
 from viewer.store.people import Key
 from viewer.tellings import Documents
 from viewer.watching import TooManyReaders
@@ -117,6 +117,23 @@ async def test_request_taken_in_part_is_told_beside_its_trace(scene: Scene) -> N
     assert news.arrived
     assert news.refused
     assert news.refused.headline == "A request was taken in part"
+
+
+async def test_private_trace_is_told_as_one(scene: Scene) -> None:
+    """Its address opens nothing to whoever it is given to."""
+    await scene.store.accounts.set_otlp_private(scene.key.account_id, True)
+    for trace in (b"\x01" * 16, b"\x02" * 16):
+        scene.clock.forward(1)
+        await scene.store.append(
+            Batch(scene.key.account_id, BodyKind.OTLP_JSON, b"{}", frozenset([trace]), scene.clock.now_ns)
+        )
+    private = (await scene.arrivals.now(scene.subject)).arrived
+    assert private
+    assert "you alone can open it" in private.readers
+    await scene.arrive(b"\x03" * 16)
+    public = (await scene.arrivals.now(scene.subject)).arrived
+    assert public
+    assert public.readers == "Whoever has its address can open it:"
 
 
 async def test_what_came_before_is_no_news(scene: Scene) -> None:

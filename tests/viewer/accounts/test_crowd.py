@@ -55,6 +55,17 @@ def test_hundred_log_ins_at_once_stay_within_memory(own_tracen: TracenProcess) -
         assert client.post("/login", data={"email": EMAIL, "password": PASSWORD}).status_code == 303
 
 
+@pytest.mark.parametrize("size", [20_000, 5_000_000, 40_000_000])
+def test_form_that_is_too_large_is_told_so(own_tracen: TracenProcess, size: int) -> None:
+    """Whoever sends it reads the answer, and little of it is read."""
+    with client_of(own_tracen) as client:
+        answer = client.post("/login", data={"email": EMAIL, "password": "x" * size})
+        assert answer.status_code == 413
+        answer = client.post("/signup", files={"email": b"x" * size})
+        assert answer.status_code == 415
+    assert own_tracen.peak_kb < 200 * 1024
+
+
 def test_deleted_account_is_gone_from_every_file(own_tracen: TracenProcess) -> None:
     """Its key is refused, its pages say 410, and what it sent is in no file any more."""
     email = f"{CANARY}@team.example"
