@@ -117,7 +117,8 @@ class Summariser:
         if not telling.bodies:
             return Summarised(due, due.version, None)
         size = sum(len(body) for _, body in telling.bodies)
-        told = await run_sized(size, synopsis, telling, due.otel_trace_id.hex(), self._redacts)
+        masks = due.page.masks if due.page is not None else ()
+        told = await run_sized(size, synopsis, telling, due.otel_trace_id.hex(), self._redacts, masks)
         return self._item(due, telling.version, told, started_s)
 
     def _item(self, due: Due, version: int, told: tuple[Summary, str], started_s: float) -> Summarised:
@@ -126,10 +127,12 @@ class Summariser:
         return Summarised(due, version, *told, self._clock_ns() + pause_ns)
 
 
-def synopsis(telling: Telling, otel_trace_id: str, redacts: bool) -> tuple[Summary, str]:
+def synopsis(
+    telling: Telling, otel_trace_id: str, redacts: bool, masks: tuple[str, ...] = ()
+) -> tuple[Summary, str]:
     """What the list tells of a trace, and what of it is searched."""
     try:
-        trace = trace_of(telling, otel_trace_id, Redaction(redacts))
+        trace = trace_of(telling, otel_trace_id, Redaction(redacts), masks)
         return summary_of(trace), text_of(trace)
     except Exception:  # the wall before the list: one odd trace costs the others nothing
         logger.exception("a trace can not be assembled for the list")

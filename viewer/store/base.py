@@ -300,7 +300,8 @@ class Store(Protocol):
     async def set_masks(self, page: Page, masks: Sequence[str]) -> None:
         """Replace the texts that are masked in the page of this page's trace. Nothing happens where it was deleted.
 
-        They may be any text. Deleting the page MUST remove them like everything else that was received.
+        They may be any text. Deleting the page MUST remove them like everything else that was received. The list of
+        traces MUST forget the trace (`Catalogue.forget`): what it tells and searches was made with other masks.
         """
         ...
 

@@ -236,7 +236,8 @@ class SqliteStore:
         await self._writer.submit(lambda connection: sharing.set_sharing(connection, page, chosen))
 
     async def set_masks(self, page: Page, masks: Sequence[str]) -> None:
-        await self._writer.submit(lambda connection: sharing.set_masks(connection, page, masks))
+        if await self._writer.submit(lambda connection: sharing.set_masks(connection, page, masks)):
+            await self.catalogue.forget(page)  # a summary that is begun from now on knows the masks
 
     async def reissue(self, page: Page, now_ns: int) -> Page:
         def work(connection: sqlite3.Connection) -> Page | None:

@@ -113,8 +113,10 @@ def test_owner_shares_hides_and_takes_back(
 def test_owner_masks_what_they_mark_in_the_preview(
     owner: BrowserContext, reader: Page, tracen: TracenProcess
 ) -> None:
-    """Marked with the mouse, looked for, masked; readers see the mark in its place."""
+    """Marked with the mouse, looked for, masked; a reader who has the page open sees the mark in its place."""
     url = publish(tracen, agent_trace())
+    reader.goto(url)
+    expect(reader.locator("body")).to_contain_text(QUESTION)
     page = owner.new_page()
     page.goto(tracen.http + "/app" + urlsplit(url).path + "/sharing")
     page.locator("#preview dd", has_text=QUESTION).first.click(click_count=3)
@@ -124,8 +126,7 @@ def test_owner_masks_what_they_mark_in_the_preview(
     assert not violations(page)
     page.get_by_role("button", name="Mask it everywhere").click()
     expect(page.locator(".own-masks")).to_contain_text(QUESTION)
-    reader.goto(url)
-    expect(reader.locator("body")).to_contain_text("[masked: by its owner]")
+    expect(reader.locator("body")).to_contain_text("[masked: by its owner]", timeout=30_000)
     assert QUESTION not in reader.content()
     page.get_by_role("button", name="Show again").click()
     reader.reload()

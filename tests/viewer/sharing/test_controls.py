@@ -13,6 +13,8 @@ from tests.viewer.sharing.house import BROWSER, PAYLOAD, START_NS, House, opened
 from viewer.sharing.masks import MARK, MAX_MASKS, digest_of
 from viewer.sharing.states import sharing_path
 from viewer.store.base import NS_PER_S, RESERVATIONS, Page
+from viewer.store.catalogue import Query
+from viewer.summariser import Summariser
 
 DAY_NS = 24 * 3600 * NS_PER_S
 KEY = "sk-proj-" + "a1B2" * 8
@@ -182,6 +184,27 @@ def test_masks_hold_where_secrets_are_not_masked(tmp_path: Path) -> None:
         for form in ("", ".otlp.json", ".json"):
             assert KEY not in house.get(f"/traces/{page.id}{form}").text
         assert MARK in page_text(house, page)
+
+
+def test_masks_hold_in_the_list_and_its_search(house: House) -> None:
+    """The trace is taken out of it with the mask, and comes back without what is masked."""
+    page = house.post(SECRETIVE | {"title": "For Ada Lovelace"})
+    summariser = Summariser(house.store, house.clock_ns)
+
+    def listed(text: str) -> list[str]:
+        while house.wait(summariser.work):
+            house.now_ns += DAY_NS
+        query = Query(text=text)
+        found = house.wait(house.store.catalogue.find, page.account_id, query, None, 10)
+        return [one.summary.title for one in found]
+
+    assert listed("lovelace") == ["For Ada Lovelace"]
+    submit(house, page, "mask", text="Ada Lovelace")
+    assert house.wait(house.store.catalogue.find, page.account_id, Query(), None, 10) == []
+    assert listed("lovelace") == []
+    assert listed("write") == [f"For {MARK}"]
+    submit(house, page, "unmask", mask=digest_of(("Ada Lovelace",)))
+    assert listed("lovelace") == ["For Ada Lovelace"]
 
 
 def test_masks_hold_for_what_comes_later(house: House) -> None:
