@@ -34,12 +34,9 @@ class Frame:
 
 def frame_for(request: Request, here: str) -> Frame:
     """The frame of a page at the path `here`, in a handler of a route with Policy.SESSION."""
-    return frame_of(request.state.session, here, request.app.state.subscriptions.is_offered)
-
-
-def frame_of(session: Session, here: str, has_subscriptions: bool = True) -> Frame:
-    """The frame of a page at the path `here`. `has_subscriptions`: the server sells them, or asks for one."""
-    shown = (*_TABS, _SUBSCRIPTION) if has_subscriptions or here == _SUBSCRIPTION[0] else _TABS
+    session: Session = request.state.session
+    has_subscriptions = request.app.state.subscriptions.is_offered or here == _SUBSCRIPTION[0]
+    shown = (*_TABS, _SUBSCRIPTION) if has_subscriptions else _TABS
     tabs = tuple(FrameLink(href, label, href == here) for href, label in shown)
     links = tuple(
         FrameLink(href, label, href == here or (label == "Settings" and any(tab.is_here for tab in tabs)))

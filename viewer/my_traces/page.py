@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from tracen_otel.model import StepKind
 from viewer import wording
-from viewer.accounts.frame import frame_of
+from viewer.accounts.frame import Frame
 from viewer.legible import one_line, spelled
 from viewer.my_traces.contexts import (
     Chip,
@@ -23,7 +23,6 @@ from viewer.my_traces.filters import MAX_WORDS, PATH, Filters, Time, minutes
 from viewer.my_traces.rows import LABEL_BY_OUTCOME, kind_name, provider_name, row_of, title_of
 from viewer.pages import render
 from viewer.store.catalogue import MAX_BACKLOG, Choices, ListedTrace, Outcome
-from viewer.store.people import Session
 
 ROWS = 50
 """Traces on a page."""
@@ -65,7 +64,7 @@ def list_query(filters: Filters, **more: str) -> str:
 
 
 def render_list(
-    session: Session, filters: Filters, listed: Listed, told: Told, *, base_url: str, now_ns: int
+    frame: Frame, filters: Filters, listed: Listed, told: Told, *, base_url: str, now_ns: int
 ) -> str:
     """The page of the list."""
     shown = listed.traces[:ROWS]
@@ -73,7 +72,7 @@ def render_list(
     return render(
         MyTracesPage(
             title="My traces · Tracen",
-            frame=frame_of(session, PATH),
+            frame=frame,
             filters=_filter_bar(filters, listed.choices),
             notices=told.notices,
             done=told.done,
@@ -190,7 +189,7 @@ def _time_told(filters: Filters) -> str:
 
 
 def render_deletion(
-    session: Session, ids: Sequence[str], missed: int, listed: Sequence[ListedTrace], filters: Filters
+    frame: Frame, ids: Sequence[str], missed: int, listed: Sequence[ListedTrace], filters: Filters
 ) -> str:
     """The page that asks before traces are deleted. `listed` is where their titles are told, as far as they are."""
     title_by_id = {one.page.id: title_of(one.summary) for one in listed}
@@ -198,7 +197,7 @@ def render_deletion(
     return render(
         DeletionPage(
             title=f"Delete {count}? · Tracen",
-            frame=frame_of(session, PATH),
+            frame=frame,
             count=count,
             traces=tuple(
                 DoomedTrace(f"/traces/{one}", title_by_id.get(one, f"Trace {one}")) for one in ids[:TITLES]

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from viewer import pages
-from viewer.accounts.frame import NO_STORE
+from viewer.accounts.frame import NO_STORE, frame_for
 from viewer.my_traces.deletion import MAX_AT_ONCE, Deletion, TooManySelected, deletion_of
 from viewer.my_traces.filters import PATH, Filters, parse
 from viewer.my_traces.news import News
@@ -58,7 +58,9 @@ class MyTraces:
         )
         listed = Listed(traces, choices, backlog, edition)
         told = _told(request.query_params, notices)
-        html = render_list(session, filters, listed, told, base_url=self._base_url, now_ns=now_ns)
+        html = render_list(
+            frame_for(request, PATH), filters, listed, told, base_url=self._base_url, now_ns=now_ns
+        )
         return HTMLResponse(html, headers=NO_STORE)
 
     async def _found(
@@ -97,7 +99,8 @@ class MyTraces:
             return _back(deletion, len(doomed), missed)
         listed = await self._found(session.account.id, deletion.filters, self._clock_ns(), ROWS)
         ids = [page.id for page in doomed]
-        return HTMLResponse(render_deletion(session, ids, missed, listed, deletion.filters), headers=NO_STORE)
+        html = render_deletion(frame_for(request, PATH), ids, missed, listed, deletion.filters)
+        return HTMLResponse(html, headers=NO_STORE)
 
     async def _own(self, account_id: str, ids: Sequence[str]) -> list[Page]:
         found = await asyncio.gather(*map(self._store.page, ids))

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from viewer.accounts.answers import HOME, led_to, page_answer
 from viewer.accounts.fields import posted_fields
-from viewer.accounts.frame import frame_of
+from viewer.accounts.frame import frame_for
 from viewer.policy import session_of, with_session
 from viewer.reading import Reader, gone
 from viewer.sharing.choices import Refused, chosen_sharing, require_mask
@@ -143,7 +143,7 @@ class SharingControls:
         shown = sharing_page(
             page,
             review,
-            frame_of(session_of(request), HOME),
+            frame_for(request, HOME),
             page_url=self._reader.url(page),
             now_ns=self._reader.clock_ns(),
             said=said,
