@@ -171,12 +171,13 @@ def keys_create(email: str, label: str, db: str) -> None:
 
 
 async def _create_key(db: str, email: str, label: str) -> str:
+    from viewer.accounts.addresses import known_address
     from viewer.keys import create_key
     from viewer.store.engines import open_store
 
     store = open_store(db, exclusive=False)
     try:
-        return await create_key(store, email, time.time_ns(), label)
+        return await create_key(store, known_address(email), time.time_ns(), label)
     finally:
         await store.close()
 

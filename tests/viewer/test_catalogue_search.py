@@ -54,7 +54,7 @@ TOLD = st.builds(
     started_ns=st.integers(0, 5).map(lambda n: NOW - n * NS_PER_S),
 )
 TIMES = st.none() | st.integers(-1, 6).map(lambda n: NOW - n * NS_PER_S)
-QUERIES = st.builds(
+FILTERED = st.builds(
     Query,
     text=st.just("") | ASKED,
     outcome=st.none() | st.sampled_from(Outcome),
@@ -63,6 +63,10 @@ QUERIES = st.builds(
     kind=st.none() | st.sampled_from(KINDS),
     since_ns=TIMES,
     until_ns=TIMES,
+)
+QUERIES = st.builds(Query, text=ASKED) | FILTERED
+ALWAYS = tuple(
+    Query(text=text) for text in ("we", "wea", "weather", "get", "get_wea", "天", "arge", "weather we")
 )
 
 
@@ -81,7 +85,7 @@ def _lists(store: Store) -> Lists:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    told=st.lists(TOLD, max_size=12),
+    told=st.lists(TOLD, min_size=1, max_size=12),
     changed=st.lists(st.tuples(st.integers(0, 11), TOLD | st.none()), max_size=4),
     queries=st.lists(QUERIES, min_size=1, max_size=12),
     size=st.integers(1, 5),
@@ -93,11 +97,10 @@ async def test_find_equals_a_plain_search(
     store = lists.store
     key = await key_in(store, f"{next(lists.numbers)}@example.com")
     expected = dict(enumerate(told, 1))
-    if told:
-        await listed(store, key, expected)
+    await listed(store, key, expected)
     for index, now_told in changed:
         await _change(store, key, expected, index + 1, now_told)
-    for query in queries:
+    for query in (*queries, *ALWAYS):
         numbers = [n for n, one in expected.items() if _is_asked_for(one, query)]
         whole = await found(store, key, query)
         assert sorted(whole) == sorted(numbers), query

@@ -27,7 +27,7 @@ from tests.viewer.listed import (
 )
 from tests.viewer.stores import NOW, key_in, post
 from viewer.store import shards, sqlite_catalogue
-from viewer.store.base import NS_PER_S, StoreUnavailable
+from viewer.store.base import NS_PER_S, Store, StoreUnavailable
 from viewer.store.catalogue import Query
 from viewer.store.sqlite import SqliteStore
 
@@ -337,3 +337,15 @@ async def test_upgraded_store_is_listed_from_its_beginning(tmp_path: Path) -> No
 def test_limits_fit_each_other() -> None:
     """More traces may be due than one call asks for."""
     assert sqlite_catalogue.MAX_READY >= 1_000
+
+
+async def test_closed_account_leaves_no_words(store: Store, tmp_path: Path) -> None:
+    """What a closed account owned leaves the file of words as well, once that is removed."""
+    key = await key_in(store)
+    await listed(store, key, {number: Told(title=CANARY, text=CANARY) for number in range(3)})
+    assert files_with(tmp_path, CANARY)
+    await store.accounts.close_account(key.account_id, NOW)
+    while await store.purge(LATER):
+        pass
+    await store.catalogue.due(100, LATER + 3600 * NS_PER_S)
+    assert files_with(tmp_path, CANARY) == []

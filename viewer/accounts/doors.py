@@ -69,7 +69,7 @@ class Doors:
 
     async def sign_up(self, request: Request) -> Response:
         """Make an account. Whether there was one of that address is told to nobody but its owner."""
-        if request.method == "GET":
+        if request.method != "POST":  # HEAD is no post either
             if await self._sessions.of(request):
                 return led_to(HOME)
             return await self._sign_up_page(request.query_params.get("invitation", ""))
@@ -129,7 +129,7 @@ class Doors:
 
     async def log_in(self, request: Request) -> Response:
         """Open an account to whoever knows its password."""
-        if request.method == "GET":
+        if request.method != "POST":  # HEAD is no post either
             wanted = local_path(request.query_params.get("next", ""), "")
             if await self._sessions.of(request):
                 return led_to(wanted or HOME)

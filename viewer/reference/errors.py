@@ -8,9 +8,10 @@ from tracen_otel.payload import MAX_DEPTH
 from viewer.bodies import ACCEPT_ENCODING
 from viewer.limits import plans_of
 from viewer.problems import titles_by_status
+from viewer.reading import DELETED, EXPIRED, WITHDRAWN
 from viewer.settings import MIB, Settings
 
-_TITLES_BESIDE = {404: ("No such trace", "Nothing yet"), 410: ("Deleted",)}
+_TITLES_BESIDE = {404: ("No such trace", "Nothing yet"), 410: (DELETED[0], WITHDRAWN[0], EXPIRED[0])}
 """What no exception stands for."""
 
 
@@ -40,7 +41,7 @@ def _advice_by_status(settings: Settings) -> dict[int, str]:
         402: "Subscribe where the answer says, then send the same again.",
         403: "The key is not made for this: take one whose scope has it.",
         404: "Look at the id. Where the run has begun and nothing of it has come, ask again after Retry-After.",
-        410: "Nothing: its owner deleted it for good.",
+        410: "Nothing: its owner deleted it for good, withdrew the link, or shared it for a time that is over.",
         413: f"Send less: {size_in_words(settings.max_body_bytes)} at most, counted after decompression.",
         415: f"Content-Type: application/json. Content-Encoding: {ACCEPT_ENCODING}, or none.",
         422: "Mend the fields that “errors” names, all of them at once. A new body needs a new Idempotency-Key.",

@@ -18,7 +18,7 @@ _DESCRIPTION = (
 )
 _TAGS = {
     WITH_A_KEY: "What programs call. The key goes in X-Tracen-Key or Authorization: Bearer.",
-    PAGES: "What anybody reads who has the URL of a run.",
+    PAGES: "What anybody reads who has the URL of a run; of a private one its owner alone, data with a key too.",
     HEALTH: "For whoever runs the service.",
 }
 _KEY_SCHEMES = {
@@ -61,6 +61,7 @@ def _told(operation: Operation) -> dict[str, Any]:
         told["parameters"] = list(operation.parameters)
     if operation.body:
         told["requestBody"] = operation.body
-    if operation.tag == WITH_A_KEY:
-        told["security"] = [{name: []} for name in _KEY_SCHEMES]
+    if operation.tag == WITH_A_KEY or operation.may_take_key:
+        schemes: list[dict[str, list[str]]] = [{name: []} for name in _KEY_SCHEMES]
+        told["security"] = [{}, *schemes] if operation.may_take_key else schemes
     return told

@@ -52,6 +52,8 @@ class Operation:
     description: str = ""
     parameters: tuple[Mapping[str, Any], ...] = ()
     body: Mapping[str, Any] | None = None
+    may_take_key: bool = False
+    """Anybody may ask; with a key of its owner a private trace is answered too."""
 
 
 def operations(settings: Settings) -> tuple[Operation, ...]:
@@ -267,6 +269,7 @@ def _form(
         PAGES,
         {200: Answer(summary, content, may=may), 304: _UNCHANGED} | _unshown(settings, PROBLEM, HTML),
         parameters=(_page_id(), _if_none_match(), *parameters, *downloads),
+        may_take_key=is_data,
     )
 
 

@@ -93,6 +93,14 @@ def next_mixed(
     return _row(connection.execute(sql, values).fetchone())
 
 
+def mixed(connection: sqlite3.Connection, batch_ids: Iterable[int]) -> list[Row]:
+    """Those of some batches that are worth taking apart."""
+    sql = f"""{_SELECT_ROW} where id = ? and size >= ? and length(otel_trace_ids) > 16
+              and body is not null"""
+    rows = (connection.execute(sql, (one, WORTH_TAKING_APART)).fetchone() for one in batch_ids)
+    return [row for row in map(_row, rows) if row is not None]
+
+
 def _row(values: tuple[int, int, str, bytes, int] | None) -> Row | None:
     if values is None:
         return None

@@ -37,6 +37,7 @@ from viewer.store.base import (
 from viewer.store.files import Files, name_in
 from viewer.store.people import Accounts
 from viewer.store.reservations import Reservations, Waited
+from viewer.store.splitting import Splitting
 from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.trace_index import MAX_ROWS, TraceIndex
 from viewer.store.upkeep import Upkeep
@@ -93,16 +94,19 @@ class SqliteStore:
             on_broken=on_broken,
             on_commit=on_commit,
         )
-        self._catalogue = self._opened_catalogue(main) if exclusive else None
-        self._upkeep = Upkeep(self._writer, self._index, self._read, self._count_bytes, self._catalogue)
+        splitting = Splitting(self._writer, self._read)
+        self._catalogue = self._opened_catalogue(main, splitting) if exclusive else None
+        self._upkeep = Upkeep(
+            self._writer, self._index, self._read, self._count_bytes, splitting, self._catalogue
+        )
         self._reservations = Reservations(self._index, bodies) if bodies else None
         self.accounts: Accounts = SqliteAccounts(self._writer, self._read)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, "tracen-reader")
 
-    def _opened_catalogue(self, main: sqlite3.Connection) -> SqliteCatalogue:
+    def _opened_catalogue(self, main: sqlite3.Connection, splitting: Splitting) -> SqliteCatalogue:
         try:
-            catalogue = SqliteCatalogue(self._files, name_in(main), self._index, self._writer)
+            catalogue = SqliteCatalogue(self._files, name_in(main), self._index, self._writer, splitting)
         except BaseException:
             self._writer.close()
             self._let_go()

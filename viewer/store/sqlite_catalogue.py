@@ -14,12 +14,12 @@ import secrets
 import sqlite3
 import threading
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Collection, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from viewer.store import arrivals, dues, pages, posts, shards, summaries, tellings
+from viewer.store import arrivals, batches, dues, lists, pages, posts, shards, summaries, tellings
 from viewer.store.arrivals import BATCHES, POSTS, Progress
 from viewer.store.base import Page, StoreUnavailable, Telling
 from viewer.store.catalogue import (
@@ -33,7 +33,8 @@ from viewer.store.catalogue import (
 )
 from viewer.store.dues import Trace, Wanted
 from viewer.store.files import Files
-from viewer.store.summaries import Label, Row
+from viewer.store.splitting import Splitting
+from viewer.store.summaries import Row
 from viewer.store.trace_index import TraceIndex
 from viewer.store.words import expression_of
 from viewer.store.writer import Writer
@@ -56,12 +57,15 @@ _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 class SqliteCatalogue:
     """A `viewer.store.catalogue.Catalogue` beside the files of a store, of which `pages_writer` writes FILE."""
 
-    def __init__(self, files: Files, name: str | None, index: TraceIndex, pages_writer: Writer) -> None:
+    def __init__(
+        self, files: Files, name: str | None, index: TraceIndex, pages_writer: Writer, splitting: Splitting
+    ) -> None:
         """Open FILE-search, made as needed. `name` is that of FILE. Raises StoreUnusable."""
         self._files = files
         self._name = name
         self._index = index
         self._pages_writer = pages_writer
+        self._splitting = splitting
         self._readers = ThreadPoolExecutor(READERS, "tracen-search")
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
@@ -118,7 +122,7 @@ class SqliteCatalogue:
         listed: list[ListedTrace] = []
         while expression is not None and len(listed) < limit:
             wanted = limit - len(listed)
-            rows = await self._read(partial(_rows, int(account_id), expression, least, below, wanted))
+            rows = await self._read(partial(lists.rows, int(account_id), expression, least, below, wanted))
             pages_by_trace = await self._pages_of(account_id, rows)
             listed += [
                 ListedTrace(row.place, page, row.summary, row.received_ns)
@@ -170,7 +174,7 @@ class SqliteCatalogue:
     async def forget(self, page: Page) -> None:
         trace = (int(page.account_id), page.otel_trace_id)
         self._left.add(trace)  # what is on its way was made before
-        touched = await self._submit(partial(_withdraw, traces=(trace,), is_due=True))
+        touched = await self._submit(partial(lists.withdraw, traces=(trace,), is_due=True))
         self._changed(trace[0])
         await self.scrub(touched)
 
@@ -231,40 +235,26 @@ class SqliteCatalogue:
 
     async def telling(self, due: Due, max_bytes: int) -> Telling:
         page = due.page or Page("", due.account_id, due.otel_trace_id)
+        for row in await self._read(lambda c: batches.mixed(c, self._index.candidates(c, *_trace(due)))):
+            with contextlib.suppress(ValueError):  # accepted by another release: it is read as it is
+                await self._splitting.take_apart(row)  # once, where all of its traces would read all of it
         return await self._read(lambda c: tellings.of_page(c, self._index, page, max_bytes))
 
     async def save(self, summarised: Collection[Summarised]) -> None:
         items = {_trace(item.due): item for item in summarised}
         if not items:
             return
-        await self._submit(lambda connection: self._save(connection, items))
-        self._changed(*{account_id for account_id, _ in items})
 
-    def _save(self, connection: sqlite3.Connection, items: dict[Trace, Summarised]) -> None:
-        """On the writer's thread."""
-        added: defaultdict[int, dict[int, str]] = defaultdict(dict)
-        labels: Counter[Label] = Counter()
-        for trace, item in items.items():
-            if trace in self._leaving or trace in self._left:
-                continue  # it stays due
-            dues.drop(connection, trace, item.version)
-            old = summaries.place_of(connection, *trace)
-            if old is not None:
-                shards.take(connection, old.shard, old.place, old.kept, for_good=item.summary is None)
-                summaries.remove(connection, old)
-                labels.subtract(old.labels)
-            if item.summary is None:
-                continue
-            summary = summaries.fitted(item.summary)
-            place = summaries.new_place(connection, item, summary.started_ns, old)
-            shard = old.shard if old is not None else shards.open_shard(connection)
-            kept = summaries.kept(trace[0], summary, item.text)
-            summaries.insert(connection, item, summary, place, shard, kept)
-            labels.update(summaries.labels_of(trace[0], summary))
-            added[shard][place] = kept
-        summaries.count_labels(connection, labels)
-        for shard, places in added.items():
-            shards.add(connection, shard, places)
+        def work(connection: sqlite3.Connection) -> None:
+            there = {
+                trace: item
+                for trace, item in items.items()
+                if trace not in self._leaving and trace not in self._left  # these stay due
+            }
+            lists.save(connection, there)
+
+        await self._submit(work)
+        self._changed(*{account_id for account_id, _ in items})
 
     # -- what is deleted -------------------------------------------------------------------------------
 
@@ -277,10 +267,10 @@ class SqliteCatalogue:
         traces = [(account_id, one) for one in otel_trace_ids]
         self._leaving.update(traces)
         try:
-            touched = await self._submit(partial(_withdraw, traces=traces))
+            touched = await self._submit(partial(lists.withdraw, traces=traces))
             self._changed(account_id)
             yield touched
-            await self._submit(lambda connection: _drop_all(connection, traces))
+            await self._submit(lambda connection: lists.settle(connection, traces))
         finally:
             self._left.update(traces)
             self._leaving.subtract(traces)
@@ -359,48 +349,6 @@ class SqliteCatalogue:
             self._reading.append(self._local.connection)
             self._local.generation = self._generation
         return read(self._local.connection)
-
-
-def _rows(
-    account_id: int,
-    expression: str,
-    least: int,
-    below: int,
-    limit: int,
-    connection: sqlite3.Connection,
-) -> list[Row]:
-    """Rows of one moment, newest first."""
-    connection.execute("begin")
-    try:
-        if not expression:
-            return summaries.newest(connection, account_id, least, below, limit)
-        places = shards.find(connection, expression, least, below, limit)
-        return list(summaries.at_places(connection, account_id, places))
-    finally:
-        connection.execute("rollback")
-
-
-def _withdraw(connection: sqlite3.Connection, traces: Iterable[Trace], *, is_due: bool = False) -> Set[int]:
-    """Take traces out of the list, and let them be due; returns the shards that had them."""
-    touched: set[int] = set()
-    labels: Counter[Label] = Counter()
-    for account_id, otel_trace_id in traces:
-        old = summaries.place_of(connection, account_id, otel_trace_id)
-        if old is not None:
-            shards.take(connection, old.shard, old.place, old.kept, for_good=True)
-            summaries.remove(connection, old)
-            labels.subtract(old.labels)
-            touched.add(old.shard)
-        if old is not None or is_due:
-            received_ns = old.received_ns if old is not None else 0
-            dues.put(connection, [Wanted(account_id, otel_trace_id, 0, received_ns)])
-    summaries.count_labels(connection, labels)
-    return touched
-
-
-def _drop_all(connection: sqlite3.Connection, traces: Iterable[Trace]) -> None:
-    for trace in traces:
-        dues.drop(connection, trace, 1 << 62)
 
 
 def _trace(due: Due) -> Trace:

@@ -26,7 +26,8 @@ _MAX_MS = (1 << 42) - 1
 MAX_PLACE = (_MAX_MS + 1) << _PLACE_BITS
 _MAX_INTEGER = (1 << 63) - 1
 _MAX_TITLE = 300
-_LEVEL = 3
+_COMPRESSOR = zstandard.ZstdCompressor(level=3)
+"""For the thread that writes."""
 
 _SELECT = """select id, otel_trace_id, received_ns, title, outcome, provider, model, kinds, started_ns,
              latency_ns, input_tokens, output_tokens, step_count from summaries"""
@@ -75,7 +76,8 @@ def fitted(summary: Summary) -> Summary:
 
 
 def _text(text: str, limit: int) -> str:
-    return text[:limit].encode("utf-8", "replace").decode()
+    text = text[:limit]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _integer(number: int) -> int:
@@ -129,7 +131,7 @@ def insert(
         summary.input_tokens,
         summary.output_tokens,
         summary.step_count,
-        zstandard.compress(kept.encode(), _LEVEL),
+        _COMPRESSOR.compress(kept.encode()),
     )
     connection.execute(_INSERT, values)
 

@@ -1,28 +1,19 @@
-"""What is done to batches after they came: taken apart, deleted, expired.
-
-A batch holds the spans of many traces, as its sender put them together. To take it apart is to replace its
-body by one for each trace: after that a page reads its own spans alone, and a trace can be deleted without
-its neighbours.
-"""
+"""What is done to batches after they came: taken apart (`splitting.py`), deleted, expired."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterator, Sequence
 
-from tracen_otel.otlp import split
 from viewer.store import batches, closed, pages, posts, tellings
 from viewer.store.base import NS_PER_S, Page, StoreUnavailable
 from viewer.store.marks import mark, set_mark
+from viewer.store.splitting import Read, Splitting
 from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.trace_index import TraceIndex, key_of
 from viewer.store.writer import Writer
-from viewer.workers import run_sized
-
-T = TypeVar("T")
 
 logger = logging.getLogger("tracen.store")
 
@@ -36,12 +27,6 @@ _SCRUB_TRIES = 50
 _SCRUB_PAUSE_S = 0.1
 
 
-class Read(Protocol):
-    """Runs a function on a reading connection."""
-
-    def __call__(self, read: Callable[[sqlite3.Connection], T]) -> Awaitable[T]: ...
-
-
 class Upkeep:
     """Deletes and compacts, over one pair of files."""
 
@@ -51,12 +36,14 @@ class Upkeep:
         index: TraceIndex,
         read: Read,
         count_bytes: Callable[[int, int], None],
+        splitting: Splitting,
         catalogue: SqliteCatalogue | None,
     ) -> None:
         self._writer = writer
         self._index = index
         self._read = read
         self._count_bytes = count_bytes
+        self._splitting = splitting
         self._catalogue = catalogue
         self._compacted_to: int | None = None  # ahead of its mark where there was nothing to do
         self._must_scrub = False
@@ -87,7 +74,7 @@ class Upkeep:
         up_to_id = after_id + SLICE
         row = await self._read(lambda c: batches.next_mixed(c, after_id, up_to_id, received_before_ns))
         if row is not None:
-            await self._take_apart(row)
+            await self._splitting.take_apart(row)
             up_to_id = row.id
             await self._set_mark("compacted", up_to_id)
         elif up_to_id > self._index.newest_batch:
@@ -115,10 +102,12 @@ class Upkeep:
     async def purge(self, now_ns: int) -> bool:
         """See `viewer.store.base.Store.purge`."""
         found = await self._read(closed.leftovers)
-        if found is None:
+        if found is None or self._catalogue is None:
             return False
         if found.traces:
-            await self._remove(found.account_id, set(found.traces), now_ns)
+            traces = set(found.traces)
+            async with self._catalogue.leaving(found.account_id, traces):  # scrubbed while nothing is due
+                await self._remove(found.account_id, traces, now_ns)
             return True
         if now_ns - found.deleted_ns < _LATE_NS:
             return False
@@ -136,23 +125,13 @@ class Upkeep:
             if not is_kept and not posts.newest_of_trace(connection, str(row.account_id), trace)[0]:
                 yield trace
 
-    # -- taking apart ----------------------------------------------------------------------------------
-
-    async def _take_apart(self, row: batches.Row) -> None:
-        body = await self._read(lambda connection: batches.body(connection, row.id))
-        if body is None:
-            return
-        encoding, signal = row.kind.otlp()
-        pieces = await run_sized(len(body), split, body, encoding, signal)
-        await self._writer.submit(
-            bodies=lambda connection: batches.take_apart(connection, row, pieces), size=len(body)
-        )
+    # -- deleting --------------------------------------------------------------------------------------
 
     async def _remove(self, account_id: int, traces: set[bytes], now_ns: int) -> None:
         affected = await self._read(lambda connection: self._affected(connection, account_id, traces))
         for row in affected:
             if row.is_whole and not traces.issuperset(row.traces()):
-                await self._take_apart(row)
+                await self._splitting.take_apart(row)
         ids = [row.id for row in affected]
         told = {trace for row in affected for trace in row.traces()}
         rows = [(trace, row.id) for row in affected for trace in _alone(row, traces)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 
 from viewer.store.catalogue import MAX_TEXT, Query, Summary
@@ -36,10 +37,10 @@ def kept_of(account_id: int, summary: Summary, text: str) -> str:
     """All that is kept of a trace to find it by."""
     facets = [
         _account(account_id),
-        *_facets("outcome", summary.outcome.value),
-        *_facets("provider", summary.provider),
-        *_facets("model", summary.model),
-        *_facets("kind", *summary.kinds),
+        _facet("outcome", summary.outcome.value),
+        _facet("provider", summary.provider),
+        _facet("model", summary.model),
+        *(_facet("kind", kind) for kind in summary.kinds),
     ]
     return f"{' '.join(facets)} {_plain(text[:MAX_TEXT])}"
 
@@ -55,7 +56,7 @@ def expression_of(account_id: int, query: Query) -> str | None:
         ("model", query.model),
         ("kind", query.kind),
     )
-    facets = [facet for name, value in wanted if value is not None for facet in _facets(name, value)]
+    facets = [_facet(name, value) for name, value in wanted if value is not None]
     if not facets and not phrases:
         return ""
     return " AND ".join([*map(_quoted, (_account(account_id), *facets)), *phrases])
@@ -65,10 +66,10 @@ def _account(account_id: int) -> str:
     return f"{_MARK}a{account_id}"
 
 
-def _facets(name: str, *values: str) -> Iterator[str]:
-    for value in values:
-        digest = blake2b(f"{name} {value}".encode("utf-8", "replace"), digest_size=7)
-        yield f"{_MARK}f{digest.hexdigest()}"
+@lru_cache(1_000)
+def _facet(name: str, value: str) -> str:
+    digest = blake2b(f"{name} {value}".encode("utf-8", "replace"), digest_size=7)
+    return f"{_MARK}f{digest.hexdigest()}"
 
 
 def _phrases(text: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.viewer.accounts.site import EMAIL, PASSWORD, URL, Site, open_site
+from viewer.accounts.fields import FORM
 from viewer.accounts.passwords import MAX_BYTES
 from viewer.accounts.tickets import invitation_url, login_url
 from viewer.store.people import Account
@@ -156,6 +157,21 @@ def test_cookies_are_for_the_server_alone(site: Site, tmp_path: Path) -> None:
         "__Secure-tracen_first_key",
     ]
     assert all("; Secure" in cookie for cookie in cookies)
+
+
+@pytest.mark.parametrize("path", ["/signup", "/login", "/login/link", "/app/account", "/app/account/close"])
+def test_head_is_answered_as_get_and_does_nothing(site: Site, path: str) -> None:
+    """What other sites may ask for is never taken for a form."""
+    browser = site.browser()
+    if path.startswith("/app"):
+        browser.sign_up()
+    form = f"email=bob@team.example&password={PASSWORD}".encode()
+    headers = {"content-type": FORM, "sec-fetch-site": "cross-site"}
+    asked = browser.client.get(path)
+    answer = browser.client.request("HEAD", path, content=form, headers=headers)
+    assert answer.status_code == asked.status_code
+    assert "set-cookie" not in answer.headers
+    assert asyncio.run(site.store.accounts.by_email("bob@team.example")) is None
 
 
 def test_log_out_ends_the_session_of_its_token(site: Site) -> None:

@@ -172,9 +172,10 @@ def test_keys_are_asked_for_where_the_route_table_says_so(service: Service) -> N
     assert {(o.method, o.path) for o in operations(SETTINGS) if o.tag == WITH_A_KEY} == with_key
     for method, path in described():
         operation = DOCUMENT["paths"][path][method.lower()]
-        assert operation.get("security", []) == (
-            [{"TracenKey": []}, {"Bearer": []}] if (method, path) in with_key else []
-        )
+        security = operation.get("security", [])
+        assert (security == [{"TracenKey": []}, {"Bearer": []}]) == ((method, path) in with_key)
+        is_data = path.endswith((".json", ".md"))
+        assert (security == [{}, {"TracenKey": []}, {"Bearer": []}]) == is_data
 
 
 def test_operations_have_names_of_their_own() -> None:
