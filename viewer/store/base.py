@@ -156,8 +156,7 @@ class Page:
     """The permanent page of one trace. `id` is a random UUID. `opened`: somebody has looked at it.
 
     `waits_since_ns`: it was made ahead of its trace, then, and perhaps nothing has come; `Progress` knows.
-    `withdrawn`: it has another id now, and nothing else is told of it. For the others see `Sharing`; nobody but its
-    owner may see `masks`, and nobody at all what they mask.
+    `withdrawn`: it has another id now, and this is all that is told. `masks`: texts that are shown to nobody.
     """
 
     id: str
@@ -175,7 +174,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """Who may see a page: whoever has its link, up to `shared_until_ns` (None: for ever), or its owner alone.
+    """Who may see a page: its owner alone, or whoever has the link, up to `shared_until_ns` (None: for ever).
 
     `is_indexed`: search engines may list it.
     """
@@ -300,16 +299,16 @@ class Store(Protocol):
     async def set_masks(self, page: Page, masks: Sequence[str]) -> None:
         """Replace the texts that are masked in the page of this page's trace. Nothing happens where it was deleted.
 
-        They may be any text. Deleting the page MUST remove them like everything else that was received. The list of
-        traces MUST forget the trace (`Catalogue.forget`): what it tells and searches was made with other masks.
+        They may be any text; deleting the page MUST remove them. What the list tells of the trace was made with
+        other masks, and MUST be forgotten (`Catalogue.forget`).
         """
         ...
 
     async def reissue(self, page: Page, now_ns: int) -> Page:
         """Give the page another random id and return it; its old one is withdrawn, for good.
 
-        All else stays: sharing, masks, the saved document; an Idempotency-Key is answered with the new id. Of several
-        calls with one id, the first makes another one, and all return that. A deleted page stays as it is.
+        All else stays; an Idempotency-Key is answered with the new id. Of several calls with one id the first makes
+        another, and all return that. A deleted page stays as it is.
         """
         ...
 
