@@ -50,6 +50,7 @@ def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 _RAW, _RAW_EMBEDDED = _raw(SECURITY_HEADERS), _raw(_EMBEDDED)
+_STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
 
 def with_form_targets(*origins: str) -> dict[str, str]:
@@ -61,15 +62,20 @@ def with_form_targets(*origins: str) -> dict[str, str]:
 class SecurityHeaders:
     """ASGI middleware: adds what a response does not set by itself."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, is_secure: bool = False) -> None:
+        """`is_secure`: the server is reached over TLS, and from now on browsers are to ask for nothing else."""
         self._app = app
+        more = [_STRICT_TRANSPORT] if is_secure else []
+        self._everywhere, self._embedded = [*_RAW, *more], [*_RAW_EMBEDDED, *more]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
-        ours = _RAW_EMBEDDED if scope["path"].startswith("/embed/") else _RAW  # what others may frame
+        ours = (
+            self._embedded if scope["path"].startswith("/embed/") else self._everywhere
+        )  # others may frame it
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -22,9 +22,22 @@ from viewer.network import Hosts, is_same_origin
 from viewer.store.people import Session
 
 Endpoint = Callable[[Request], Awaitable[Response]] | Any
-Refused = Callable[[Request, int, dict[str, str]], Response]
+Words = tuple[str, str]
+"""A title and a sentence."""
 
+_NOT_THIS_HOST = (
+    "Not this host",
+    "This server is known by another name; whoever runs it can add this one to --allowed-hosts.",
+)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Refused(Protocol):
+    """Makes the answer of a status, for people or for programs; in words of its own where none are given."""
+
+    def __call__(
+        self, request: Request, status: int, headers: dict[str, str], words: Words | None = None
+    ) -> Response: ...
 
 
 class Policy(StrEnum):
@@ -86,7 +99,6 @@ class Gate:
     """Refuses what a policy does not admit."""
 
     def __init__(self, sessions: Sessions, hosts: Hosts, operator_token: str, refused: Refused) -> None:
-        """`refused` makes the answer of a status, for people or for programs."""
         self.sessions = sessions
         self._hosts = hosts
         self._operator_token = operator_token.encode()
@@ -99,7 +111,7 @@ class Gate:
         if policy is Policy.OPERATOR:
             return self._refusal_of_operator(request)
         if not self._hosts.has(request.headers.get("host")):
-            return self._refused(request, 400, {})
+            return self._refused(request, 400, {}, _NOT_THIS_HOST)
         if request.method not in _SAFE and not is_same_origin(request):
             return self._refused(request, 403, {})
         return await self._refusal_without_session(request) if policy is Policy.SESSION else None

@@ -131,3 +131,19 @@ def test_get_changes_nothing(app: Starlette) -> None:
 def test_operator_token_is_off_by_default() -> None:
     """A scraper needs nothing more than it did."""
     assert replace(Settings(), host="127.0.0.1").operator_token == ""
+
+
+def test_transport_is_strict_where_there_is_tls(tmp_path: Path) -> None:
+    """And only there: a server without it would lock its readers out."""
+    for url, told in ((URL, None), ("https://tracen.example", "max-age=31536000")):
+        store = SqliteStore(tmp_path / f"{told}.db")
+        keys, requests = Authenticator(store, lambda: 0.0), Requests(Metrics(), lambda: 0)
+        with TestClient(create_app(store, replace(SETTINGS, base_url=url), keys, requests), url) as client:
+            assert client.get("/robots.txt").headers.get("strict-transport-security") == told
+        store._close()
+
+
+def test_refusals_are_kept_by_no_cache(client: TestClient) -> None:
+    """A page that is not there now may be in a moment, and the other way round."""
+    for path in ("/traces/none", "/traces/none.json", "/nowhere", "/app/settings"):
+        assert client.get(path).headers["cache-control"] == "no-store", path

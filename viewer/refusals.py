@@ -1,0 +1,70 @@
+"""What is answered where no page is: in words for people, in problem+json for programs."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from viewer import pages
+from viewer.headers import SECURITY_HEADERS
+from viewer.problems import problem
+from viewer.reading import Gone
+from viewer.store.base import StoreUnavailable
+
+logger = logging.getLogger("tracen.viewer")
+
+_WORDS_BY_STATUS = {
+    400: ("Not understood", "What was sent can not be read."),
+    401: ("Log in first", "This needs somebody who has logged in."),
+    403: ("Refused", "This was not sent by a page of this server, so nothing was changed."),
+    404: ("Nothing here", "There is no page at this address. Was the link copied whole?"),
+    405: ("Not allowed", "This address does not answer this method."),
+    413: ("Too large", "This form takes less than what was sent."),
+    415: ("Not a form", "This address takes a form as browsers send it: application/x-www-form-urlencoded."),
+    500: ("Something broke", "This is our fault, and it has been logged."),
+    503: ("Not possible right now", "The store is busy or full; try again in a moment."),
+}
+
+_FOR_PROGRAMS = ("/healthz", "/readyz", "/metrics", "/oembed")
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """Answer what a handler gave up on."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    words = error.words if isinstance(error, Gone) else None
+    return told(request, status, dict(headers or {}), words)
+
+
+async def unavailable(request: Request, error: Exception) -> Response:
+    """Answer that the store can not do it now."""
+    retry_after_s = error.retry_after_s if isinstance(error, StoreUnavailable) else 1
+    return told(request, 503, {"retry-after": str(retry_after_s)})
+
+
+async def broken(request: Request, error: Exception) -> Response:
+    """Answer a bug of ours: the wall before whoever asks."""
+    logger.exception("unexpected error", exc_info=error)
+    return told(request, 500, dict(SECURITY_HEADERS))  # the one answer that is made outside the middleware
+
+
+def told(
+    request: Request, status: int, headers: dict[str, str], words: tuple[str, str] | None = None
+) -> Response:
+    """The same words for people and for programs, each in its form. No cache keeps them: they may be over at once."""
+    headers = {"cache-control": "no-store"} | headers
+    title, detail = words or _WORDS_BY_STATUS.get(status, ("Refused", "The request was refused."))
+    if _wants_problem(request):
+        return problem(status, title, detail, headers=headers)
+    return HTMLResponse(pages.render_message(status, title, detail), status, headers)
+
+
+def _wants_problem(request: Request) -> bool:
+    """Whether a program asks: by the address, or because it says that it reads JSON and not HTML."""
+    path, accept = request.scope["path"], request.headers.get("accept", "")
+    if path.startswith("/api/") or path.endswith(".json") or path in _FOR_PROGRAMS:
+        return True
+    return "json" in accept and "text/html" not in accept
