@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -253,7 +253,6 @@ async def test_odd_trace_stops_nothing(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     """One that breaks its assembly, or whatever else is done with it, is listed without content at the last."""
-    summary_of: Callable[..., object] = synopsis.summary_of
     text_of = synopsis.text_of
 
     def odd(told: object) -> str:
@@ -270,7 +269,6 @@ async def test_odd_trace_stops_nothing(
     titles = {one.summary.title for one in await service.listed()}
     assert titles == {trace(1).hex(), "What is the weather?"}
     assert "odd one" not in caplog.text
-    assert callable(summary_of)
 
 
 async def test_telling_that_can_not_be_read_is_tried_again(

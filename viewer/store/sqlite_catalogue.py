@@ -196,10 +196,14 @@ class SqliteCatalogue:
             if len(found) >= limit or not await self._look_back(limit):
                 break
             found = await self._ready(limit, now_ns)
-        if not found and now_ns - self._scrubbed_ns >= SCRUB_EVERY_NS:
+        await self._scrub_some(now_ns)
+        return found
+
+    async def _scrub_some(self, now_ns: int) -> None:
+        """Of what expired, or was deleted before a crash: nobody waits for that, and there may be much of it."""
+        if abs(now_ns - self._scrubbed_ns) >= SCRUB_EVERY_NS:
             self._scrubbed_ns = now_ns
             await self.scrub((await self._read(shards.dirty))[:1])
-        return found
 
     async def _ready(self, limit: int, now_ns: int) -> list[Due]:
         found = await self._read(lambda c: dues.ready(c, limit + len(self._leaving), now_ns))

@@ -94,7 +94,7 @@ class Upkeep:
             return False
         row, unwanted = found
         if unwanted and self._catalogue:
-            async with self._catalogue.leaving(row.account_id, unwanted):  # scrubbed while nothing is due
+            async with self._catalogue.leaving(row.account_id, unwanted):  # scrubbed later, with others
                 await self._remove(row.account_id, unwanted, now_ns)
         await self._set_mark("expired", row.id)
         return True
