@@ -53,7 +53,8 @@ class Settings:
     db: str = field(
         default_factory=default_db,
         metadata={
-            "help": "SQLite file; made if it does not exist. What is received is beside it, in FILE-bodies.",
+            "help": "SQLite file; made if it does not exist. What is received is beside it, in FILE-bodies; the lists "
+            "of traces, in FILE-search, are made anew if lost.",
             "least": 0,
             "choices": (),
         },
