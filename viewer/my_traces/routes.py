@@ -35,10 +35,9 @@ class MyTraces:
 
     def __init__(self, store: Store, base_url: str, clock_ns: Callable[[], int]) -> None:
         self._store = store
-        self._catalogue = store.catalogue
         self._base_url = base_url
         self._clock_ns = clock_ns
-        self.news = News(store.catalogue)
+        self.news = News(lambda account_id: store.catalogue.edition(account_id))
         self.routes = [
             with_session(PATH, self.page),
             with_session(f"{PATH}/events", self.events),
@@ -50,11 +49,12 @@ class MyTraces:
         session, now_ns = session_of(request), self._clock_ns()
         filters, notices = parse(request.query_params)
         account_id = session.account.id
-        edition = await self._catalogue.edition(account_id)  # before the list, which may be newer
+        catalogue = self._store.catalogue
+        edition = await catalogue.edition(account_id)  # before the list, which may be newer
         traces, choices, backlog = await asyncio.gather(
             self._found(account_id, filters, now_ns, ROWS + 1),
-            self._catalogue.choices(account_id),
-            self._catalogue.backlog(account_id),
+            catalogue.choices(account_id),
+            catalogue.backlog(account_id),
         )
         listed = Listed(traces, choices, backlog, edition)
         told = _told(request.query_params, notices)
@@ -66,7 +66,7 @@ class MyTraces:
     async def _found(
         self, account_id: str, filters: Filters, now_ns: int, limit: int
     ) -> Sequence[ListedTrace]:
-        return await self._catalogue.find(account_id, filters.query(now_ns), filters.before, limit)
+        return await self._store.catalogue.find(account_id, filters.query(now_ns), filters.before, limit)
 
     # -- news
 
