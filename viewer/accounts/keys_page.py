@@ -11,10 +11,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from viewer import pages
 from viewer.accounts.fields import MAX_BYTES, MAX_FIELDS, posted_pairs
-from viewer.accounts.frame import NO_STORE, frame_for
+from viewer.accounts.frame import NO_STORE, SESSION_OVER, frame_for
 from viewer.accounts.key_contexts import KeyCard, KeyForm, KeysPage, ShownKey
 from viewer.accounts.key_list import MAX_LABEL, card_of, lines_of, name_of, pastes_of
-from viewer.accounts.keyring import Keyring, TooManyKeys, refusal_of
+from viewer.accounts.keyring import AccountGone, Keyring, TooManyKeys, refusal_of
 from viewer.accounts.secret_cookie import SecretCookie
 from viewer.keys import sha256_of
 from viewer.legible import spelled
@@ -80,6 +80,8 @@ class KeysPages:
             secret = await self._keyring.add(session_of(request).account.id, form.label, scopes)
         except TooManyKeys:  # which the page says by itself
             return await self._told(request, form, 409)
+        except AccountGone:
+            raise HTTPException(401, headers=SESSION_OVER) from None
         return self._showing(secret)
 
     async def rotate(self, request: Request) -> Response:
