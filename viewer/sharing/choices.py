@@ -77,7 +77,7 @@ def require_mask(page: Page, text: str) -> None:
         raise Refused(f"A text of at least {MIN_MASK} characters is expected; less stands in too many words.")
     if len(text) > MAX_MASK:
         raise Refused(f"A text of at most {MAX_MASK:,} characters is expected; this has {len(text):,}.")
-    if text in MARK:
+    if text.casefold() in MARK:
         raise Refused("This is part of the mark that would stand in its place.")
     if text in page.masks:
         raise Refused("This is masked already.")
