@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from viewer import wording
 from viewer.sharing.contexts import Choice
-from viewer.sharing.masks import MARK, MAX_MASK, MAX_MASKS, MIN_MASK
+from viewer.sharing.masks import MARK, MAX_MASK, MAX_MASKS
+from viewer.sharing.places import MIN_MASK
 from viewer.store.base import NS_PER_S, Page, Sharing
 
 _DAY_NS = 24 * 3600 * NS_PER_S
