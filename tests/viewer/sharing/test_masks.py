@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 import tracemalloc
@@ -12,8 +13,10 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import ParseDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.viewer.samples import HOSTILE, agent_trace, hostile_trace, step
 from tracen_otel import payload
@@ -466,6 +469,37 @@ def test_spans_as_they_came_are_told_without_what_is_masked(redacts: bool) -> No
     assert "Grace" not in json.dumps(
         payload.encode(trace_of(telling, TRACE_ID, Redaction(redacts), ("Grace Hopper",)))
     )
+
+
+@pytest.mark.parametrize("told", ["Grace Hopper", "sk-proj-" + "a1B2" * 8])
+def test_spans_tell_nothing_that_was_not_looked_at(told: str) -> None:
+    """Members of one name, of which the last is read; references to entities; the same in protobuf."""
+    text = {"stringValue": told}
+    twice = {
+        "kvlistValue": {"values": [{"key": "b", "value": text}, {"key": "b", "value": {"intValue": "1"}}]}
+    }
+    deep = {"arrayValue": {"values": [{"kvlistValue": {"values": [{"key": "c", "value": twice}]}}]}}
+    request = json.loads(span({"a": twice, "d": deep, "e": {"boolValue": True}}))
+    request["resourceSpans"][0]["resource"]["entityRefs"] = [
+        {"schemaUrl": told, "type": told, "idKeys": ["k", told], "descriptionKeys": [told]}
+    ]
+    body = json.dumps(request).encode()
+    sent = json.loads(body)
+    sent_span = sent["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    for item in (sent_span, *sent_span["links"]):
+        for name in ("traceId", "spanId"):
+            item[name] = base64.b64encode(bytes.fromhex(item[name])).decode()
+    protobuf = ParseDict(sent, ExportTraceServiceRequest()).SerializeToString()
+    both = Both(Redaction(), Masks(("Grace Hopper",)))
+    for kind, sent_body in ((BodyKind.OTLP_JSON, body), (BodyKind.OTLP_PROTOBUF, protobuf)):
+        form = otlp_json.render([(kind, sent_body)], TRACE_ID, Trace(), both)
+        assert told.encode() not in form
+        group = json.loads(form)["resourceSpans"][0]
+        last = {"kvlistValue": {"values": [{"key": "b", "value": {"intValue": "1"}}]}}
+        attributes = group["scopeSpans"][0]["spans"][0]["attributes"]
+        assert attributes[0] == {"key": "a", "value": last}
+        assert attributes[2] == {"key": "e", "value": {"boolValue": True}}
+        assert group["resource"]["entityRefs"][0]["idKeys"][0] == "k"
 
 
 def test_secrets_are_masked_before_what_the_owner_chose() -> None:
