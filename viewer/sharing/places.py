@@ -6,6 +6,7 @@ Marks of what is masked already are nobody's words. Knows no trace.
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
@@ -62,7 +63,7 @@ def _needles(mask: str) -> Iterator[Needle]:
     verbatim = folded(mask)
     yield Needle(verbatim)
     told = reading_of(mask).text.strip(" ")
-    if told and told != verbatim:
+    if told.strip("\"'") and told != verbatim:
         yield Needle(told, least=_least(told, mask))
     if (letter := verbatim[0]) in _ESCAPES:
         escaped = reading_of(f"\\{letter}{mask[1:]}").text.rstrip(" ")
@@ -72,7 +73,8 @@ def _needles(mask: str) -> Iterator[Needle]:
 
 def _least(told: str, mask: str) -> int:
     """What little is left of a mask may stand in too many words: it must be spelled as long as the mask is."""
-    return len(mask) if len(told) < MIN_MASK else 0
+    seen = sum(unicodedata.category(character) != "Cf" for character in mask)
+    return seen if len(told) < MIN_MASK else 0
 
 
 @lru_cache(maxsize=1_000)
@@ -108,7 +110,8 @@ def _read(automaton: Automaton, text: str) -> list[tuple[int, int]]:
     def fits(index: int, needle: Needle) -> bool:
         if needle.letter and not text.endswith(f"\\{needle.letter}", 0, reading.start(index + 1)):
             return False
-        return reading.end(index + len(needle.text) - 1) - reading.start(index) >= needle.least
+        start, end = reading.start(index), reading.end(index + len(needle.text) - 1)
+        return not needle.least or _around(text, start, end) >= needle.least
 
     found = automaton.places(reading.text, fits)
     return [(_begin(text, reading, first), reading.end(last - 1)) for first, last in found]
@@ -120,6 +123,15 @@ def _begin(text: str, reading: Reading, first: int) -> int:
         return reading.start(first)
     letter = reading.start(first + 1) - 1
     return _before_backslashes(text, letter) if text[letter] in _ESCAPES else reading.start(first)
+
+
+def _around(text: str, start: int, end: int) -> int:
+    """The length of a place with the backslashes, and an escape, beside it: they are not read."""
+    if start > 1 and text[start - 1] in "nrtbf" and text[start - 2] == "\\":
+        start -= 1
+    while end < len(text) and text[end] == "\\":
+        end += 1
+    return end - _before_backslashes(text, start)
 
 
 def _before_backslashes(text: str, at: int) -> int:
@@ -138,18 +150,9 @@ def _whole(text: str, start: int, end: int) -> tuple[int, int]:
         unit := _UNIT.match(text, begun.start())
     ):
         end = unit.end()
-    elif text[end - 1] == "\\":
-        end = _after_backslashes(text, end)
+    elif (before := _before_backslashes(text, end)) > start:
+        end = before  # they may belong to a quote after them
     return start, end
-
-
-def _after_backslashes(text: str, at: int) -> int:
-    """Where those end that go on at a place; one is left to a quote that has one."""
-    end = at
-    while end < len(text) and text[end] == "\\":
-        end += 1
-    first = _before_backslashes(text, at)
-    return end - 1 if text[end : end + 1] == '"' and (end - first) % 2 and end > at else end
 
 
 def _apart(text: str, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
