@@ -45,7 +45,9 @@ def places(masks: tuple[str, ...], text: str) -> list[tuple[int, int]]:
     automaton = _automaton(masks)
     found = [_whole(text, *place) for place in automaton.places(low, _never)]
     if not _is_read_as_written(text):
-        found += _read(automaton, text)
+        found += _read(automaton, text, reading_of(text))
+    if "\\" in text and ("%" in text or "&" in text):  # `%20` may be a share and a number
+        found += _read(automaton, text, reading_of(text, decodes=False))
     return _apart(text, found) if found else []
 
 
@@ -62,10 +64,11 @@ def _needles(mask: str) -> Iterator[Needle]:
     """A mask as it is written, as it is read, and as it is read after a backslash before it."""
     verbatim = folded(mask)
     yield Needle(verbatim)
-    told = reading_of(mask).text.strip(" ")
-    if told.strip("\"'") and told != verbatim:
-        yield Needle(told, least=_least(told, mask))
-    if (letter := verbatim[0]) in _ESCAPES:
+    for decodes in (True, False):
+        told = reading_of(mask, decodes=decodes).text.strip(" ")
+        if told.strip("\"'") and told != verbatim:
+            yield Needle(told, least=_least(told, mask))
+    if (letter := verbatim[0]) in "nrtbf":
         escaped = reading_of(f"\\{letter}{mask[1:]}").text.rstrip(" ")
         if escaped[:1] == " " and escaped[1:]:
             yield Needle(escaped, letter, _least(escaped, mask))
@@ -103,12 +106,14 @@ def _never(index: int, needle: Needle) -> bool:
     return False
 
 
-def _read(automaton: Automaton, text: str) -> list[tuple[int, int]]:
+def _read(automaton: Automaton, text: str, reading: Reading) -> list[tuple[int, int]]:
     """The places of what a text is read as."""
-    reading = reading_of(text)
 
     def fits(index: int, needle: Needle) -> bool:
-        if needle.letter and not text.endswith(f"\\{needle.letter}", 0, reading.start(index + 1)):
+        if (
+            needle.letter
+            and f"\\{needle.letter}" not in text[reading.start(index) : reading.start(index + 1)]
+        ):
             return False
         start, end = reading.start(index), reading.end(index + len(needle.text) - 1)
         return not needle.least or _around(text, start, end) >= needle.least
@@ -121,8 +126,8 @@ def _begin(text: str, reading: Reading, first: int) -> int:
     """Where a place begins: of whitespace, only with the last escape is a letter that it begins with."""
     if reading.text[first] != " ":
         return reading.start(first)
-    letter = reading.start(first + 1) - 1
-    return _before_backslashes(text, letter) if text[letter] in _ESCAPES else reading.start(first)
+    escape = text.rfind("\\", reading.start(first), reading.start(first + 1))
+    return reading.start(first) if escape < 0 else _before_backslashes(text, escape)
 
 
 def _around(text: str, start: int, end: int) -> int:

@@ -42,6 +42,7 @@ _TOKEN = re.compile(
 _ALIKE = str.maketrans(
     {"‘": "'", "’": "'", "ʼ": "'"} | dict.fromkeys("“”„", '"') | dict.fromkeys("‐‑‒–—", "-")
 )
+_ENCODED = frozenset({"octets", "decimal", "hexadecimal", "named"})
 _WORD = re.compile("[a-z0-9]+")
 _MAX_CORE = 12
 
@@ -83,8 +84,11 @@ class Reading:
         return self._begins[at + 1] - self._begins[at] == self._sources[at + 1] - self._sources[at]
 
 
-def reading_of(text: str) -> Reading:
-    """Read a text. Backslashes are not read: how many stand for one, or for none, depends on what is around them."""
+def reading_of(text: str, *, decodes: bool = True) -> Reading:
+    """Read a text; `decodes`: as if it may be part of a URL or of HTML.
+
+    Backslashes are not read: how many stand for one, or for none, depends on what is around them.
+    """
     work = _Work()
     for match in _TOKEN.finditer(text):
         kind, start = match.lastgroup, match.start()
@@ -93,7 +97,8 @@ def reading_of(text: str) -> Reading:
         elif kind == "foreign":
             work.foreign(match[0], start)
         else:
-            work.character(_meant(kind or "", match), match[0], start)
+            is_itself = not decodes and kind in _ENCODED
+            work.character(None if is_itself else _meant(kind or "", match), match[0], start)
     return work.reading(len(text))
 
 

@@ -150,6 +150,7 @@ def test_mask_is_found_where_it_shares_what_spells_a_character() -> None:
     assert json.loads(masked(json.dumps("an é9clair"), "00e99clair")) == f"an {MARK}"
     assert json.loads(masked(json.dumps("nacht.\nacht über"), "nacht über")) == f"nacht.{MARK}"
     assert json.loads(masked(json.dumps('C:\\home\\"'), "home\\")) == f'C:\\{MARK}\\"'
+    assert json.loads(masked(json.dumps("up 5%2026\n£"), "2026\n£")) == f"up 5%{MARK}"
     assert json.loads(masked(json.dumps("a\\\n0<1"), "\\\n0<1")) == f"a\\\n{MARK}"
     assert json.loads(masked(json.dumps("\n\n\nacht\nzig"), "nacht\nzig")) == f"\n\n{MARK}"
 
