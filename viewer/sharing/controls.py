@@ -20,7 +20,7 @@ from viewer.sharing.review import reviewed
 from viewer.sharing.states import sharing_path
 from viewer.sharing.view import sharing_page
 from viewer.store.base import Page
-from viewer.workers import run_sized
+from viewer.workers import run_sized, size_with_masks
 
 MAX_REVIEWS = 2
 """For which a whole trace is in hand, at a time."""
@@ -28,7 +28,7 @@ _MAX_FORM = 16 * 1024
 _SAID = {
     "saved": "Saved.",
     "link": "The old link was withdrawn. This is the new one.",
-    "masked": "It is masked now, wherever it stands.",
+    "masked": "It is masked now in every form of the page. What is spelled otherwise is a text of its own.",
     "unmasked": "It is shown again.",
 }
 
@@ -143,7 +143,9 @@ class SharingControls:
     ) -> Response:
         async with self._reviews:
             document = await self._reader.whole(page)
-            review = await run_sized(document.size, reviewed, document, text if is_sought else "")
+            sought = text if is_sought else ""
+            size = size_with_masks(document.size, sought)
+            review = await run_sized(size, reviewed, document, sought)
         shown = sharing_page(
             page,
             review,
