@@ -22,6 +22,7 @@ from tests.viewer.accessibility import violations
 from tests.viewer.my_traces.service import cookie_of, payload
 from tests.viewer.samples import HOSTILE
 from viewer.accounts.addresses import LOCAL
+from viewer.my_traces.page import ROWS
 from viewer.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.browser
@@ -78,6 +79,13 @@ class Person:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own server
             url: str = json.load(answer)["url"]
         return url
+
+    def delete(self, url: str) -> None:
+        """Delete a trace by its key, as a program does."""
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            url.replace("/traces/", "/api/traces/"), method="DELETE", headers={"x-tracen-key": self.key}
+        )
+        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 - our own server
 
     @contextlib.contextmanager
     def browsing(self, browser: Browser, look: Look = DESK, **more: bool) -> Iterator[BrowserContext]:
@@ -140,12 +148,35 @@ def test_trace_appears_without_reload(browser: Browser, person: Person) -> None:
         expect(row(page, "first")).to_have_class("mine-row")
         expect(page.locator(".mine-count")).to_have_text("2 traces")
         expect(page.locator("body > [role=status]").get_by_text("1 new trace")).to_be_attached()
-        request = urllib.request.Request(  # noqa: S310 - our own server
-            url.replace("/traces/", "/api/traces/"), method="DELETE", headers={"x-tracen-key": person.key}
-        )
-        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 - our own server
+        person.delete(url)
         expect(page.locator(".mine-title")).to_have_text(["first"])
         assert page.evaluate("window.isSame")
+
+
+def test_trace_older_than_all_appears_below_them(browser: Browser, person: Person) -> None:
+    """And what comes after it still appears above."""
+    person.post("middle", 60)
+    with person.browsing(browser) as context:
+        page = opened(context, person, 1)
+        person.post("old", 3600)
+        expect(page.locator(".mine-title")).to_have_text(["middle", "old"])
+        person.post("new")
+        expect(page.locator(".mine-title")).to_have_text(["new", "middle", "old"])
+
+
+def test_list_holds_while_all_of_it_changes(browser: Browser, person: Person) -> None:
+    """More arrive at once than a page shows; where some are deleted, those of the next page come up."""
+    person.post("before", 3600)
+    with person.browsing(browser) as context:
+        page = opened(context, person, 1)
+        context.set_offline(True)  # so that all of them come with one look
+        urls = [person.post(f"run {n}", 60 * (n + 1)) for n in range(ROWS + 3)]
+        context.set_offline(False)
+        expect(page.locator(".mine-title")).to_have_text([f"run {n}" for n in range(ROWS)], timeout=20_000)
+        for url in urls[:2]:
+            person.delete(url)
+        expect(page.locator(".mine-title")).to_have_text([f"run {n}" for n in range(2, ROWS + 2)])
+        expect(page.locator(".mine-count")).to_have_text(f"The newest {ROWS} traces")
 
 
 def test_news_leave_focus_and_place(browser: Browser, person: Person) -> None:
