@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browsers import running_browser
+from tests.browsers import WITHOUT_CLIPBOARD, running_browser
 from tests.processes import TracenProcess, running_tracen
 from tests.shots.camera import HEIGHT_BY_WIDTH, Look
 from tests.viewer.accessibility import violations
@@ -325,6 +325,20 @@ def test_link_is_copied(browser: Browser, person: Person) -> None:
         page.locator(".mine-links .copy").click()
         expect(page.locator(".mine-links .copy")).to_have_text("Copied")
         assert page.evaluate("navigator.clipboard.readText()") == url
+
+
+def test_link_is_copied_where_there_is_no_clipboard(browser: Browser, person: Person) -> None:
+    """On plain http in a network: nothing is left in the page, and the focus stays."""
+    url = person.post("one")
+    with person.browsing(browser) as context:
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = opened(context, person, 1)
+        page.evaluate(WITHOUT_CLIPBOARD)
+        page.locator(".mine-links .copy").click()
+        expect(page.locator(".mine-links .copy")).to_have_text("Copied")
+        assert page.evaluate("window.clipboard.readText()") == url
+        assert page.locator("textarea").count() == 0
+        expect(page.locator(".mine-links .copy")).to_be_focused()
 
 
 @pytest.mark.parametrize("look", [PHONE, DESK], ids=["phone-dark", "desk-light"])
