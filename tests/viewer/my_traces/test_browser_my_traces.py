@@ -369,6 +369,16 @@ def test_pages_break_no_rule(browser: Browser, person: Person, look: Look) -> No
     assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize(("width", "least"), [(390, 250), (1024, 700), (1201, 350), (1280, 400), (1600, 500)])
+def test_titles_have_the_most_room(browser: Browser, person: Person, width: int, least: int) -> None:
+    """On every screen: a list that tells all but what a trace is about is of no use."""
+    person.post("word " * 60)
+    with person.browsing(browser, Look(width, "light")) as context:
+        page = opened(context, person, 1)
+        assert page.evaluate("document.querySelector('.mine-title').clientWidth") >= least
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_local_account_has_a_list(server: TracenProcess, browser: Browser) -> None:
     """The account that a server makes for itself is one like the others."""
     cookie = logged_in(server, LOCAL)
