@@ -114,14 +114,14 @@ def test_empty_lists_say_what_to_do(service: MyTracesService) -> None:
 
 
 def test_what_is_on_its_way_is_told(service: MyTracesService) -> None:
-    """A list that does not know of all that came says so."""
+    """A list that does not know of all that came says so, without a number: one request can tell of many traces."""
     service.post("late")
     page = service.open()
-    assert "1 arrival is still being read into this list." in page.text
+    assert "More traces are still being added to this list." in page.text
     assert "Your traces are on their way" in page.text
     service.summarise()
     page = service.open()
-    assert "still being read" not in page.text
+    assert "still being added" not in page.text
     assert titles_of(page) == ["late"]
 
 
