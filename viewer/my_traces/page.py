@@ -81,6 +81,7 @@ def render_list(
             is_done_good=told.is_done_good,
             backlog=_BACKLOG if listed.backlog else "",
             is_any=filters.is_any,
+            is_searched=bool(filters.words),
             is_first=filters.before is None,
             count=_count(len(shown), filters, has_more=has_more),
             rows=tuple(row_of(one, base_url, now_ns) for one in shown),
@@ -167,7 +168,7 @@ def _chips(filters: Filters) -> Iterator[Chip]:
         yield chip(f"Provider {provider_name(filters.provider)}", "provider")
     if filters.kind:
         yield chip(f"{kind_name(filters.kind)} steps", "kind")
-    if filters.time:
+    if filters.is_stretch:
         yield chip(_time_told(filters), "time", "since", "until")
 
 

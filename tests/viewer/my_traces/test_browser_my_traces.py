@@ -379,6 +379,25 @@ def test_titles_have_the_most_room(browser: Browser, person: Person, width: int,
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("width", [390, 1024, 1280])
+def test_filters_fill_their_lines(browser: Browser, person: Person, width: int) -> None:
+    """What sends them is as wide as a phone, and elsewhere stands beside the last of them."""
+    person.post("one")
+    with person.browsing(browser, Look(width, "light")) as context:
+        page = opened(context, person, 1)
+        form, button, time = (
+            page.locator(selector).bounding_box()
+            for selector in (".filters", ".filters > button", "[name=time]")
+        )
+        assert form
+        assert button
+        assert time
+        if width == PHONE.width:
+            assert button["width"] == form["width"]
+        else:
+            assert abs(button["y"] - time["y"]) < 2
+
+
 def test_local_account_has_a_list(server: TracenProcess, browser: Browser) -> None:
     """The account that a server makes for itself is one like the others."""
     cookie = logged_in(server, LOCAL)

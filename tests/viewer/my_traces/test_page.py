@@ -102,6 +102,19 @@ def test_wrong_filters_are_told(service: MyTracesService) -> None:
     assert titles_of(page) == ["one"]
 
 
+def test_time_between_asks_for_an_end(service: MyTracesService) -> None:
+    """Chosen without a start or an end it leaves all in the list, says so, and stays chosen to be filled in."""
+    service.send("one")
+    page = service.open("?time=between")
+    assert "“Between…” needs a start or an end" in page.text
+    assert titles_of(page) == ["one"]
+    assert "that matches" not in page.text
+    assert not page.all("a", class_="chip")
+    chosen = [option.attributes["value"] for option in page.all("option") if "selected" in option.attributes]
+    assert chosen == ["", "", "", "between"]
+    assert "needs a start" not in service.open("?time=between&to=2030-01-01").text
+
+
 def test_empty_lists_say_what_to_do(service: MyTracesService) -> None:
     """With no traces at all: how to send one; with filters that nothing matches: how to be rid of them."""
     page = service.open()
@@ -110,6 +123,10 @@ def test_empty_lists_say_what_to_do(service: MyTracesService) -> None:
     page = service.open("?q=nothing")
     assert "Nothing matches" in page.text
     assert len(page.all("a", href="/app/traces")) >= 2
+    assert "every word of the text" in page.text
+    page = service.open("?status=error")
+    assert "Nothing matches" in page.text
+    assert "every word of the text" not in page.text
     assert "No older traces" in service.open("?before=1").text
 
 
