@@ -371,31 +371,21 @@ def test_pages_break_no_rule(browser: Browser, person: Person, look: Look) -> No
 
 @pytest.mark.parametrize(("width", "least"), [(390, 250), (1024, 700), (1201, 350), (1280, 400), (1600, 500)])
 def test_titles_have_the_most_room(browser: Browser, person: Person, width: int, least: int) -> None:
-    """On every screen: a list that tells all but what a trace is about is of no use."""
+    """On every screen; what sends the filters is as wide as a phone, and elsewhere stands beside the last of them."""
     person.post("word " * 60)
     with person.browsing(browser, Look(width, "light")) as context:
         page = opened(context, person, 1)
         assert page.evaluate("document.querySelector('.mine-title').clientWidth") >= least
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-@pytest.mark.parametrize("width", [390, 1024, 1280])
-def test_filters_fill_their_lines(browser: Browser, person: Person, width: int) -> None:
-    """What sends them is as wide as a phone, and elsewhere stands beside the last of them."""
-    person.post("one")
-    with person.browsing(browser, Look(width, "light")) as context:
-        page = opened(context, person, 1)
-        form, button, time = (
-            page.locator(selector).bounding_box()
-            for selector in (".filters", ".filters > button", "[name=time]")
-        )
+        selectors = (".filters", ".filters > button", "[name=time]")
+        form, button, last = (page.locator(one).bounding_box() for one in selectors)
         assert form
         assert button
-        assert time
+        assert last
         if width == PHONE.width:
             assert button["width"] == form["width"]
         else:
-            assert abs(button["y"] - time["y"]) < 2
+            assert abs(button["y"] - last["y"]) < 2
 
 
 def test_local_account_has_a_list(server: TracenProcess, browser: Browser) -> None:
