@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
 
@@ -156,3 +157,25 @@ async def test_closed_account_is_unknown_at_once_and_purged_later(store: Store) 
     assert len((await store.telling(kept, 1000)).bodies) == 1
     assert (await store.accounts.create("ada@example.com", NOW)).id != key.account_id
     assert not await store.accounts.is_empty()
+
+
+async def test_closed_account_without_traces_is_in_no_file(store: Store, tmp_path: Path) -> None:
+    """Its address, also where it was invited, and the names of its keys: the log does not keep them either."""
+    canary = "canary-91e0"
+    account = await store.accounts.sign_up(f"{canary}@x.example", "h", NOW, None)
+    assert account is not None
+    invitation = Ticket(b"1" * 32, TicketKind.INVITATION, account.email, NOW + HOUR_NS)
+    await store.accounts.add_ticket(invitation)
+    await store.accounts.add_key(account.id, NewKey(b"1" * 32, f"{canary} ci"), NOW)
+    await store.accounts.close_account(account.id, NOW)
+    await store.check_writable()  # the logs are emptied between two writes
+    assert canary.encode() not in b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+
+
+async def test_expired_invitation_leaves_no_address(store: Store, tmp_path: Path) -> None:
+    """Nobody who was invited and did not come is remembered."""
+    canary = "canary-77ab@x.example"
+    await store.accounts.add_ticket(Ticket(b"1" * 32, TicketKind.INVITATION, canary, NOW))
+    await store.accounts.expire_sessions(NOW, NOW, NOW)
+    await store.check_writable()
+    assert canary.encode() not in b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())

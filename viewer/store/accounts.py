@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from viewer.store import keys, sessions
 from viewer.store.people import Account, Key, NewKey, Session, Subscription, Ticket, TicketKind
+from viewer.store.write_ahead import WriteAheadLogs
 from viewer.store.writer import Writer
 
 T = TypeVar("T")
@@ -27,9 +28,10 @@ class Read(Protocol):
 class SqliteAccounts:
     """See `viewer.store.people.Accounts`."""
 
-    def __init__(self, writer: Writer, read: Read) -> None:
+    def __init__(self, writer: Writer, read: Read, logs: WriteAheadLogs) -> None:
         self._writer = writer
         self._read = read
+        self._logs = logs
 
     # -- accounts --------------------------------------------------------------------------------------
 
@@ -106,6 +108,9 @@ class SqliteAccounts:
 
     async def close_account(self, account_id: str, now_ns: int) -> None:
         def work(connection: sqlite3.Connection) -> None:
+            sql = """delete from tickets where kind = 'invitation'
+                     and subject = (select email from accounts where id = ? and deleted_ns is null)"""
+            connection.execute(sql, (int(account_id),))
             sql = """update accounts set deleted_ns = ?, email = 'deleted-' || id, password_hash = null,
                      customer_id = '' where id = ? and deleted_ns is null"""
             connection.execute(sql, (now_ns, int(account_id)))
@@ -114,6 +119,7 @@ class SqliteAccounts:
             connection.execute("delete from keys where account_id = ?", (int(account_id),))
             sessions.end_all(connection, account_id, None)
             connection.execute("delete from tickets where kind = 'login' and subject = ?", (account_id,))
+            self._logs.note_deleted()  # address and labels of keys
 
         await self._writer.submit(work)
 
@@ -168,7 +174,12 @@ class SqliteAccounts:
         return await self._writer.submit(lambda c: sessions.end_all(c, account_id, keep))
 
     async def expire_sessions(self, created_before_ns: int, seen_before_ns: int, now_ns: int) -> None:
-        await self._writer.submit(lambda c: sessions.expire(c, created_before_ns, seen_before_ns, now_ns))
+        def work(connection: sqlite3.Connection) -> None:
+            sessions.expire(connection, created_before_ns, seen_before_ns)
+            if sessions.expire_tickets(connection, now_ns):
+                self._logs.note_deleted()  # addresses that were invited
+
+        await self._writer.submit(work)
 
     async def add_ticket(self, ticket: Ticket) -> None:
         await self._writer.submit(lambda c: sessions.add_ticket(c, ticket))

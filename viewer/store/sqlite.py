@@ -41,6 +41,7 @@ from viewer.store.splitting import Splitting
 from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.trace_index import MAX_ROWS, TraceIndex
 from viewer.store.upkeep import Upkeep
+from viewer.store.write_ahead import WriteAheadLogs
 from viewer.store.writer import Writer
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class SqliteStore:
         self._open: list[sqlite3.Connection] = []
         self._index = TraceIndex()
         self._waited = Waited()
+        self._logs = WriteAheadLogs()
         self._stored_bytes: dict[int, int] = {}
         self._last_batch_id = 0
         try:
@@ -97,10 +99,10 @@ class SqliteStore:
         splitting = Splitting(self._writer, self._read)
         self._catalogue = self._opened_catalogue(main, splitting) if exclusive else None
         self._upkeep = Upkeep(
-            self._writer, self._index, self._read, self._count_bytes, splitting, self._catalogue
+            self._writer, self._index, self._read, self._count_bytes, splitting, self._catalogue, self._logs
         )
         self._reservations = Reservations(self._index, bodies) if bodies else None
-        self.accounts: Accounts = SqliteAccounts(self._writer, self._read)
+        self.accounts: Accounts = SqliteAccounts(self._writer, self._read, self._logs)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, "tracen-reader")
 
@@ -236,7 +238,11 @@ class SqliteStore:
         await self._writer.submit(lambda connection: sharing.set_sharing(connection, page, chosen))
 
     async def set_masks(self, page: Page, masks: Sequence[str]) -> None:
-        if await self._writer.submit(lambda connection: sharing.set_masks(connection, page, masks)):
+        def work(connection: sqlite3.Connection) -> bool:
+            self._logs.note_deleted()  # a mask is what nobody is to read
+            return sharing.set_masks(connection, page, masks)
+
+        if await self._writer.submit(work):
             await self.catalogue.forget(page)  # a summary that is begun from now on knows the masks
 
     async def reissue(self, page: Page, now_ns: int) -> Page:
@@ -317,7 +323,7 @@ class SqliteStore:
         """On the writer's thread, after each group of writes; whether there is more to do."""
         if self._bodies is None:
             return False
-        self._upkeep.scrub(self._main, self._bodies)
+        self._logs.empty(self._bodies, self._main)
         return self._index.merge_some(self._main)
 
     # -- the files -------------------------------------------------------------------------------------
