@@ -11,14 +11,12 @@ import asyncio
 import logging
 import sqlite3
 import threading
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from viewer.store import base, batches, pages, posts, reservations, sharing, tellings
+from viewer.store import base, batches, documents, pages, posts, reservations, sharing, tellings
 from viewer.store.accounts import SqliteAccounts
 from viewer.store.base import (
     Batch,
@@ -49,9 +47,6 @@ T = TypeVar("T")
 logger = logging.getLogger("tracen.store")
 
 READERS = 4
-_SLICE_BYTES = 512 * 1024
-_SLICE_PARTS = 16
-"""Of a document, written in one go: a large one must not keep ingest waiting."""
 
 
 class SqliteStore:
@@ -273,22 +268,14 @@ class SqliteStore:
             connection.execute("begin")  # the edition and its parts are of one moment
             try:
                 version = tellings.version_of(connection, self._index, page)
-                return pages.document(connection, page, version, meaning, names)
+                return documents.read(connection, page, version, meaning, names)
             finally:
                 connection.execute("rollback")
 
         return await self._read(read)
 
     async def save_document(self, page: Page, version: int, meaning: str, parts: Mapping[str, bytes]) -> str:
-        edition = uuid.uuid4().hex
-        for some in _slices(parts.items()):
-            size = sum(len(body) for _, body in some)
-            work = partial(pages.save_parts, page=page, edition=edition, parts=some)
-            await self._writer.submit(work, size=size)
-        await self._writer.submit(lambda c: pages.publish(c, page, version, meaning, edition))
-        while await self._writer.submit(lambda c: pages.forget_parts(c, page, _SLICE_PARTS)):
-            pass
-        return edition
+        return await documents.save(self._writer, page, version, meaning, parts)
 
     # -- upkeep ----------------------------------------------------------------------------------------
 
@@ -383,17 +370,3 @@ class SqliteStore:
             connection = self._opened(self._files.open_reading())
             self._local.connection = connection
         return read(connection)
-
-
-def _slices(parts: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    """Parts in order, as many at a time as are written in one go."""
-    some: list[tuple[str, bytes]] = []
-    size = 0
-    for name, body in parts:
-        if some and (size + len(body) > _SLICE_BYTES or len(some) == _SLICE_PARTS):
-            yield some
-            some, size = [], 0
-        some.append((name, body))
-        size += len(body)
-    if some:
-        yield some
