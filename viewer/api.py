@@ -27,6 +27,7 @@ from viewer.requests import ACCEPTED, GONE, Door, RequestRecord, Requests, outco
 from viewer.settings import Settings
 from viewer.store.base import (
     RESERVATIONS,
+    KeyGone,
     LimitReached,
     Page,
     Post,
@@ -150,19 +151,21 @@ class Api:
         read = await run_sized(len(body), _read, body, self._settings.redact, max_bytes)
         trace = read.trace
         otel_trace_id = bytes.fromhex(trace.otel_trace_id) if trace.otel_trace_id else secrets.token_bytes(16)
-        outcome = await self._store.post(
-            Post(
-                key.account_id,
-                key.id,
-                read.body,
-                otel_trace_id,
-                self._clock_ns(),
-                self._limiter.limit_of(key),
-                idempotency_key,
-                read.digest,
-                self._limiter.clock_ns(),
-            )
+        post = Post(
+            key.account_id,
+            key.id,
+            read.body,
+            otel_trace_id,
+            self._clock_ns(),
+            self._limiter.limit_of(key),
+            idempotency_key,
+            read.digest,
+            self._limiter.clock_ns(),
         )
+        try:
+            outcome = await self._store.post(post)
+        except KeyGone as error:  # while the body came
+            raise Unauthenticated(str(error)) from None
         request.state.quota = outcome.quota
         where = self._where(outcome.page_id)
         record.outcome, record.url = ACCEPTED, where["url"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.viewer.stores import NOW, TRACE, Open, batch, key_in, post
-from viewer.store.base import NS_PER_S, Store
+from tests.viewer.stores import NOW, OTHER_TRACE, TRACE, Open, batch, key_in, post
+from viewer.store.base import NS_PER_S, KeyGone, Store
 from viewer.store.people import NewKey, Scope, Subscription, Ticket, TicketKind
 
 pytestmark = pytest.mark.anyio
@@ -179,3 +180,40 @@ async def test_expired_invitation_leaves_no_address(store: Store, tmp_path: Path
     await store.accounts.expire_sessions(NOW, NOW, NOW)
     await store.check_writable()
     assert canary.encode() not in b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+
+
+async def test_post_under_way_is_not_kept_once_its_key_is_gone(store: Store) -> None:
+    """Revoked, expired, of another account, or of one that was closed: nothing is kept, and nothing is counted."""
+    ada, bob = await key_in(store), await key_in(store, "bob@example.com")
+    with pytest.raises(KeyGone):
+        await store.post(replace(post(ada), account_id=bob.account_id))
+    await store.accounts.revoke_key(bob.account_id, bob.id, NOW)
+    with pytest.raises(KeyGone):
+        await store.post(post(bob))
+    await store.accounts.rotate_key(ada.account_id, ada.id, NewKey(b"2" * 32), NOW, NOW + 1)
+    await store.post(post(ada))
+    with pytest.raises(KeyGone):
+        await store.post(post(ada, at_ns=NOW + 1))
+    new = await store.accounts.key(b"2" * 32)
+    assert new is not None
+    await store.accounts.close_account(new.account_id, NOW)
+    with pytest.raises(KeyGone):
+        await store.post(post(new))
+    assert await store.accounts.key_hits(new.account_id, 0) == {}
+    assert await store.stored_bytes(bob.account_id) == 0
+
+
+async def test_batch_that_was_under_way_when_its_account_was_purged_is_removed(store: Store) -> None:
+    """Ingest does not ask: the purge looks again, for a day."""
+    key, other = await key_in(store), await key_in(store, "bob@example.com")
+    await store.append(batch(other, b"kept", TRACE))
+    await store.accounts.close_account(key.account_id, NOW)
+    later = NOW + 120 * NS_PER_S
+    assert await store.purge(later)
+    assert not await store.purge(later)
+    late = await store.append(batch(key, b"late", TRACE, OTHER_TRACE))
+    assert late is None
+    assert await store.purge(later + HOUR_NS)
+    assert not await store.purge(later + HOUR_NS)
+    assert await store.stored_bytes(key.account_id) == 0
+    assert await store.stored_bytes(other.account_id) == 4

@@ -5,7 +5,8 @@ StoreError
 ├── StoreUnusable       it can not be opened: not ours, of a newer release, served by another process
 ├── LimitReached        the key has used up its requests for now
 ├── ReservationsUsedUp  as many pages of the account wait for their traces as may
-└── IdempotencyConflict the Idempotency-Key was used with another body
+├── IdempotencyConflict the Idempotency-Key was used with another body
+└── KeyGone             the key is not valid any more, or its account was closed
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ class ReservationsUsedUp(StoreError):
 
 class IdempotencyConflict(StoreError):
     """The same Idempotency-Key came with another body."""
+
+
+class KeyGone(StoreError):
+    """The key of a post was revoked or has expired while that came, or its account was closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +234,10 @@ class Store(Protocol):
 
         An Idempotency-Key that was answered before is answered the same, without counting. The limit MUST be
         exact over processes and restarts; accepted posts that lie more than MAX_SKEW_NS ahead of this one, as they
-        do once a clock was set back, count from now on as made now. Raises LimitReached, IdempotencyConflict.
+        do once a clock was set back, count from now on as made now. The key MUST be valid, and its account open, in
+        that transaction: what was under way when either ended is not kept.
+
+        Raises LimitReached, IdempotencyConflict, KeyGone.
         """
         ...
 

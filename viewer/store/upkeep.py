@@ -92,7 +92,7 @@ class Upkeep:
 
     async def purge(self, now_ns: int) -> bool:
         """See `viewer.store.base.Store.purge`."""
-        found = await self._read(closed.leftovers)
+        found = await self._read(lambda connection: closed.leftovers(connection, now_ns))
         if found is None or self._catalogue is None:
             return False
         if found.traces:
