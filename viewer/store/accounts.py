@@ -125,8 +125,11 @@ class SqliteAccounts:
 
     # -- keys ------------------------------------------------------------------------------------------
 
-    async def add_key(self, account_id: str, new: NewKey, now_ns: int) -> Key:
-        return await self._writer.submit(lambda c: keys.add(c, account_id, new, now_ns))
+    async def add_key(self, account_id: str, new: NewKey, now_ns: int, at_most: int | None = None) -> Key:
+        return await self._writer.submit(lambda c: keys.add(c, account_id, new, now_ns, at_most))
+
+    async def key_count(self, account_id: str, now_ns: int) -> int:
+        return await self._read(lambda c: keys.count(c, account_id, now_ns))
 
     async def key(self, sha256: bytes) -> Key | None:
         return await self._read(lambda c: keys.by_sha256(c, sha256))
@@ -142,9 +145,17 @@ class SqliteAccounts:
         return await self._write(sql, now_ns, key_id, int(account_id)) > 0
 
     async def rotate_key(
-        self, account_id: str, key_id: str, new: NewKey, now_ns: int, until_ns: int
+        self,
+        account_id: str,
+        key_id: str,
+        new: NewKey,
+        now_ns: int,
+        until_ns: int,
+        at_most: int | None = None,
     ) -> Key | None:
-        return await self._writer.submit(lambda c: keys.rotate(c, account_id, key_id, new, now_ns, until_ns))
+        return await self._writer.submit(
+            lambda c: keys.rotate(c, account_id, key_id, new, now_ns, until_ns, at_most)
+        )
 
     async def touch_key(self, key_id: str, now_ns: int) -> None:
         await self._write("update keys set last_used_ns = ? where id = ?", now_ns, key_id)
@@ -176,8 +187,9 @@ class SqliteAccounts:
     async def expire_sessions(self, created_before_ns: int, seen_before_ns: int, now_ns: int) -> None:
         def work(connection: sqlite3.Connection) -> None:
             sessions.expire(connection, created_before_ns, seen_before_ns)
-            if sessions.expire_tickets(connection, now_ns):
-                self._logs.note_deleted()  # addresses that were invited
+            gone = sessions.expire_tickets(connection, now_ns) + keys.sweep(connection, now_ns)
+            if gone:
+                self._logs.note_deleted()  # addresses that were invited, names of keys
 
         await self._writer.submit(work)
 

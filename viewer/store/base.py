@@ -5,6 +5,7 @@ StoreError
 ├── StoreUnusable       it can not be opened: not ours, of a newer release, served by another process
 ├── LimitReached        the key has used up its requests for now
 ├── ReservationsUsedUp  as many pages of the account wait for their traces as may
+├── TooManyKeys         the account has as many keys as it may
 ├── IdempotencyConflict the Idempotency-Key was used with another body
 └── KeyGone             the key is not valid any more, or its account was closed
 """
@@ -55,6 +56,16 @@ class ReservationsUsedUp(StoreError):
         super().__init__(f"{limit.count} pages wait for their traces, next in {retry_after_s} s")
         self.limit = limit
         self.retry_after_s = retry_after_s
+
+
+class TooManyKeys(StoreError):
+    """The account has as many keys as it may."""
+
+    def __init__(self, at_most: int) -> None:
+        super().__init__(
+            f"An account has at most {at_most} keys: revoke one that is no longer used. "
+            "One that was used counts for an hour after that, revoked or not."
+        )
 
 
 class IdempotencyConflict(StoreError):
