@@ -143,7 +143,8 @@ class Page:
     """The permanent page of one trace. `id` is a random UUID. `opened`: somebody has looked at it.
 
     `waits_since_ns`: it was made ahead of its trace, then, and perhaps nothing has come; `Progress` knows.
-    `withdrawn`: it has another id now, and this is all that is told. `masks`: texts that are shown to nobody.
+    `withdrawn`: it has another id now; all else that is told is whether it was private then. `masks`: texts that are
+    shown to nobody.
     """
 
     id: str
@@ -279,7 +280,10 @@ class Store(Protocol):
         ...
 
     async def page(self, page_id: str) -> Page | None:
-        """Look a page up by its id, or by one that was withdrawn; a deleted or withdrawn one says so."""
+        """Look a page up by its id, or by one that was withdrawn; a deleted or withdrawn one says so.
+
+        It says as well whether it was private when that happened: then a stranger MUST NOT learn of it even now.
+        """
         ...
 
     async def set_sharing(self, page: Page, chosen: Sharing) -> None:

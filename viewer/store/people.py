@@ -45,7 +45,7 @@ class Scope(StrEnum):
     WRITE = "write"
     """Send traces, and ask where they are shown."""
     READ = "read"
-    """List, read and delete the traces of its account."""
+    """List and read the traces of its account; with WRITE as well, delete them."""
 
 
 ALL_SCOPES = frozenset(Scope)
