@@ -294,7 +294,7 @@ class Store(Protocol):
         """Replace the texts that are masked in the page of this page's trace. Nothing happens where it was deleted.
 
         They may be any text; deleting the page MUST remove them. What the list tells of the trace was made with
-        other masks, and MUST be forgotten (`Catalogue.forget`).
+        other masks, and MUST be forgotten before (`Catalogue.forget`).
         """
         ...
 

@@ -28,11 +28,11 @@ def set_sharing(connection: sqlite3.Connection, page: Page, sharing: Sharing) ->
     connection.execute(sql, (*values, page.otel_trace_id, int(page.account_id)))
 
 
-def set_masks(connection: sqlite3.Connection, page: Page, masks: Sequence[str]) -> bool:
-    """Replace the masks of a page; False where it was deleted."""
+def set_masks(connection: sqlite3.Connection, page: Page, masks: Sequence[str]) -> None:
+    """Replace the masks of a page; nothing happens where it was deleted."""
     told = json.dumps(list(masks)) if masks else None
     sql = f"update pages set masks = ? {_OF_TRACE}"  # noqa: S608 - constants
-    return connection.execute(sql, (told, page.otel_trace_id, int(page.account_id))).rowcount > 0
+    connection.execute(sql, (told, page.otel_trace_id, int(page.account_id)))
 
 
 def reissue(connection: sqlite3.Connection, page: Page, now_ns: int) -> bool:

@@ -233,12 +233,12 @@ class SqliteStore:
         await self._writer.submit(lambda connection: sharing.set_sharing(connection, page, chosen))
 
     async def set_masks(self, page: Page, masks: Sequence[str]) -> None:
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: sqlite3.Connection) -> None:
             self._logs.note_deleted()  # a mask is what nobody is to read
-            return sharing.set_masks(connection, page, masks)
+            sharing.set_masks(connection, page, masks)
 
-        if await self._writer.submit(work):
-            await self.catalogue.forget(page)  # a summary that is begun from now on knows the masks
+        async with self.catalogue.changing(page):  # a summary that is begun after it knows the masks
+            await self._writer.submit(work)
 
     async def reissue(self, page: Page, now_ns: int) -> Page:
         def work(connection: sqlite3.Connection) -> Page | None:
