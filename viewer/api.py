@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
@@ -27,6 +27,7 @@ from viewer.requests import ACCEPTED, GONE, Door, RequestRecord, Requests, outco
 from viewer.settings import Settings
 from viewer.store.base import (
     RESERVATIONS,
+    KeyGone,
     LimitReached,
     Page,
     Post,
@@ -34,11 +35,12 @@ from viewer.store.base import (
     Store,
     StoreUnavailable,
 )
-from viewer.store.people import Key, Scope
+from viewer.store.people import ALL_SCOPES, Key, Scope
 from viewer.subscriptions.required import check_subscription
 from viewer.workers import run_sized
 
 MAX_IDEMPOTENCY_KEY = 255
+_WRITE, _READ = frozenset({Scope.WRITE}), frozenset({Scope.READ})
 _MAX_UNWANTED_BYTES = 64 * 1024
 """Of a body where none is wanted."""
 
@@ -150,19 +152,21 @@ class Api:
         read = await run_sized(len(body), _read, body, self._settings.redact, max_bytes)
         trace = read.trace
         otel_trace_id = bytes.fromhex(trace.otel_trace_id) if trace.otel_trace_id else secrets.token_bytes(16)
-        outcome = await self._store.post(
-            Post(
-                key.account_id,
-                key.id,
-                read.body,
-                otel_trace_id,
-                self._clock_ns(),
-                self._limiter.limit_of(key),
-                idempotency_key,
-                read.digest,
-                self._limiter.clock_ns(),
-            )
+        post = Post(
+            key.account_id,
+            key.id,
+            read.body,
+            otel_trace_id,
+            self._clock_ns(),
+            self._limiter.limit_of(key),
+            idempotency_key,
+            read.digest,
+            self._limiter.clock_ns(),
         )
+        try:
+            outcome = await self._store.post(post)
+        except KeyGone as error:  # while the body came
+            raise Unauthenticated(str(error)) from None
         request.state.quota = outcome.quota
         where = self._where(outcome.page_id)
         record.outcome, record.url = ACCEPTED, where["url"]
@@ -171,7 +175,7 @@ class Api:
 
     async def list_traces(self, request: Request) -> Response:
         """Answer the account's traces, newest first."""
-        key = await self._key_of(request, Scope.READ)
+        key = await self._key_of(request, _READ)
         limit = parse_limit(request.query_params.get("limit"))
         cursor = parse_cursor(request.query_params.get("cursor"))
         found = await self._store.recent_traces(key.account_id, cursor, limit)
@@ -185,12 +189,15 @@ class Api:
 
     async def list_requests(self, request: Request) -> Response:
         """Answer what became of the last requests of this key."""
-        key = await self._key_of(request, None)
+        key = await self._key_of(request, frozenset())
         return JSONResponse({"requests": [record.told() for record in self._requests.of_key(key.id)]})
 
     async def delete_trace(self, request: Request) -> Response:
-        """Delete a trace of the account for good; a second time is as good as the first."""
-        key = await self._key_of(request, Scope.READ)
+        """Delete a trace of the account for good; a second time is as good as the first.
+
+        A key that only sends, or only reads, is often in more hands than one that may do both.
+        """
+        key = await self._key_of(request, ALL_SCOPES)
         page = await self._store.page(request.path_params["page_id"])
         if page is None or page.account_id != key.account_id:
             return problem(404, "No such trace", "No trace of this account has this id.")
@@ -264,8 +271,8 @@ class Api:
     def _where(self, page_id: str) -> dict[str, str]:
         return {"trace_id": page_id, "url": page_url(self._settings.base_url, page_id)}
 
-    async def _key_of(self, request: Request, scope: Scope | None = Scope.WRITE) -> Key:
-        """The key of a request, if it has the scope (None: any).
+    async def _key_of(self, request: Request, scopes: Set[Scope] = _WRITE) -> Key:
+        """The key of a request, if it has all of these scopes.
 
         A network that keeps sending wrong ones is told to wait; right ones always pass.
         """
@@ -279,8 +286,8 @@ class Api:
                 self._guesses.check(address)
                 self._guesses.failed(address)
             raise
-        if scope is not None and scope not in key.scopes:
-            raise ScopeMissing(scope)
+        for missing in sorted(scopes - key.scopes):
+            raise ScopeMissing(missing)
         return key
 
 

@@ -82,14 +82,15 @@ class Reader:
 
     async def shared_page(self, page_id: str) -> Page:
         """Look a page up for anybody: cookies and keys are not looked at. Raises as `page` does."""
-        return await self._let_in(await self._found(page_id), None, takes_key=False)
+        return await self._let_in(await self._found(page_id, None, takes_key=False), None, takes_key=False)
 
     async def page(self, page_id: str, request: Request, *, takes_key: bool = False) -> Page:
         """Look a page up for whoever sent the request, its owner too; `takes_key`: programs of the owner's as well.
 
         Raises HTTPException (404 for a page that is unknown or private, 410 for one that is gone) and NothingYet.
         """
-        return await self._let_in(await self._found(page_id), request, takes_key=takes_key)
+        page = await self._found(page_id, request, takes_key=takes_key)
+        return await self._let_in(page, request, takes_key=takes_key)
 
     async def page_of(self, request: Request, *, takes_key: bool = False) -> Page:
         """The page that is named in the path."""
@@ -109,11 +110,13 @@ class Reader:
         """Whether anybody who looks at a page may hear how it goes on. While it is empty it has nothing to hide."""
         return self.is_shared(page) or (page.waits_since_ns is not None and not progress.received_ns)
 
-    async def _found(self, page_id: str) -> Page:
+    async def _found(self, page_id: str, request: Request | None, *, takes_key: bool) -> Page:
         page = await self.store.page(page_id)
         if page is None:
             raise HTTPException(404, headers=_NO_STORE)
         if (nowhere := gone(page)) is not None:
+            if page.is_private and not await self._is_of(request, page, takes_key):
+                raise HTTPException(404, headers=_NO_STORE)  # as before it was gone
             raise nowhere
         return page
 
@@ -123,14 +126,16 @@ class Reader:
             if not progress.received_ns:
                 await self._note_opened(page)
                 raise NothingYet(page, page.waits_since_ns, progress.version)
-        if not self.is_shared(page) and not (request and await self._is_of(request, page, takes_key)):
+        if not self.is_shared(page) and not await self._is_of(request, page, takes_key):
             if page.is_private:
                 raise HTTPException(404, headers=_NO_STORE)
             raise Gone(*EXPIRED)
         await self._note_opened(page)
         return page
 
-    async def _is_of(self, request: Request, page: Page, takes_key: bool) -> bool:
+    async def _is_of(self, request: Request | None, page: Page, takes_key: bool) -> bool:
+        if request is None:
+            return False
         if await self.is_owner(request, page):
             return True
         if not takes_key:

@@ -152,7 +152,7 @@ def check(image: Path, key: str, expected: Sequence[Acknowledged]) -> None:
             assert {(span.name, span.text) for span in spans} <= set(shown), one.delivery.name
     assert tracen.stop() == 0
     tracen.close()
-    for name in ("t.db", "t.db-bodies"):
+    for name in ("t.db", "t.db-bodies", "t.db-search"):
         connection = sqlite3.connect(image / name)
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
         connection.close()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import html
 import json
 import re
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -505,3 +507,13 @@ def test_search_that_takes_long_goes_on_when_asked(service: Service, monkeypatch
             break
         page = service.client.get(html.unescape(onward[1]))
     assert "1 step found so far" in page.text
+
+
+def test_post_under_way_when_its_key_is_revoked_is_refused(service: Service, tmp_path: Path) -> None:
+    """It was let in before that, and is kept nowhere."""
+    assert service.post().status_code == 200  # and the key is trusted for a moment
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db")) as beside:
+        beside.execute("update keys set revoked_ns = 1")
+        beside.commit()
+        assert "revoked" in problem(service.post(), 401)["detail"]
+        assert beside.execute("select count(*) from posts").fetchone() == (1,)

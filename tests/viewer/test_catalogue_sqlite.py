@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,8 @@ from tests.viewer.listed import (
     trace,
 )
 from tests.viewer.stores import NOW, key_in, post
-from viewer.store import shards, sqlite_catalogue
-from viewer.store.base import NS_PER_S, Store, StoreUnavailable
+from viewer.store import shards, sharing, sqlite_catalogue
+from viewer.store.base import NS_PER_S, Page, Store, StoreUnavailable
 from viewer.store.catalogue import Query
 from viewer.store.sqlite import SqliteStore
 
@@ -101,6 +102,35 @@ async def test_crash_before_words_are_wiped_is_made_good(tmp_path: Path) -> None
     await summarise(store, {1: Told("it was never deleted")})
     assert await dues_of(store) == []
     assert files_with(crashed, CANARY) == []
+    await store.close()
+
+
+async def test_crash_while_masks_are_set_leaves_the_trace_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Words that are to be masked are out of the list before the masks are there, never after."""
+    store = SqliteStore(tmp_path / "store.db")
+    key = await key_in(store)
+    await listed(store, key, {1: canary(), 2: Told()})
+    crashed = tmp_path / "crashed"
+    set_masks = sharing.set_masks
+
+    def crash(connection: sqlite3.Connection, page: Page, masks: Sequence[str]) -> None:
+        set_masks(connection, page, masks)
+        connection.execute("commit")
+        connection.execute("begin immediate")
+        crashed.mkdir()
+        for path in tmp_path.glob("store.db*"):
+            shutil.copy(path, crashed / path.name)
+
+    monkeypatch.setattr(sharing, "set_masks", crash)
+    await store.set_masks(await page_of(store, key, 1), (CANARY,))
+    await store.close()
+    monkeypatch.undo()
+    store = SqliteStore(crashed / "store.db")
+    assert (await page_of(store, key, 1)).masks == (CANARY,)
+    assert await found(store, key) == [2]
+    assert [due.otel_trace_id for due in await dues_of(store)] == [trace(1)]
     await store.close()
 
 

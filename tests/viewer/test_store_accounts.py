@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.viewer.stores import NOW, TRACE, Open, batch, key_in, post
-from viewer.store.base import NS_PER_S, Store
+from tests.viewer.stores import NOW, OTHER_TRACE, TRACE, Open, batch, key_in, post
+from viewer.store.base import NS_PER_S, KeyGone, Store, TooManyKeys
 from viewer.store.people import NewKey, Scope, Subscription, Ticket, TicketKind
 
 pytestmark = pytest.mark.anyio
@@ -169,3 +171,113 @@ async def test_closed_account_is_unknown_at_once_and_purged_later(store: Store) 
     assert len((await store.telling(kept, 1000)).bodies) == 1
     assert (await store.accounts.create("ada@example.com", NOW)).id != key.account_id
     assert not await store.accounts.is_empty()
+
+
+async def test_closed_account_without_traces_is_in_no_file(store: Store, tmp_path: Path) -> None:
+    """Its address, also where it was invited, and the names of its keys: the log does not keep them either."""
+    canary = "canary-91e0"
+    account = await store.accounts.sign_up(f"{canary}@x.example", "h", NOW, None)
+    assert account is not None
+    invitation = Ticket(b"1" * 32, TicketKind.INVITATION, account.email, NOW + HOUR_NS)
+    await store.accounts.add_ticket(invitation)
+    await store.accounts.add_key(account.id, NewKey(b"1" * 32, f"{canary} ci"), NOW)
+    await store.accounts.close_account(account.id, NOW)
+    await store.check_writable()  # the logs are emptied between two writes
+    assert canary.encode() not in b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+
+
+async def test_expired_invitation_leaves_no_address(store: Store, tmp_path: Path) -> None:
+    """Nobody who was invited and did not come is remembered."""
+    canary = "canary-77ab@x.example"
+    await store.accounts.add_ticket(Ticket(b"1" * 32, TicketKind.INVITATION, canary, NOW))
+    await store.accounts.expire_sessions(NOW, NOW, NOW)
+    await store.check_writable()
+    assert canary.encode() not in b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+
+
+async def test_post_under_way_is_not_kept_once_its_key_is_gone(store: Store) -> None:
+    """Revoked, expired, of another account, or of one that was closed: nothing is kept, and nothing is counted."""
+    ada, bob = await key_in(store), await key_in(store, "bob@example.com")
+    with pytest.raises(KeyGone):
+        await store.post(replace(post(ada), account_id=bob.account_id))
+    await store.accounts.revoke_key(bob.account_id, bob.id, NOW)
+    with pytest.raises(KeyGone):
+        await store.post(post(bob))
+    await store.accounts.rotate_key(ada.account_id, ada.id, NewKey(b"2" * 32), NOW, NOW + 1)
+    await store.post(post(ada))
+    with pytest.raises(KeyGone):
+        await store.post(post(ada, at_ns=NOW + 1))
+    new = await store.accounts.key(b"2" * 32)
+    assert new is not None
+    await store.accounts.close_account(new.account_id, NOW)
+    with pytest.raises(KeyGone):
+        await store.post(post(new))
+    assert await store.accounts.key_hits(new.account_id, 0) == {}
+    assert await store.stored_bytes(bob.account_id) == 0
+
+
+async def test_batch_that_was_under_way_when_its_account_was_purged_is_removed(store: Store) -> None:
+    """Ingest does not ask: the purge looks again, for a day."""
+    key, other = await key_in(store), await key_in(store, "bob@example.com")
+    await store.append(batch(other, b"kept", TRACE))
+    await store.accounts.close_account(key.account_id, NOW)
+    later = NOW + 120 * NS_PER_S
+    assert await store.purge(later)
+    assert not await store.purge(later)
+    late = await store.append(batch(key, b"late", TRACE, OTHER_TRACE))
+    assert late is None
+    assert await store.purge(later + HOUR_NS)
+    assert not await store.purge(later + HOUR_NS)
+    assert await store.stored_bytes(key.account_id) == 0
+    assert await store.stored_bytes(other.account_id) == 4
+
+
+# -- as many keys as an account may have ---------------------------------------------------------------
+
+
+async def test_revoked_key_counts_for_an_hour_after_its_last_post(store: Store) -> None:
+    """Who revokes a key and makes another gets no more requests by it; one that was never used makes room."""
+    key = await key_in(store)
+    account_id, accounts = key.account_id, store.accounts
+    await store.post(post(key))
+    await accounts.revoke_key(account_id, key.id, NOW)
+    unused = await accounts.add_key(account_id, NewKey(b"1" * 32), NOW, 2)
+    with pytest.raises(TooManyKeys, match="at most 2 keys"):
+        await accounts.add_key(account_id, NewKey(b"2" * 32), NOW, 2)
+    with pytest.raises(TooManyKeys):
+        await accounts.rotate_key(account_id, unused.id, NewKey(b"2" * 32), NOW, NOW + 1, 2)
+    (kept,) = await accounts.keys_of(account_id)
+    assert kept.expires_ns is None
+    await accounts.revoke_key(account_id, unused.id, NOW)
+    assert await accounts.key_count(account_id, NOW) == 1
+    await accounts.add_key(account_id, NewKey(b"2" * 32), NOW, 2)
+    assert await accounts.key_count(account_id, NOW + HOUR_NS) == 1
+    await accounts.add_key(account_id, NewKey(b"3" * 32), NOW + HOUR_NS, 2)
+
+
+async def test_keys_that_are_made_at_once_are_no_more_than_may_be(store: Store) -> None:
+    """It is decided where they are written."""
+    account = await store.accounts.create("ada@x.example", NOW)
+    made = await asyncio.gather(
+        *(store.accounts.add_key(account.id, NewKey(bytes([n]) * 32), NOW, 3) for n in range(8)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(one, TooManyKeys) for one in made) == 5
+    assert len(await store.accounts.keys_of(account.id)) == 3
+
+
+async def test_revoked_key_is_forgotten_after_some_days(store: Store, tmp_path: Path) -> None:
+    """With its name and its requests; one that is not revoked stays."""
+    key = await key_in(store)
+    canary = "canary-3b2f"
+    other = await store.accounts.add_key(key.account_id, NewKey(b"1" * 32, canary), NOW)
+    for one in (key, other):
+        await store.post(post(one, os.urandom(16)))
+    await store.accounts.revoke_key(key.account_id, other.id, NOW)
+    for days, is_there in ((1, True), (4, False)):
+        now_ns = NOW + days * 24 * HOUR_NS
+        await store.accounts.expire_sessions(now_ns, now_ns, now_ns)
+        assert (await store.accounts.key(b"1" * 32) is not None) == is_there
+    await store.check_writable()
+    assert canary.encode() not in b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert await store.accounts.key_hits(key.account_id, 0) == {key.id: 1}

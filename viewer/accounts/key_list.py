@@ -16,7 +16,7 @@ from viewer.store.base import NS_PER_S, Quota
 from viewer.store.people import Key, Scope
 
 _SCOPES_IN_WORDS = {
-    frozenset({Scope.WRITE, Scope.READ}): "write and read",
+    frozenset({Scope.WRITE, Scope.READ}): "write, read and delete",
     frozenset({Scope.WRITE}): "write only",
     frozenset({Scope.READ}): "read only",
 }

@@ -14,7 +14,7 @@ from viewer.accounts.fields import MAX_BYTES, MAX_FIELDS, posted_pairs
 from viewer.accounts.frame import NO_STORE, SESSION_OVER, frame_for
 from viewer.accounts.key_contexts import KeyCard, KeyForm, KeysPage, ShownKey
 from viewer.accounts.key_list import MAX_LABEL, card_of, lines_of, name_of, pastes_of
-from viewer.accounts.keyring import AccountGone, Keyring, TooManyKeys, refusal_of
+from viewer.accounts.keyring import AccountGone, Keyring
 from viewer.accounts.receipt import Receipts
 from viewer.accounts.secret_cookie import SecretCookie
 from viewer.keys import sha256_of
@@ -23,7 +23,7 @@ from viewer.limits import Limiter
 from viewer.policy import session_of, with_session
 from viewer.reference.snippets import COLLECTOR, CURL, EXPORTER, OTLP
 from viewer.requests import REMEMBERED, Requests
-from viewer.store.base import NS_PER_S, Limit, Quota
+from viewer.store.base import NS_PER_S, Limit, Quota, TooManyKeys
 from viewer.store.people import ALL_SCOPES, Account, Accounts, Key, Scope
 
 SETTINGS = "/app/settings"
@@ -125,7 +125,7 @@ class KeysPages:
             frame=frame_for(request, SETTINGS),
             notice=notice,
             shown=await self._shown(account, secret) if secret else None,
-            form=replace(form, refusal=refusal_of(keys, now_ns)),
+            form=replace(form, refusal=await self._keyring.refusal(account.id)),
             max_label=MAX_LABEL,
             keys=await self._cards(account, keys, now_ns),
             requests=tuple(lines_of(self._requests.of_account(account.id, REMEMBERED), keys, now_ns)),

@@ -18,13 +18,14 @@ from viewer.accounts.first_key import LABEL, START, first_key_cookie
 from viewer.accounts.frame import NO_STORE, SESSION_OVER, frame_for
 from viewer.accounts.key_contexts import Arrived, Refused, StartPage
 from viewer.accounts.key_list import pastes_of
-from viewer.accounts.keyring import AccountGone, Keyring, TooManyKeys, refusal_of
+from viewer.accounts.keyring import AccountGone, Keyring
 from viewer.accounts.sessions import Sessions
 from viewer.keys import sha256_of
 from viewer.network import address_of, network_of
 from viewer.policy import session_of, with_session
 from viewer.reference.snippets import COLLECTOR, CURL, EXPORTER, JAVASCRIPT, OTLP, PYTHON
 from viewer.settings import Settings
+from viewer.store.base import TooManyKeys
 from viewer.store.people import ALL_SCOPES, Accounts, Key
 
 _NEXT = "/app/traces"
@@ -73,7 +74,7 @@ class StartPages:
             frame=frame_for(request, START),
             secret=shown or "",
             has_keys=any(key.is_valid_at(now_ns) for key in keys),
-            refusal=refusal_of(keys, now_ns),
+            refusal=await self._keyring.refusal(session.account.id),
             first=first,
             others=tuple(others),
             events_url=f"{START}/events?since={subject.since_ns}",

@@ -1,4 +1,7 @@
-"""The trace that the front door shows: a real one, posted once by an account of its own that nobody can log in to."""
+"""The trace that the front door shows: a real one, posted once by an account of its own that nobody can log in to.
+
+Its key is valid for that post alone, and nobody has its secret.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from viewer.keys import new_key, new_secret
 from viewer.store.base import Limit, Page, Post, Store, StoreUnavailable
 
 EMAIL = "sample@tracen"
@@ -28,7 +32,9 @@ async def plant(store: Store, now_ns: int) -> None:
     with contextlib.suppress(StoreUnavailable):
         account = await store.accounts.create(EMAIL, now_ns)
         if await store.page_of(account.id, _otel_trace_id(), now_ns) is None:
-            await store.post(Post(account.id, "sample", _body(), _otel_trace_id(), now_ns, Limit()))
+            key = await store.accounts.add_key(account.id, new_key(new_secret(), "sample"), now_ns)
+            await store.post(Post(account.id, key.id, _body(), _otel_trace_id(), now_ns, Limit()))
+            await store.accounts.revoke_key(account.id, key.id, now_ns)
 
 
 async def page_of_sample(store: Store, now_ns: int) -> Page | None:

@@ -137,10 +137,11 @@ def _delete(settings: Settings) -> Operation:
         "DELETE",
         "/api/traces/{page_id}",
         "deleteTrace",
-        "Delete a trace for good: its bytes are overwritten, its page answers 410",
+        "Delete a trace for good, with a key that may write and read: its bytes are overwritten, its page answers 410",
         WITH_A_KEY,
         {204: Answer("It is deleted, or was already.", may=QUOTA_HEADERS)} | _keyed(settings, 404),
-        parameters=(_page_id(),),
+        "A key with one of the scopes `write` and `read` alone is answered 403.",
+        (_page_id(),),
     )
 
 

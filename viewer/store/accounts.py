@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from viewer.store import keys, sessions
 from viewer.store.people import Account, Key, NewKey, Session, Subscription, Ticket, TicketKind
+from viewer.store.write_ahead import WriteAheadLogs
 from viewer.store.writer import Writer
 
 T = TypeVar("T")
@@ -27,9 +28,10 @@ class Read(Protocol):
 class SqliteAccounts:
     """See `viewer.store.people.Accounts`."""
 
-    def __init__(self, writer: Writer, read: Read) -> None:
+    def __init__(self, writer: Writer, read: Read, logs: WriteAheadLogs) -> None:
         self._writer = writer
         self._read = read
+        self._logs = logs
 
     # -- accounts --------------------------------------------------------------------------------------
 
@@ -107,6 +109,9 @@ class SqliteAccounts:
 
     async def close_account(self, account_id: str, now_ns: int) -> None:
         def work(connection: sqlite3.Connection) -> None:
+            sql = """delete from tickets where kind = 'invitation'
+                     and subject = (select email from accounts where id = ? and deleted_ns is null)"""
+            connection.execute(sql, (int(account_id),))
             sql = """update accounts set deleted_ns = ?, email = 'deleted-' || id, password_hash = null,
                      customer_id = '' where id = ? and deleted_ns is null"""
             connection.execute(sql, (now_ns, int(account_id)))
@@ -115,13 +120,17 @@ class SqliteAccounts:
             connection.execute("delete from keys where account_id = ?", (int(account_id),))
             sessions.end_all(connection, account_id, None)
             connection.execute("delete from tickets where kind = 'login' and subject = ?", (account_id,))
+            self._logs.note_deleted()  # address and labels of keys
 
         await self._writer.submit(work)
 
     # -- keys ------------------------------------------------------------------------------------------
 
-    async def add_key(self, account_id: str, new: NewKey, now_ns: int) -> Key:
-        return await self._writer.submit(lambda c: keys.add(c, account_id, new, now_ns))
+    async def add_key(self, account_id: str, new: NewKey, now_ns: int, at_most: int | None = None) -> Key:
+        return await self._writer.submit(lambda c: keys.add(c, account_id, new, now_ns, at_most))
+
+    async def key_count(self, account_id: str, now_ns: int) -> int:
+        return await self._read(lambda c: keys.count(c, account_id, now_ns))
 
     async def key(self, sha256: bytes) -> Key | None:
         return await self._read(lambda c: keys.by_sha256(c, sha256))
@@ -137,9 +146,17 @@ class SqliteAccounts:
         return await self._write(sql, now_ns, key_id, int(account_id)) > 0
 
     async def rotate_key(
-        self, account_id: str, key_id: str, new: NewKey, now_ns: int, until_ns: int
+        self,
+        account_id: str,
+        key_id: str,
+        new: NewKey,
+        now_ns: int,
+        until_ns: int,
+        at_most: int | None = None,
     ) -> Key | None:
-        return await self._writer.submit(lambda c: keys.rotate(c, account_id, key_id, new, now_ns, until_ns))
+        return await self._writer.submit(
+            lambda c: keys.rotate(c, account_id, key_id, new, now_ns, until_ns, at_most)
+        )
 
     async def touch_key(self, key_id: str, now_ns: int) -> None:
         await self._write("update keys set last_used_ns = ? where id = ?", now_ns, key_id)
@@ -169,7 +186,13 @@ class SqliteAccounts:
         return await self._writer.submit(lambda c: sessions.end_all(c, account_id, keep))
 
     async def expire_sessions(self, created_before_ns: int, seen_before_ns: int, now_ns: int) -> None:
-        await self._writer.submit(lambda c: sessions.expire(c, created_before_ns, seen_before_ns, now_ns))
+        def work(connection: sqlite3.Connection) -> None:
+            sessions.expire(connection, created_before_ns, seen_before_ns)
+            gone = sessions.expire_tickets(connection, now_ns) + keys.sweep(connection, now_ns)
+            if gone:
+                self._logs.note_deleted()  # addresses that were invited, names of keys
+
+        await self._writer.submit(work)
 
     async def add_ticket(self, ticket: Ticket) -> None:
         await self._writer.submit(lambda c: sessions.add_ticket(c, ticket))

@@ -5,17 +5,18 @@ StoreError
 ├── StoreUnusable       it can not be opened: not ours, of a newer release, served by another process
 ├── LimitReached        the key has used up its requests for now
 ├── ReservationsUsedUp  as many pages of the account wait for their traces as may
-└── IdempotencyConflict the Idempotency-Key was used with another body
+├── TooManyKeys         the account has as many keys as it may
+├── IdempotencyConflict the Idempotency-Key was used with another body
+└── KeyGone             the key is not valid any more, or its account was closed
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from tracen_otel.otlp import Encoding, Signal
+from viewer.store.body_kind import BodyKind as BodyKind  # told here as well: it is a part of Batch
 from viewer.store.people import Accounts
 
 if TYPE_CHECKING:
@@ -57,8 +58,22 @@ class ReservationsUsedUp(StoreError):
         self.retry_after_s = retry_after_s
 
 
+class TooManyKeys(StoreError):
+    """The account has as many keys as it may."""
+
+    def __init__(self, at_most: int) -> None:
+        super().__init__(
+            f"An account has at most {at_most} keys: revoke one that is no longer used. "
+            "One that was used counts for an hour after that, revoked or not."
+        )
+
+
 class IdempotencyConflict(StoreError):
     """The same Idempotency-Key came with another body."""
+
+
+class KeyGone(StoreError):
+    """The key of a post was revoked or has expired while that came, or its account was closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,34 +97,6 @@ class Quota:
     limit: Limit
     remaining: int
     reset_s: int
-
-
-class BodyKind(StrEnum):
-    """What a stored body is."""
-
-    OTLP_PROTOBUF = "otlp-protobuf"
-    OTLP_JSON = "otlp-json"
-    OTLP_LOGS_PROTOBUF = "otlp-logs-protobuf"
-    OTLP_LOGS_JSON = "otlp-logs-json"
-    PAYLOAD = "payload"
-
-    def otlp(self) -> tuple[Encoding, Signal]:
-        """How to read an OTLP body. Raises KeyError for a payload."""
-        return _OTLP_BY_KIND[self]
-
-    @staticmethod
-    def of_otlp(encoding: Encoding, signal: Signal) -> BodyKind:
-        """The kind of an OTLP body. Raises KeyError for metrics, which are not kept."""
-        return _KIND_BY_OTLP[encoding, signal]
-
-
-_OTLP_BY_KIND = {
-    BodyKind.OTLP_PROTOBUF: (Encoding.PROTOBUF, Signal.TRACES),
-    BodyKind.OTLP_JSON: (Encoding.JSON, Signal.TRACES),
-    BodyKind.OTLP_LOGS_PROTOBUF: (Encoding.PROTOBUF, Signal.LOGS),
-    BodyKind.OTLP_LOGS_JSON: (Encoding.JSON, Signal.LOGS),
-}
-_KIND_BY_OTLP = {how: kind for kind, how in _OTLP_BY_KIND.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +143,8 @@ class Page:
     """The permanent page of one trace. `id` is a random UUID. `opened`: somebody has looked at it.
 
     `waits_since_ns`: it was made ahead of its trace, then, and perhaps nothing has come; `Progress` knows.
-    `withdrawn`: it has another id now, and this is all that is told. `masks`: texts that are shown to nobody.
+    `withdrawn`: it has another id now; all else that is told is whether it was private then. `masks`: texts that are
+    shown to nobody.
     """
 
     id: str
@@ -258,7 +246,10 @@ class Store(Protocol):
 
         An Idempotency-Key that was answered before is answered the same, without counting. The limit MUST be
         exact over processes and restarts; accepted posts that lie more than MAX_SKEW_NS ahead of this one, as they
-        do once a clock was set back, count from now on as made now. Raises LimitReached, IdempotencyConflict.
+        do once a clock was set back, count from now on as made now. The key MUST be valid, and its account open, in
+        that transaction: what was under way when either ended is not kept.
+
+        Raises LimitReached, IdempotencyConflict, KeyGone.
         """
         ...
 
@@ -289,7 +280,10 @@ class Store(Protocol):
         ...
 
     async def page(self, page_id: str) -> Page | None:
-        """Look a page up by its id, or by one that was withdrawn; a deleted or withdrawn one says so."""
+        """Look a page up by its id, or by one that was withdrawn; a deleted or withdrawn one says so.
+
+        It says as well whether it was private when that happened: then a stranger MUST NOT learn of it even now.
+        """
         ...
 
     async def set_sharing(self, page: Page, chosen: Sharing) -> None:
@@ -300,7 +294,7 @@ class Store(Protocol):
         """Replace the texts that are masked in the page of this page's trace. Nothing happens where it was deleted.
 
         They may be any text; deleting the page MUST remove them. What the list tells of the trace was made with
-        other masks, and MUST be forgotten (`Catalogue.forget`).
+        other masks, and MUST be forgotten before (`Catalogue.forget`).
         """
         ...
 

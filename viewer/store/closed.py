@@ -5,10 +5,13 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from viewer.store.base import NS_PER_S
 from viewer.store.batches import each_id
 
 _SLICE = 200
 """Traces that are removed at a time."""
+_LATE_NS = 24 * 3600 * NS_PER_S
+"""After a purge nothing comes any more that was sent before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +23,15 @@ class Leftovers:
     traces: frozenset[bytes]
 
 
-def leftovers(connection: sqlite3.Connection) -> Leftovers | None:
-    """The account that was closed first and is not purged; its traces are empty where nothing is left."""
-    sql = """select id, deleted_ns from accounts where deleted_ns is not null and purged_ns is null
+def leftovers(connection: sqlite3.Connection, now_ns: int) -> Leftovers | None:
+    """The account that was closed first and is not purged; its traces are empty where nothing is left.
+
+    One that was purged is found again where a batch has come since, which was under way: nothing keeps it from that.
+    """
+    sql = """select id, deleted_ns from accounts where deleted_ns is not null and (purged_ns is null or (
+             purged_ns > ? and exists (select 1 from batches where batches.account_id = accounts.id)))
              order by deleted_ns limit 1"""
-    row = connection.execute(sql).fetchone()
+    row = connection.execute(sql, (now_ns - _LATE_NS,)).fetchone()
     if row is None:
         return None
     account_id, deleted_ns = row

@@ -6,6 +6,7 @@ import sqlite3
 import uuid
 from typing import Any
 
+from viewer.store.base import NS_PER_S, TooManyKeys
 from viewer.store.people import Key, NewKey, Scope, Subscription
 
 _SELECT = """select keys.id, keys.account_id, keys.revoked_ns is not null, accounts.plan, keys.scopes, keys.label,
@@ -13,9 +14,16 @@ _SELECT = """select keys.id, keys.account_id, keys.revoked_ns is not null, accou
     accounts.subscribed_until_ns, accounts.customer_id, accounts.subscription_told_ns
     from keys join accounts on accounts.id = keys.account_id
     where accounts.deleted_ns is null"""
+_COUNTED_NS = 3600 * NS_PER_S
+_KEPT_NS = 3 * 24 * 3600 * NS_PER_S
+"""The row of a key that was revoked: what came with it is long told by then."""
 
 
-def add(connection: sqlite3.Connection, account_id: str, new: NewKey, now_ns: int) -> Key:
+def add(
+    connection: sqlite3.Connection, account_id: str, new: NewKey, now_ns: int, at_most: int | None = None
+) -> Key:
+    if at_most is not None and count(connection, account_id, now_ns) >= at_most:
+        raise TooManyKeys(at_most)
     key_id = uuid.uuid4().hex
     connection.execute(
         """insert into keys (id, account_id, sha256, label, hint, scopes, created_ns)
@@ -26,6 +34,23 @@ def add(connection: sqlite3.Connection, account_id: str, new: NewKey, now_ns: in
     if row is None:
         raise LookupError("no such account")
     return _key(row)
+
+
+def count(connection: sqlite3.Connection, account_id: str, now_ns: int) -> int:
+    sql = """select count(*) from keys where account_id = ?
+             and (revoked_ns is null and (expires_ns is null or expires_ns > ?)
+             or exists (select 1 from key_hits where key_hits.key_id = keys.id and at_ns > ?))"""
+    row = connection.execute(sql, (int(account_id), now_ns, now_ns - _COUNTED_NS)).fetchone()
+    counted: int = row[0]
+    return counted
+
+
+def sweep(connection: sqlite3.Connection, now_ns: int) -> int:
+    """Remove what is left of keys that were revoked some days ago; how many they were."""
+    sql = "delete from keys where revoked_ns < ? returning id"
+    gone = connection.execute(sql, (now_ns - _KEPT_NS,)).fetchall()
+    connection.executemany("delete from key_hits where key_id = ?", gone)
+    return len(gone)
 
 
 def by_sha256(connection: sqlite3.Connection, sha256: bytes) -> Key | None:
@@ -45,7 +70,13 @@ def hits(connection: sqlite3.Connection, account_id: str, since_ns: int) -> dict
 
 
 def rotate(
-    connection: sqlite3.Connection, account_id: str, key_id: str, new: NewKey, now_ns: int, until_ns: int
+    connection: sqlite3.Connection,
+    account_id: str,
+    key_id: str,
+    new: NewKey,
+    now_ns: int,
+    until_ns: int,
+    at_most: int | None = None,
 ) -> Key | None:
     """A key in the place of another, with its label and its scopes."""
     sql = """update keys set expires_ns = min(coalesce(expires_ns, ?), ?) where id = ? and account_id = ?
@@ -55,7 +86,7 @@ def rotate(
     if row is None:
         return None
     label, scopes = row
-    return add(connection, account_id, NewKey(new.sha256, label, new.hint, _scopes(scopes)), now_ns)
+    return add(connection, account_id, NewKey(new.sha256, label, new.hint, _scopes(scopes)), now_ns, at_most)
 
 
 def _key(row: tuple[Any, ...]) -> Key:

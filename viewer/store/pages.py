@@ -1,15 +1,14 @@
-"""The rows of pages and of their saved documents, statement by statement."""
+"""The rows of pages, statement by statement."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Sequence
 from typing import Any
 
-from viewer.store import sharing
-from viewer.store.base import Document, Page
+from viewer.store import documents, sharing
+from viewer.store.base import Page
 
 DEFAULT_OF_OTLP = "(select otlp_is_private from accounts where accounts.id = pages.account_id)"
 """Whether a page begins as a private one whose trace comes over OTLP. A page that waits may be about to."""
@@ -17,8 +16,6 @@ _SELECT = f"""select id, account_id, otel_trace_id,
     coalesce(deleted_ns, (select accounts.deleted_ns from accounts where accounts.id = pages.account_id)),
     opened_ns, reserved_ns, created_ns, coalesce(is_private, iif(reserved_ns is null, 0, {DEFAULT_OF_OTLP})),
     shared_until_ns, is_indexed, masks from pages"""  # noqa: S608 - constants
-_DOCUMENTS_OF = "(select coalesce(documents_id, id) from pages where otel_trace_id = ? and account_id = ?)"
-"""The id under which the document of a page is kept. By trace: the page may have got another id meanwhile."""
 
 
 def by_id(connection: sqlite3.Connection, page_id: str) -> Page | None:
@@ -119,58 +116,7 @@ def mark_deleted(
     A reservation that nothing came for is counted on: who deletes it makes no room for another.
     """
     trace = (otel_trace_id, account_id)
-    connection.execute(f"delete from documents where page_id = {_DOCUMENTS_OF}", trace)  # noqa: S608 - constants
-    connection.execute(f"delete from document_parts where page_id = {_DOCUMENTS_OF}", trace)  # noqa: S608
+    documents.remove(connection, trace)
     sql = """update pages set deleted_ns = ?, reserved_ns = iif(?, null, reserved_ns), masks = null
              where otel_trace_id = ? and account_id = ? and deleted_ns is null"""
     connection.execute(sql, (now_ns, had_content, *trace))
-
-
-# -- documents ----------------------------------------------------------------------------------------
-
-
-def document(
-    connection: sqlite3.Connection, page: Page, version: int, meaning: str, names: Sequence[str]
-) -> Document | None:
-    sql = f"""select page_id, edition from documents where page_id = {_DOCUMENTS_OF}
-              and version = ? and meaning = ?"""  # noqa: S608 - constants
-    row = connection.execute(sql, (*_trace(page), version, meaning)).fetchone()
-    if row is None:
-        return None
-    sql = """select name, body from document_parts where page_id = ? and edition = ?
-             and name in (select value from json_each(?))"""
-    parts = connection.execute(sql, (*row, json.dumps(list(names)))).fetchall()
-    return Document(row[1], dict(parts))
-
-
-def save_parts(
-    connection: sqlite3.Connection, page: Page, edition: str, parts: Iterable[tuple[str, bytes]]
-) -> None:
-    """Keep parts that nobody sees before `publish`; nothing happens for a deleted page."""
-    sql = """insert into document_parts (page_id, edition, name, body)
-             select coalesce(documents_id, id), ?, ?, ? from pages
-             where otel_trace_id = ? and account_id = ? and deleted_ns is null"""
-    connection.executemany(sql, [(edition, name, body, *_trace(page)) for name, body in parts])
-
-
-def publish(connection: sqlite3.Connection, page: Page, version: int, meaning: str, edition: str) -> None:
-    """Show an edition, unless a newer version is shown, or the page is deleted."""
-    sql = """insert into documents (page_id, version, meaning, edition)
-             select coalesce(documents_id, id), ?, ?, ? from pages
-             where otel_trace_id = ? and account_id = ? and deleted_ns is null
-             on conflict (page_id) do update set version = excluded.version, meaning = excluded.meaning,
-             edition = excluded.edition where excluded.version >= documents.version"""
-    connection.execute(sql, (version, meaning, edition, *_trace(page)))
-
-
-def forget_parts(connection: sqlite3.Connection, page: Page, limit: int) -> int:
-    """Delete some parts of editions that are not shown; how many they were."""
-    sql = f"""delete from document_parts where id in (select id from document_parts
-              where page_id = {_DOCUMENTS_OF} and edition not in
-              (select edition from documents where page_id = {_DOCUMENTS_OF}) limit ?)"""  # noqa: S608 - constants
-    return connection.execute(sql, (*_trace(page), *_trace(page), limit)).rowcount
-
-
-def _trace(page: Page) -> tuple[bytes, int]:
-    """What _DOCUMENTS_OF asks for."""
-    return page.otel_trace_id, int(page.account_id)

@@ -45,7 +45,7 @@ class Scope(StrEnum):
     WRITE = "write"
     """Send traces, and ask where they are shown."""
     READ = "read"
-    """List, read and delete the traces of its account."""
+    """List and read the traces of its account; with WRITE as well, delete them."""
 
 
 ALL_SCOPES = frozenset(Scope)
@@ -187,8 +187,18 @@ class Accounts(Protocol):
 
     # -- keys
 
-    async def add_key(self, account_id: str, new: NewKey, now_ns: int) -> Key:
-        """Add a key to an account. `sha256` (32 bytes) MUST be unique over all accounts."""
+    async def add_key(self, account_id: str, new: NewKey, now_ns: int, at_most: int | None = None) -> Key:
+        """Add a key to an account. `sha256` (32 bytes) MUST be unique over all accounts.
+
+        Raises TooManyKeys where `key_count` is `at_most` or more; of many at once no more get one.
+        """
+        ...
+
+    async def key_count(self, account_id: str, now_ns: int) -> int:
+        """Count the keys of an account that are valid, or with which something was accepted within the last hour.
+
+        Who could revoke a key and take another at once would have no limit.
+        """
         ...
 
     async def key(self, sha256: bytes) -> Key | None:
@@ -208,9 +218,18 @@ class Accounts(Protocol):
         ...
 
     async def rotate_key(
-        self, account_id: str, key_id: str, new: NewKey, now_ns: int, until_ns: int
+        self,
+        account_id: str,
+        key_id: str,
+        new: NewKey,
+        now_ns: int,
+        until_ns: int,
+        at_most: int | None = None,
     ) -> Key | None:
-        """Add a key in the place of another, which is valid until then; None where the account has no such key."""
+        """Add a key in the place of another, which is valid until then; None where the account has no such key.
+
+        Raises TooManyKeys as `add_key` does.
+        """
         ...
 
     async def touch_key(self, key_id: str, now_ns: int) -> None:
@@ -240,7 +259,9 @@ class Accounts(Protocol):
         ...
 
     async def expire_sessions(self, created_before_ns: int, seen_before_ns: int, now_ns: int) -> None:
-        """Forget sessions that began, or were last seen, before then, and tickets that have expired."""
+        """Forget sessions that began, or were last seen, before then, tickets that have expired, and keys that
+        were revoked some days ago.
+        """
         ...
 
     async def add_ticket(self, ticket: Ticket) -> None:

@@ -11,6 +11,7 @@ from viewer.store.base import (
     MAX_SKEW_NS,
     NS_PER_S,
     IdempotencyConflict,
+    KeyGone,
     Limit,
     LimitReached,
     Post,
@@ -25,12 +26,21 @@ _INSERT = """insert into posts (id, account_id, otel_trace_id, received_ns, body
                    coalesce((select batch_id from marks where name = ?), 0)), ?, ?, ?, ?"""
 """No id is given twice, even if the post is gone: what came after another has the larger one."""
 
+_VALID_KEY = """select 1 from keys join accounts on accounts.id = keys.account_id
+    where keys.id = ? and accounts.id = ? and keys.revoked_ns is null and accounts.deleted_ns is null
+    and (keys.expires_ns is null or keys.expires_ns > ?)"""
+
 
 def keep(connection: sqlite3.Connection, post: Post) -> PostOutcome | LimitReached:
-    """Keep a payload under its key's limit. Raises IdempotencyConflict.
+    """Keep a payload under its key's limit. Raises IdempotencyConflict, KeyGone.
 
     LimitReached is returned: what was settled on the way stays, and nobody's work in the same commit is done again.
     """
+    if (
+        connection.execute(_VALID_KEY, (post.key_id, int(post.account_id), post.received_ns)).fetchone()
+        is None
+    ):
+        raise KeyGone("the key was revoked or has expired, or its account was closed")
     body_sha256 = post.digest or hashlib.sha256(post.body).digest()
     now_ns = post.received_ns if post.counted_ns is None else post.counted_ns
     settle(connection, post.key_id, now_ns)

@@ -167,6 +167,13 @@ def add_sharing(db: Database) -> None:
     )
 
 
+@migrations()
+def add_ends_of_keys_and_links(db: Database) -> None:
+    # What is looked for to be removed; whether a link was a private page's when it was withdrawn.
+    db.execute("create index idx_keys_revoked_ns on keys (revoked_ns) where revoked_ns is not null")
+    db.execute("alter table withdrawn add column is_private integer not null default 0")
+
+
 @bodies_migrations()
 def create_batches(db: Database) -> None:
     # id grows with arrival. `otel_trace_ids` are 16 bytes each; `body` is last, so that what stands before it

@@ -24,10 +24,14 @@ def end_all(connection: sqlite3.Connection, account_id: str, keep: bytes | None)
     return connection.execute(sql, (int(account_id), keep)).rowcount
 
 
-def expire(connection: sqlite3.Connection, created_before_ns: int, seen_before_ns: int, now_ns: int) -> None:
+def expire(connection: sqlite3.Connection, created_before_ns: int, seen_before_ns: int) -> None:
     sql = "delete from sessions where created_ns < ? or seen_ns < ?"
     connection.execute(sql, (created_before_ns, seen_before_ns))
-    connection.execute("delete from tickets where expires_ns <= ?", (now_ns,))
+
+
+def expire_tickets(connection: sqlite3.Connection, now_ns: int) -> int:
+    """Forget tickets that nobody can use any more; how many they were."""
+    return connection.execute("delete from tickets where expires_ns <= ?", (now_ns,)).rowcount
 
 
 def add_ticket(connection: sqlite3.Connection, ticket: Ticket) -> None:

@@ -17,9 +17,9 @@ _OF_TRACE = "where otel_trace_id = ? and account_id = ? and deleted_ns is null"
 
 def withdrawn(connection: sqlite3.Connection, page_id: str) -> Page | None:
     """What is remembered of a page under an id that was withdrawn."""
-    sql = "select account_id, otel_trace_id from withdrawn where page_id = ?"
+    sql = "select account_id, otel_trace_id, is_private from withdrawn where page_id = ?"
     row = connection.execute(sql, (page_id,)).fetchone()
-    return Page(page_id, str(row[0]), row[1], withdrawn=True) if row else None
+    return Page(page_id, str(row[0]), row[1], is_private=bool(row[2]), withdrawn=True) if row else None
 
 
 def set_sharing(connection: sqlite3.Connection, page: Page, sharing: Sharing) -> None:
@@ -28,19 +28,20 @@ def set_sharing(connection: sqlite3.Connection, page: Page, sharing: Sharing) ->
     connection.execute(sql, (*values, page.otel_trace_id, int(page.account_id)))
 
 
-def set_masks(connection: sqlite3.Connection, page: Page, masks: Sequence[str]) -> bool:
-    """Replace the masks of a page; False where it was deleted."""
+def set_masks(connection: sqlite3.Connection, page: Page, masks: Sequence[str]) -> None:
+    """Replace the masks of a page; nothing happens where it was deleted."""
     told = json.dumps(list(masks)) if masks else None
     sql = f"update pages set masks = ? {_OF_TRACE}"  # noqa: S608 - constants
-    return connection.execute(sql, (told, page.otel_trace_id, int(page.account_id))).rowcount > 0
+    connection.execute(sql, (told, page.otel_trace_id, int(page.account_id)))
 
 
 def reissue(connection: sqlite3.Connection, page: Page, now_ns: int) -> bool:
     """Give a page another id; False where it no longer has the one that it is asked by, or was deleted."""
-    sql = """update pages set id = ?, documents_id = coalesce(documents_id, id)
+    sql = """insert into withdrawn (page_id, account_id, otel_trace_id, withdrawn_ns, is_private)
+             select id, account_id, otel_trace_id, ?, coalesce(is_private, 0) from pages
              where id = ? and deleted_ns is null"""
-    if not connection.execute(sql, (str(uuid.uuid4()), page.id)).rowcount:
+    if not connection.execute(sql, (now_ns, page.id)).rowcount:
         return False
-    sql = "insert into withdrawn (page_id, account_id, otel_trace_id, withdrawn_ns) values (?, ?, ?, ?)"
-    connection.execute(sql, (page.id, int(page.account_id), page.otel_trace_id, now_ns))
+    sql = "update pages set id = ?, documents_id = coalesce(documents_id, id) where id = ?"
+    connection.execute(sql, (str(uuid.uuid4()), page.id))
     return True

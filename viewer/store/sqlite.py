@@ -11,14 +11,12 @@ import asyncio
 import logging
 import sqlite3
 import threading
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from viewer.store import base, batches, pages, posts, reservations, sharing, tellings
+from viewer.store import base, batches, documents, pages, posts, reservations, sharing, tellings
 from viewer.store.accounts import SqliteAccounts
 from viewer.store.base import (
     Batch,
@@ -41,6 +39,7 @@ from viewer.store.splitting import Splitting
 from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.trace_index import MAX_ROWS, TraceIndex
 from viewer.store.upkeep import Upkeep
+from viewer.store.write_ahead import WriteAheadLogs
 from viewer.store.writer import Writer
 
 T = TypeVar("T")
@@ -48,9 +47,6 @@ T = TypeVar("T")
 logger = logging.getLogger("tracen.store")
 
 READERS = 4
-_SLICE_BYTES = 512 * 1024
-_SLICE_PARTS = 16
-"""Of a document, written in one go: a large one must not keep ingest waiting."""
 
 
 class SqliteStore:
@@ -70,6 +66,7 @@ class SqliteStore:
         self._open: list[sqlite3.Connection] = []
         self._index = TraceIndex()
         self._waited = Waited()
+        self._logs = WriteAheadLogs()
         self._stored_bytes: dict[int, int] = {}
         self._last_batch_id = 0
         try:
@@ -97,10 +94,10 @@ class SqliteStore:
         splitting = Splitting(self._writer, self._read)
         self._catalogue = self._opened_catalogue(main, splitting) if exclusive else None
         self._upkeep = Upkeep(
-            self._writer, self._index, self._read, self._count_bytes, splitting, self._catalogue
+            self._writer, self._index, self._read, self._count_bytes, splitting, self._catalogue, self._logs
         )
         self._reservations = Reservations(self._index, bodies) if bodies else None
-        self.accounts: Accounts = SqliteAccounts(self._writer, self._read)
+        self.accounts: Accounts = SqliteAccounts(self._writer, self._read, self._logs)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, "tracen-reader")
 
@@ -236,8 +233,12 @@ class SqliteStore:
         await self._writer.submit(lambda connection: sharing.set_sharing(connection, page, chosen))
 
     async def set_masks(self, page: Page, masks: Sequence[str]) -> None:
-        if await self._writer.submit(lambda connection: sharing.set_masks(connection, page, masks)):
-            await self.catalogue.forget(page)  # a summary that is begun from now on knows the masks
+        def work(connection: sqlite3.Connection) -> None:
+            self._logs.note_deleted()  # a mask is what nobody is to read
+            sharing.set_masks(connection, page, masks)
+
+        async with self.catalogue.changing(page):  # a summary that is begun after it knows the masks
+            await self._writer.submit(work)
 
     async def reissue(self, page: Page, now_ns: int) -> Page:
         def work(connection: sqlite3.Connection) -> Page | None:
@@ -267,22 +268,14 @@ class SqliteStore:
             connection.execute("begin")  # the edition and its parts are of one moment
             try:
                 version = tellings.version_of(connection, self._index, page)
-                return pages.document(connection, page, version, meaning, names)
+                return documents.read(connection, page, version, meaning, names)
             finally:
                 connection.execute("rollback")
 
         return await self._read(read)
 
     async def save_document(self, page: Page, version: int, meaning: str, parts: Mapping[str, bytes]) -> str:
-        edition = uuid.uuid4().hex
-        for some in _slices(parts.items()):
-            size = sum(len(body) for _, body in some)
-            work = partial(pages.save_parts, page=page, edition=edition, parts=some)
-            await self._writer.submit(work, size=size)
-        await self._writer.submit(lambda c: pages.publish(c, page, version, meaning, edition))
-        while await self._writer.submit(lambda c: pages.forget_parts(c, page, _SLICE_PARTS)):
-            pass
-        return edition
+        return await documents.save(self._writer, page, version, meaning, parts)
 
     # -- upkeep ----------------------------------------------------------------------------------------
 
@@ -317,7 +310,7 @@ class SqliteStore:
         """On the writer's thread, after each group of writes; whether there is more to do."""
         if self._bodies is None:
             return False
-        self._upkeep.scrub(self._main, self._bodies)
+        self._logs.empty(self._bodies, self._main)
         return self._index.merge_some(self._main)
 
     # -- the files -------------------------------------------------------------------------------------
@@ -377,17 +370,3 @@ class SqliteStore:
             connection = self._opened(self._files.open_reading())
             self._local.connection = connection
         return read(connection)
-
-
-def _slices(parts: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    """Parts in order, as many at a time as are written in one go."""
-    some: list[tuple[str, bytes]] = []
-    size = 0
-    for name, body in parts:
-        if some and (size + len(body) > _SLICE_BYTES or len(some) == _SLICE_PARTS):
-            yield some
-            some, size = [], 0
-        some.append((name, body))
-        size += len(body)
-    if some:
-        yield some

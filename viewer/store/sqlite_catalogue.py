@@ -172,11 +172,29 @@ class SqliteCatalogue:
         return await self._read(lambda c: dues.backlog(c, int(account_id), progress, MAX_BACKLOG))
 
     async def forget(self, page: Page) -> None:
+        async with self.changing(page):
+            pass
+
+    @contextlib.asynccontextmanager
+    async def changing(self, page: Page) -> AsyncIterator[None]:
+        """Take a trace out of the list before what may be told of it changes, in the block; after it, it is due.
+
+        So a crash leaves a trace that is due, never words that were masked by then.
+        """
         trace = (int(page.account_id), page.otel_trace_id)
-        self._left.add(trace)  # what is on its way was made before
-        touched = await self._submit(partial(lists.withdraw, traces=(trace,), is_due=True))
-        self._changed(trace[0])
+        self._leaving[trace] += 1
+        try:
+            touched = await self._submit(partial(lists.withdraw, traces=(trace,), is_due=True))
+            self._changed(trace[0])
+            yield
+        finally:
+            self._left.add(trace)  # what is on its way was made before
+            self._stays(trace)
         await self.scrub(touched)
+
+    def _stays(self, *traces: Trace) -> None:
+        self._leaving.subtract(traces)
+        self._leaving += Counter()  # of those that are zero nothing stays
 
     def _changed(self, *account_ids: int) -> None:
         for account_id in account_ids:
@@ -277,8 +295,7 @@ class SqliteCatalogue:
             await self._submit(lambda connection: lists.settle(connection, traces))
         finally:
             self._left.update(traces)
-            self._leaving.subtract(traces)
-            self._leaving += Counter()  # of those that are zero nothing stays
+            self._stays(*traces)
 
     async def scrub(self, shard_ids: Collection[int]) -> None:
         """Overwrite in the file what was taken from shards."""

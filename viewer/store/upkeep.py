@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,9 +11,8 @@ from viewer.store.marks import mark, set_mark
 from viewer.store.splitting import Read, Splitting
 from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.trace_index import TraceIndex, key_of
+from viewer.store.write_ahead import WriteAheadLogs
 from viewer.store.writer import Writer
-
-logger = logging.getLogger("tracen.store")
 
 SLICE = 1_000
 """Batches looked over in one step."""
@@ -23,8 +20,6 @@ _LATE_NS = 60 * NS_PER_S
 """What was under way when an account was closed has arrived by then."""
 _LOT = 20
 """Traces deleted in one transaction: other writers wait for it."""
-_SCRUB_TRIES = 50
-_SCRUB_PAUSE_S = 0.1
 
 
 class Upkeep:
@@ -38,6 +33,7 @@ class Upkeep:
         count_bytes: Callable[[int, int], None],
         splitting: Splitting,
         catalogue: SqliteCatalogue | None,
+        logs: WriteAheadLogs,
     ) -> None:
         self._writer = writer
         self._index = index
@@ -45,8 +41,8 @@ class Upkeep:
         self._count_bytes = count_bytes
         self._splitting = splitting
         self._catalogue = catalogue
+        self._logs = logs
         self._compacted_to: int | None = None  # ahead of its mark where there was nothing to do
-        self._must_scrub = False
 
     async def delete(self, doomed: Sequence[Page], now_ns: int) -> None:
         """See `viewer.store.base.Store.delete_many`. Raises StoreUnavailable where bytes can not be wiped yet."""
@@ -59,12 +55,7 @@ class Upkeep:
                 await self._remove(account_id, traces, now_ns)
             touched |= shard_ids
         await catalogue.scrub(touched)
-        for _ in range(_SCRUB_TRIES):
-            await self._writer.submit(lambda connection: None)  # scrubbing is done between two writes
-            if not self._must_scrub:
-                return
-            await asyncio.sleep(_SCRUB_PAUSE_S)
-        logger.warning("a deleted trace is still in the write-ahead log: a reader holds it")
+        await self._logs.emptied(self._writer)
 
     async def compact(self, received_before_ns: int) -> bool:
         """See `viewer.store.base.Store.compact`."""
@@ -101,7 +92,7 @@ class Upkeep:
 
     async def purge(self, now_ns: int) -> bool:
         """See `viewer.store.base.Store.purge`."""
-        found = await self._read(closed.leftovers)
+        found = await self._read(lambda connection: closed.leftovers(connection, now_ns))
         if found is None or self._catalogue is None:
             return False
         if found.traces:
@@ -111,7 +102,12 @@ class Upkeep:
             return True
         if now_ns - found.deleted_ns < _LATE_NS:
             return False
-        await self._writer.submit(lambda connection: closed.finish(connection, found.account_id, now_ns))
+
+        def finish(connection: sqlite3.Connection) -> None:
+            closed.finish(connection, found.account_id, now_ns)
+            self._logs.note_deleted()
+
+        await self._writer.submit(finish)
         return True
 
     def _unwanted(self, connection: sqlite3.Connection, row: batches.Row) -> Iterator[bytes]:
@@ -147,7 +143,7 @@ class Upkeep:
                 removed_bytes += posted_bytes
                 had_content = posted_bytes > 0 or trace in told
                 pages.mark_deleted(connection, account_id, trace, now_ns, had_content=had_content)
-            self._must_scrub = True
+            self._logs.note_deleted()
             return removed_bytes
 
         removed_bytes = await self._writer.submit(
@@ -163,21 +159,6 @@ class Upkeep:
         }
         rows = (batches.row(connection, batch_id) for batch_id in sorted(ids))
         return [row for row in rows if row and not traces.isdisjoint(row.traces())]
-
-    # -- the write-ahead logs --------------------------------------------------------------------------
-
-    def scrub(self, main: sqlite3.Connection, bodies: sqlite3.Connection) -> None:
-        """On the writer's thread, after a deletion: empty both logs, which still hold what was deleted."""
-        if not self._must_scrub:
-            return
-        busy = 0
-        for connection in (bodies, main):
-            connection.execute("pragma busy_timeout = 100")
-            try:
-                busy += connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
-            finally:
-                connection.execute("pragma busy_timeout = 5000")
-        self._must_scrub = bool(busy)
 
     async def _set_mark(self, name: str, batch_id: int) -> None:
         await self._writer.submit(lambda connection: set_mark(connection, name, batch_id))

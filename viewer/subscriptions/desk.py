@@ -30,6 +30,8 @@ from viewer.subscriptions.webhook import Webhook
 from viewer.wording import moment, plural
 
 _HOUR_NS = 3600 * NS_PER_S
+_ASKED_EVERY_NS = 60 * NS_PER_S
+_MAX_ASKED = 10_000
 _TONE_AND_STATUS = {
     Standing.NONE: ("open", "Not subscribed"),
     Standing.ACTIVE: ("good", "Active"),
@@ -57,6 +59,7 @@ class SubscriptionDesk:
         if self._stripe:
             _check_sold(self._stripe.prices, plans)
         self._book = Book(accounts, self._stripe) if self._stripe else None
+        self._asked_ns_by_account: dict[str, int] = {}
         self._webhook = Webhook(self._stripe, self._book) if self._stripe and self._book else None
         self.is_offered = self._is_required or self._stripe is not None
         self.routes = [
@@ -71,7 +74,7 @@ class SubscriptionDesk:
         account, asked = session_of(request).account, set(request.query_params)
         if not self._receipts.is_for(request):
             asked.discard("failed")
-        if "paid" in asked and self._book and not is_subscribed(account.subscription, self._clock_ns()):
+        if "paid" in asked and self._book and self._is_to_ask_for(account):
             account = await self._book.renewed(account)
         page = self._told(account, frame_for(request, PATH), asked)
         policy = with_form_targets(*self._stripe.page_origins) if self._stripe else {}
@@ -86,6 +89,7 @@ class SubscriptionDesk:
         now_ns = self._clock_ns()
         if _pays(account.subscription, now_ns):
             return await self.portal(request)
+        self._asked_ns_by_account.pop(account.id, None)  # who comes back from there may have paid
         try:
             url = await self._book.checkout_url(account, plan, now_ns // _HOUR_NS)
         except StripeFailed:
@@ -113,6 +117,19 @@ class SubscriptionDesk:
         """End what an account pays for, before the account is deleted. Raises StripeFailed."""
         if self._book is not None:
             await self._book.end(account)
+
+    def _is_to_ask_for(self, account: Account) -> bool:
+        """Whether Stripe may know more: asked once a minute, as anybody can look at the page as often as they like."""
+        now_ns = self._clock_ns()
+        if is_subscribed(account.subscription, now_ns):
+            return False
+        asked_ns = self._asked_ns_by_account.get(account.id)
+        if asked_ns is not None and abs(now_ns - asked_ns) < _ASKED_EVERY_NS:
+            return False
+        if len(self._asked_ns_by_account) >= _MAX_ASKED:
+            self._asked_ns_by_account.clear()
+        self._asked_ns_by_account[account.id] = now_ns
+        return True
 
     def _told(self, account: Account, frame: Frame, asked: set[str]) -> SubscriptionPage:
         now_ns, subscription = self._clock_ns(), account.subscription

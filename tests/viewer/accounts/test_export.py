@@ -37,12 +37,14 @@ def post(site: Site, account_id: str, count: int, body: bytes = BODY) -> list[st
     limit = Limit(1_000_000)
 
     async def posted() -> list[str]:
+        key = await site.store.accounts.add_key(account_id, new_key(new_secret()), site.now_ns)
         outcomes = await asyncio.gather(
             *(
-                site.store.post(Post(account_id, "key", body, n.to_bytes(16, "big"), site.now_ns - n, limit))
+                site.store.post(Post(account_id, key.id, body, n.to_bytes(16, "big"), site.now_ns - n, limit))
                 for n in range(1, count + 1)
             )
         )
+        await site.store.accounts.revoke_key(account_id, key.id, site.now_ns)
         return [outcome.page_id for outcome in outcomes]
 
     return asyncio.run(posted())

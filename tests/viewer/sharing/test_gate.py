@@ -153,8 +153,8 @@ def test_private_page_that_expired_is_still_as_if_there_were_none(house: House) 
 
 
 @pytest.mark.parametrize("state", ["withdrawn", "deleted"])
-def test_page_that_is_gone_is_gone_for_everybody(house: House, state: str) -> None:
-    """Its owner included, in every form, private or not."""
+def test_page_that_is_gone_is_gone_for_whoever_saw_it(house: House, state: str) -> None:
+    """Its owner included, in every form; for a stranger a private one is still as if there had been none."""
     for is_private in (False, True):
         page = house.share(house.post(), is_private=is_private)
         if state == "withdrawn":
@@ -163,9 +163,25 @@ def test_page_that_is_gone_is_gone_for_everybody(house: House, state: str) -> No
             house.wait(house.store.delete, page, START_NS)
         for visitor, headers in visitors(house).items():
             for route in (*ALL, PEOPLE[-1]):
-                answer = house.get(path_of(route, page.id), BROWSER, headers, {"if-none-match": "*"})
+                asked = (BROWSER, headers, {"if-none-match": "*"})
+                answer = house.get(path_of(route, page.id), *asked)
+                if is_private and not is_let_in(visitor, route):
+                    assert answer.status_code == 404, (route, visitor)
+                    assert told(answer) == told(house.get(path_of(route, UNKNOWN), *asked)), (route, visitor)
+                    continue
                 assert answer.status_code == 410, (route, visitor)
                 assert state in answer.text
+
+
+def test_private_page_of_a_closed_account_is_as_if_there_had_been_none(house: House) -> None:
+    """Before its traces are removed, and after."""
+    private, public = house.share(house.post(), is_private=True), house.post()
+    house.wait(house.store.accounts.close_account, private.account_id, START_NS)
+    for _ in range(2):
+        assert house.get(path_of(PEOPLE[0], private.id)).status_code == 404
+        assert house.get(path_of(PEOPLE[0], public.id)).status_code == 410
+        while house.wait(house.store.purge, START_NS + DAY_NS):
+            pass
 
 
 def test_new_link_shows_what_the_old_one_did(house: House) -> None:
@@ -176,6 +192,16 @@ def test_new_link_shows_what_the_old_one_did(house: House) -> None:
     answer = house.client.request("DELETE", f"/api/traces/{old.id}", headers={"x-tracen-key": house.key()})
     assert answer.status_code == 410
     assert house.get(path_of(PEOPLE[0], new.id)).status_code == 200
+
+
+def test_key_deletes_with_both_scopes_alone(house: House) -> None:
+    """One that is called "read only" takes nothing away, nor does one that only sends."""
+    page = house.post()
+    for scopes, status in (({Scope.READ}, 403), ({Scope.WRITE}, 403), ({Scope.READ, Scope.WRITE}, 204)):
+        headers = {"x-tracen-key": house.key(scopes=frozenset(scopes))}
+        answer = house.client.request("DELETE", f"/api/traces/{page.id}", headers=headers)
+        assert answer.status_code == status, answer.text
+        assert house.page(page.id).deleted == (status == 204)
 
 
 def test_comparison_is_for_who_may_see_both(house: House) -> None:

@@ -39,7 +39,7 @@ from viewer.store.people import Subscription
 from viewer.store.sqlite import SqliteStore
 
 NOW_NS = NOW_S * NS_PER_S
-DAY_NS = 24 * 3600 * NS_PER_S
+DAY_NS, MINUTE_NS = 24 * 3600 * NS_PER_S, 60 * NS_PER_S
 GIVING = replace(SETTINGS, require_subscription=True)
 UNTIL = "20 Jan 2027"
 """Five days after NOW_S."""
@@ -145,15 +145,32 @@ def test_page_thanks_who_has_paid(shop: Shop, stripe: StripeServer) -> None:
     stripe.is_down = True
     assert "in a moment. Look again" in text_of(shop, "?paid")
     stripe.is_down = False
+    shop.clock.now_ns += MINUTE_NS
     text = text_of(shop, "?paid")
     assert "in a moment. Look again" in text
     assert "refused at present" not in text
     stripe.pay(location.rpartition("/")[2])
+    shop.clock.now_ns += MINUTE_NS
     assert "the plan pro is yours" in text_of(shop, "?paid")
     assert shop.post().status_code == 200
     asked = len(stripe.requests)
     assert "the plan pro is yours" in text_of(shop, "?paid")
     assert len(stripe.requests) == asked
+
+
+def test_page_asks_stripe_once_a_minute(shop: Shop, stripe: StripeServer) -> None:
+    """However often it is looked at; who goes to pay once more is asked for as they come back."""
+    shop.press("/app/subscription/checkout?plan=pro")
+    begun = len(stripe.requests)
+    for _ in range(3):
+        assert "in a moment" in text_of(shop, "?paid")
+    assert len(stripe.requests) == begun + 1
+    shop.clock.now_ns += MINUTE_NS
+    text_of(shop, "?paid")
+    assert len(stripe.requests) == begun + 2
+    location = shop.press("/app/subscription/checkout?plan=pro").headers["location"]
+    stripe.pay(location.rpartition("/")[2])
+    assert "the plan pro is yours" in text_of(shop, "?paid")
 
 
 def test_page_asks_stripe_nothing_about_who_never_came_there(shop: Shop, stripe: StripeServer) -> None:
