@@ -365,6 +365,7 @@ def test_message_tells_status_title_and_detail() -> None:
     """An absent page says why, as text."""
     page = Page(render_message(410, "Deleted", f"Gone: {HOSTILE}"))
     assert "410 Deleted Gone: <script>alert(1)</script>" in page.text
+    assert page.all("a", href="/app/traces")
     assert page.all("meta", name="robots")
 
 

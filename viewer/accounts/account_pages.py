@@ -20,6 +20,8 @@ from viewer.accounts.frame import frame_for
 from viewer.accounts.passwords import Passwords, WrongPassword, check_length
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.throttle import Throttled
+from viewer.contexts import Link
+from viewer.pages import HOME, MINE
 from viewer.policy import public, session_of, with_session
 from viewer.store.base import Store
 from viewer.store.people import Session
@@ -135,7 +137,9 @@ class AccountPages:
         try:
             await request.app.state.subscriptions.end(session.account)
         except StripeFailed:
-            return message_answer(503, "Nothing was deleted", _STILL_CHARGED)
+            return message_answer(
+                503, "Nothing was deleted", _STILL_CHARGED, (Link(PATH, "Back to the account"), MINE)
+            )
         await self._store.accounts.close_account(session.account.id, self._clock_ns())
         answer = led_to(GOODBYE)
         self._sessions.forget(answer)
@@ -149,7 +153,7 @@ class AccountPages:
             "Its pages, keys and sessions are gone already; "
             "what they were made of is overwritten within minutes."
         )
-        return message_answer(200, "The account is deleted", detail)
+        return message_answer(200, "The account is deleted", detail, (HOME,))
 
     async def _not_with(self, request: Request, session: Session, password: str) -> _Refusal | None:
         """Why a password does not prove that the account's owner is here: a session may be somebody else's by now."""

@@ -1,4 +1,4 @@
-"""`/`: what Tracen is, a trace to look at, and where to begin."""
+"""`/`: what Tracen is, a trace to look at, and where to begin; `/app`, which leads inside."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from viewer import summary
+from viewer.accounts.answers import HOME as INSIDE
+from viewer.accounts.answers import led_to
 from viewer.accounts.sessions import Sessions
 from viewer.contexts import Link
 from viewer.document import Document, rows_parts, steps_part
 from viewer.front.contexts import HomePage, SamplePart
 from viewer.front.sample import page_of_sample
 from viewer.pages import render
-from viewer.policy import public
+from viewer.policy import public, with_session
 from viewer.quotes import Quoter
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnavailable
@@ -44,7 +46,10 @@ class Front:
         self._sessions = sessions
         self._settings = settings
         self._clock_ns = clock_ns
-        self.routes = [public("/", self.home)]
+        self.routes = [
+            public("/", self.home),
+            *(with_session(path, self.inside, ["GET"]) for path in ("/app", "/app/")),
+        ]
 
     async def home(self, request: Request) -> Response:
         """The page, with the sample where it can be read."""
@@ -55,6 +60,10 @@ class Front:
         page = home_page(self._settings, sample, is_known=session is not None)
         headers = {"cache-control": "private, no-cache", "vary": "cookie"}
         return HTMLResponse(render(page), headers=headers)
+
+    async def inside(self, request: Request) -> Response:
+        """Lead to the traces whoever typed the address as far as they remember it."""
+        return led_to(INSIDE)
 
     async def _sample(self) -> SamplePart | None:
         page = await page_of_sample(self._store, self._clock_ns())
