@@ -16,6 +16,7 @@ from tests.shots.camera import Look, opened
 from tests.viewer.accessibility import violations
 from tests.viewer.markup import OWN_TAGS, Page
 from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS
+from viewer.accounts.frame import Frame, FrameLink
 from viewer.pages import render
 from viewer.problems import titles_by_status
 from viewer.reference.examples import EXAMPLE_TIME
@@ -37,7 +38,9 @@ SECTIONS = [
 
 
 def page_of(settings: Settings = SETTINGS, *, is_known: bool = False) -> Page:
-    return Page(render(docs_page(settings, EXAMPLE_TIME, is_known=is_known)))
+    links = (FrameLink("/app/traces", "Traces", False), FrameLink("/docs", "Docs", True))
+    frame = Frame("ada@x.example", links, ()) if is_known else None
+    return Page(render(docs_page(settings, EXAMPLE_TIME, frame)))
 
 
 PAGE = page_of()
