@@ -10,6 +10,7 @@ from viewer.accounts.browsers import Browsers
 from viewer.accounts.doors import Doors
 from viewer.accounts.export import Exports
 from viewer.accounts.passwords import Passwords
+from viewer.accounts.plain_http import over_tls
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.throttle import Throttle
 from viewer.policy import PolicyRoute
@@ -32,4 +33,4 @@ def account_routes(
     doors = Doors(store.accounts, settings, sessions, admission, passwords, browsers, clock_ns)
     exports = Exports(store, documents, settings.base_url, clock_ns)
     account = AccountPages(store, sessions, admission, passwords, browsers, exports, clock_ns)
-    return [*doors.routes, *account.routes]
+    return [*(over_tls(route, settings.base_url) for route in doors.routes), *account.routes]
