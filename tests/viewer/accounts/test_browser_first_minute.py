@@ -122,7 +122,7 @@ def test_refusals_appear_and_give_way(browser: Browser, tracen: TracenProcess) -
         expect(news).to_contain_text("A request was refused: Wrong fields")
         expect(news).to_contain_text("Answered 422, just now")
         expect(news).to_contain_text('got "OpenAI"')
-        expect(news).to_contain_text("Mend the fields")
+        expect(news).to_contain_text("Correct the fields")
         assert post(tracen, member.secret[:-5], PAYLOAD) == 401
         expect(news).to_contain_text("A request from your network came with a key that is unknown")
         assert post(tracen, member.secret, PAYLOAD | {"title": "<b>bold</b>"}) == 200

@@ -150,7 +150,7 @@ def test_refusal_is_told_with_its_reason(portal: Portal, ada: Visitor) -> None:
     assert told.startswith("A request was refused: Wrong fields Answered 422 , just now")
     assert "provider: expected one of" in told
     assert "steps: " in told
-    assert told.endswith("Mend the fields that the message names, then send it again.")
+    assert told.endswith("Correct the fields that the message names, then send it again.")
     assert part(ada, "waiting")
     assert ada.member.secret in ada.get("/app/start").text
     portal.clock.forward(1)

@@ -121,7 +121,7 @@ def test_owner_masks_what_they_mark_in_the_preview(
     page.goto(tracen.http + "/app" + urlsplit(url).path + "/sharing")
     page.locator("#preview dd", has_text=QUESTION).first.click(click_count=3)
     expect(page.locator("#mask-text")).to_have_value(QUESTION)
-    page.get_by_role("button", name="Look where it stands").click()
+    page.get_by_role("button", name="Find it").click()
     expect(page.locator(".sought")).to_contain_text("This stands in")
     assert not violations(page)
     page.get_by_role("button", name="Mask it everywhere").click()
