@@ -40,6 +40,8 @@ _STILL_CHARGED = (
     "Your subscription could not be ended: Stripe did not answer. Try again in a few minutes, so that you are not "
     "charged for an account that is gone."
 )
+_COUNTED = 1_000
+"""Traces that are counted before they are deleted: more are many."""
 _WRONG_ADDRESS = "This is not the address of this account."
 
 
@@ -170,15 +172,23 @@ class AccountPages:
         account = session_of(request).account
         keys = await self._store.accounts.keys_of(account.id)
         size = await self._store.stored_bytes(account.id)
+        found = await self._store.recent_traces(account.id, None, _COUNTED + 1)
         return ClosePage(
             "Delete the account",
             frame_for(request, PATH),
             account.email,
             account.has_password,
+            _counted(len(found)),
             wording.plural(len(keys), "key") if keys else "",
             wording.size(size) if size else "",
             wrong,
         )
+
+
+def _counted(found: int) -> str:
+    if found > _COUNTED:
+        return f"more than {_COUNTED:,} traces"
+    return wording.plural(found, "trace") if found else ""
 
 
 def _account_page(
