@@ -11,6 +11,7 @@ from starlette.responses import Response
 from viewer.accounts.answers import HOME, led_to, page_answer
 from viewer.accounts.fields import posted_fields
 from viewer.accounts.frame import frame_for
+from viewer.accounts.receipt import Receipts
 from viewer.policy import session_of, with_session
 from viewer.reading import Reader, gone
 from viewer.sharing.choices import Refused, chosen_sharing, require_mask
@@ -38,6 +39,7 @@ class SharingControls:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._store = reader.store
+        self._receipts = Receipts(reader.base_url)
         self._turn = asyncio.Lock()
         self._reviews = asyncio.Semaphore(MAX_REVIEWS)
         path = sharing_path("{page_id}")
@@ -63,7 +65,9 @@ class SharingControls:
     async def show(self, request: Request) -> Response:
         """The controls."""
         page = await self._own(request)
-        return await self._shown(request, page, said=_SAID.get(request.query_params.get("done", ""), ""))
+        word = request.query_params.get("done", "") if self._receipts.is_for(request) else ""
+        answer = await self._shown(request, page, said=_SAID.get(word, ""))
+        return self._receipts.take_back(request, answer)
 
     # -- who, until when -------------------------------------------------------------------------------
 
@@ -125,7 +129,7 @@ class SharingControls:
     # -- the page --------------------------------------------------------------------------------------
 
     def _done(self, page: Page, word: str) -> Response:
-        return led_to(f"{sharing_path(page.id)}?done={word}")
+        return self._receipts.led_to(f"{sharing_path(page.id)}?done={word}")
 
     async def _shown(
         self,

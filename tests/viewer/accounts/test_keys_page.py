@@ -14,8 +14,9 @@ from tests.viewer.accounts.portal import PAYLOAD, Portal, Visitor, hold, opened_
 from viewer.accounts.key_list import MAX_LABEL
 from viewer.accounts.keyring import MAX_KEYS, OVERLAP_NS
 from viewer.keys import PREFIX, new_key, new_secret
+from viewer.store.accounts import SqliteAccounts
 from viewer.store.base import NS_PER_S
-from viewer.store.people import Scope
+from viewer.store.people import Key, NewKey, Scope
 
 SECRET = re.compile(PREFIX + r"[0-9A-Za-z]{36}")
 HOSTILE = "<script>alert(1)</script>\" onload='x' \u202egnp.exe \x00"
@@ -317,3 +318,20 @@ def test_scopes_are_kept(portal: Portal, ada: Visitor) -> None:
         make(ada, scope, scope)
     keys = asyncio.run(portal.store.accounts.keys_of(ada.member.account.id))
     assert {key.label: key.scopes for key in keys} == {scope: {scope} for scope in Scope}
+
+
+@pytest.mark.parametrize("path", ["/app/keys", "/app/start/key"])
+def test_account_that_ends_meanwhile_gets_no_key(
+    portal: Portal, ada: Visitor, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Its session is over, and that is what is answered."""
+    add_key = SqliteAccounts.add_key
+
+    async def close_first(accounts: SqliteAccounts, account_id: str, new: NewKey, now_ns: int) -> Key:
+        await accounts.close_account(account_id, now_ns)
+        return await add_key(accounts, account_id, new, now_ns)
+
+    monkeypatch.setattr(SqliteAccounts, "add_key", close_first)
+    answer = ada.submit(path, label="laptop", scope=["write"])
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Session")
+    assert "set-cookie" not in answer.headers
