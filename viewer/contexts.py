@@ -332,3 +332,5 @@ class MessagePage:
     title: str
     status: int
     detail: str
+    links: tuple[Link, ...]
+    """Where to go from here."""

@@ -18,6 +18,7 @@ from viewer.accounts.key_contexts import KeysPage, StartPage
 from viewer.contexts import (
     ComparePage,
     EmbedPage,
+    Link,
     MessagePage,
     RowsPage,
     StepPage,
@@ -58,6 +59,7 @@ TEMPLATE_BY_CONTEXT = {
 }
 
 MAX_TITLE = 120
+HOME, MINE, LOG_IN = Link("/", "Home"), Link("/app/traces", "My traces"), Link("/login", "Log in")
 
 
 def _look() -> str:
@@ -105,6 +107,8 @@ def render(page: Any) -> str:
     return _TEMPLATES[type(page)].render(page=page)
 
 
-def render_message(status: int, title: str, detail: str) -> str:
-    """Render a page that says why there is no other: 404, 410, 500, 503."""
-    return render(MessagePage(title=one_line(title, MAX_TITLE), status=status, detail=detail))
+def render_message(
+    status: int, title: str, detail: str, links: tuple[Link, ...] = (HOME, MINE, LOG_IN)
+) -> str:
+    """Render a page that says why there is no other: 404, 410, 500, 503. `links`: where its reader can go."""
+    return render(MessagePage(title=one_line(title, MAX_TITLE), status=status, detail=detail, links=links))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 from starlette.exceptions import HTTPException
@@ -9,7 +10,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from viewer import pages
+from viewer.contexts import Link
 from viewer.headers import SECURITY_HEADERS
+from viewer.pages import HOME, LOG_IN, MINE
+from viewer.policy import Gate
 from viewer.problems import problem
 from viewer.reading import Gone
 from viewer.store.base import StoreUnavailable
@@ -36,7 +40,7 @@ async def http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
     words = error.words if isinstance(error, Gone) else None
-    return told(request, status, dict(headers or {}), words)
+    return told(request, status, dict(headers or {}), words, await _ways_on(request))
 
 
 async def unavailable(request: Request, error: Exception) -> Response:
@@ -52,14 +56,26 @@ async def broken(request: Request, error: Exception) -> Response:
 
 
 def told(
-    request: Request, status: int, headers: dict[str, str], words: tuple[str, str] | None = None
+    request: Request,
+    status: int,
+    headers: dict[str, str],
+    words: tuple[str, str] | None = None,
+    links: tuple[Link, ...] = (HOME, MINE, LOG_IN),
 ) -> Response:
     """The same words for people and for programs, each in its form. No cache keeps them: they may be over at once."""
     headers = {"cache-control": "no-store"} | headers
     title, detail = words or _WORDS_BY_STATUS.get(status, ("Refused", "The request was refused."))
     if _wants_problem(request):
         return problem(status, title, detail, headers=headers)
-    return HTMLResponse(pages.render_message(status, title, detail), status, headers)
+    return HTMLResponse(pages.render_message(status, title, detail, links), status, headers)
+
+
+async def _ways_on(request: Request) -> tuple[Link, ...]:
+    """Where whoever asked can go, by whether they have logged in; by nothing that they asked for."""
+    gate: Gate = request.app.state.gate
+    with contextlib.suppress(StoreUnavailable):
+        return (MINE, HOME) if await gate.sessions.of(request) else (HOME, LOG_IN)
+    return (HOME, MINE, LOG_IN)
 
 
 def _wants_problem(request: Request) -> bool:

@@ -341,22 +341,22 @@ def test_extended_payload_makes_the_same_page() -> None:
 
 
 def home(base_url: str) -> str:
-    return render(home_page(Settings(base_url=base_url), None, is_known=False))
+    return render(home_page(Settings(base_url=base_url), None, 0))
 
 
 def test_home_has_three_doors_with_its_own_address() -> None:
     """Exporter, OTLP variables and cURL are ready to paste."""
     text = Page(home("https://tracen.example/")).text
-    assert 'TracenSpanExporter(key="tracen_sk_…", endpoint="https://tracen.example")' in text
+    assert 'TracenSpanExporter( endpoint="https://tracen.example", key="tracen_sk_YOUR_KEY",' in text
     assert "OTEL_EXPORTER_OTLP_ENDPOINT=https://tracen.example " in text
-    assert "OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=tracen_sk_…" in text
+    assert "OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=tracen_sk_YOUR_KEY" in text
     assert "curl https://tracen.example/api/traces" in text
-    assert "X-Tracen-Key: tracen_sk_…" in text
+    assert "X-Tracen-Key: tracen_sk_YOUR_KEY" in text
 
 
 def test_home_payload_is_one_that_is_accepted() -> None:
     """Whoever pastes the example gets a page, not an error."""
-    text = Page(home("http://x")).texts("pre")[-1]
+    text = Page(home("http://x")).texts("pre")[0]
     body = text[text.index("'{") + 1 : text.rindex("}'") + 1]
     assert payload.decode(json.loads(body)).steps[0].name == "get_weather"
 
@@ -365,6 +365,7 @@ def test_message_tells_status_title_and_detail() -> None:
     """An absent page says why, as text."""
     page = Page(render_message(410, "Deleted", f"Gone: {HOSTILE}"))
     assert "410 Deleted Gone: <script>alert(1)</script>" in page.text
+    assert page.all("a", href="/app/traces")
     assert page.all("meta", name="robots")
 
 

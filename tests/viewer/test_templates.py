@@ -178,6 +178,7 @@ def test_every_template_is_used() -> None:
     assert {path.name for path in TEMPLATES.iterdir()} == {
         "base.html",
         "app.html",
+        "app_links.html",
         "settings_tabs.html",
         "gate.html",
         "parts.html",

@@ -21,6 +21,8 @@ from viewer.accounts.passwords import Passwords, WrongPassword, check_length
 from viewer.accounts.receipt import Receipts
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.throttle import Throttled
+from viewer.contexts import Link
+from viewer.pages import HOME, MINE
 from viewer.policy import public, session_of, with_session
 from viewer.store.base import Store
 from viewer.store.people import Session
@@ -39,6 +41,8 @@ _STILL_CHARGED = (
     "Your subscription could not be ended: Stripe did not answer. Try again in a few minutes, so that you are not "
     "charged for an account that is gone."
 )
+_COUNTED = 1_000
+"""Traces that are counted before they are deleted: more are many."""
 _WRONG_ADDRESS = "This is not the address of this account."
 
 
@@ -139,7 +143,9 @@ class AccountPages:
         try:
             await request.app.state.subscriptions.end(session.account)
         except StripeFailed:
-            return message_answer(503, "Nothing was deleted", _STILL_CHARGED)
+            return message_answer(
+                503, "Nothing was deleted", _STILL_CHARGED, (Link(PATH, "Back to the account"), MINE)
+            )
         await self._store.accounts.close_account(session.account.id, self._clock_ns())
         answer = led_to(GOODBYE)
         self._sessions.forget(answer)
@@ -153,7 +159,7 @@ class AccountPages:
             "Its pages, keys and sessions are gone already; "
             "what they were made of is overwritten within minutes."
         )
-        return message_answer(200, "The account is deleted", detail)
+        return message_answer(200, "The account is deleted", detail, (HOME,))
 
     async def _not_with(self, request: Request, session: Session, password: str) -> _Refusal | None:
         """Why a password does not prove that the account's owner is here: a session may be somebody else's by now."""
@@ -170,15 +176,23 @@ class AccountPages:
         account = session_of(request).account
         keys = await self._store.accounts.keys_of(account.id)
         size = await self._store.stored_bytes(account.id)
+        found = await self._store.recent_traces(account.id, None, _COUNTED + 1)
         return ClosePage(
             "Delete the account",
             frame_for(request, PATH),
             account.email,
             account.has_password,
+            _counted(len(found)),
             wording.plural(len(keys), "key") if keys else "",
             wording.size(size) if size else "",
             wrong,
         )
+
+
+def _counted(found: int) -> str:
+    if found > _COUNTED:
+        return f"more than {_COUNTED:,} traces"
+    return wording.plural(found, "trace") if found else ""
 
 
 def _account_page(

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from viewer import pages
 from viewer.accounts.frame import NO_STORE
+from viewer.contexts import Link
 
 HOME = "/app/traces"
 """Where somebody goes who has logged in."""
@@ -19,9 +20,11 @@ def page_answer(page: Any, status: int = 200, headers: Mapping[str, str] | None 
     return HTMLResponse(pages.render(page), status, {**NO_STORE, **(headers or {})})
 
 
-def message_answer(status: int, title: str, detail: str) -> Response:
-    """A page that says one thing."""
-    return HTMLResponse(pages.render_message(status, title, detail), status, NO_STORE)
+def message_answer(
+    status: int, title: str, detail: str, links: tuple[Link, ...] = (pages.LOG_IN, pages.HOME)
+) -> Response:
+    """A page that says one thing, and where to go from it."""
+    return HTMLResponse(pages.render_message(status, title, detail, links), status, NO_STORE)
 
 
 def led_to(path: str) -> Response:

@@ -70,6 +70,8 @@ class ClosePage:
     frame: Frame
     email: str
     has_password: bool
+    traces: str
+    """How many there are, in words; "" for none."""
     keys: str
     bytes: str
     """How much is kept for the account, in words."""

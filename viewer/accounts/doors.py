@@ -113,7 +113,7 @@ class Doors:
         if invitation is not None:
             return page_answer(SignUpPage(_SIGN_UP, True, "", _shown(invitation.subject), invitation=token))
         if token and mode == "invitation":
-            return page_answer(SignUpPage("This invitation is over", False, _WORN_INVITATION), 410)
+            return page_answer(SignUpPage("This invitation has expired", False, _WORN_INVITATION), 410)
         if mode == "open":
             return page_answer(SignUpPage(_SIGN_UP, True, ""))
         detail = _BY_INVITATION if mode == "invitation" else _CLOSED
@@ -245,7 +245,7 @@ def _link_page(account: Account, token: str, password_wrong: str = "") -> LinkPa
 def _link_over() -> Response:
     return message_answer(
         410,
-        "This link is over",
+        "This link has expired",
         f"It logs in once, within {LOGIN_NS // NS_PER_S // 60} minutes. "
         "Whoever runs this server can send you another one.",
     )

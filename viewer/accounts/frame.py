@@ -34,7 +34,11 @@ class Frame:
 
 def frame_for(request: Request, here: str) -> Frame:
     """The frame of a page at the path `here`, in a handler of a route with Policy.SESSION."""
-    session: Session = request.state.session
+    return frame_of(request.state.session, request, here)
+
+
+def frame_of(session: Session, request: Request, here: str) -> Frame:
+    """The frame for somebody who has logged in, of a page that is there for others too."""
     has_subscriptions = request.app.state.subscriptions.is_offered or here == _SUBSCRIPTION[0]
     shown = (*_TABS, _SUBSCRIPTION) if has_subscriptions else _TABS
     tabs = tuple(FrameLink(href, label, href == here) for href, label in shown)
@@ -50,3 +54,9 @@ NO_STORE = {"cache-control": "no-store", "referrer-policy": "same-origin"}
 HTTP with nothing else that says whose they are (Fetch, "append a request Origin header")."""
 SESSION_OVER = {"www-authenticate": "Session", **NO_STORE}
 """Headers of the 401 where a session ended while it was being used."""
+
+
+def headers_with(frame: Frame | None) -> dict[str, str]:
+    """Headers of a page that anybody may read and that tells who has logged in, with a form that logs out."""
+    kept = {"cache-control": "private, no-cache", "vary": "cookie"}
+    return kept | {"referrer-policy": "same-origin"} if frame else kept

@@ -29,16 +29,20 @@ _WORDING_BY_OUTCOME = {
         "Failed here", "This is our fault, and it has been logged. Send the same again later."
     ),
     "malformed_payload": Wording(
-        "No JSON", "Look at the place that the message names; in a shell, quotes are the usual reason."
+        "Not JSON", "Look at the place that the message names; in a shell, quotes are the usual reason."
     ),
-    "invalid_payload": Wording("Wrong fields", "Mend the fields that the message names, then send it again."),
-    "invalid_query": Wording("Wrong parameter", "Mend the parameter that the message names."),
-    "unauthenticated": Wording("No good key", _KEY),
+    "invalid_payload": Wording(
+        "Wrong fields", "Correct the fields that the message names, then send it again."
+    ),
+    "invalid_query": Wording("Wrong parameter", "Correct the parameter that the message names."),
+    "unauthenticated": Wording("Key missing or unknown", _KEY),
     "too_many_guesses": Wording("Too many wrong keys", f"Wait as long as the message says. {_KEY}"),
     "subscription_missing": Wording(
         "No subscription", "Subscribe where the message says, then send it again."
     ),
-    "scope_missing": Wording("Not with this key", "Make a key with that scope, and send it with that one."),
+    "scope_missing": Wording(
+        "Key lacks this scope", "Make a key with that scope, and send it with that one."
+    ),
     "idempotency_conflict": Wording(
         "Idempotency-Key used", "Another body came with this Idempotency-Key: send a new one with a new body."
     ),
@@ -50,12 +54,10 @@ _WORDING_BY_OUTCOME = {
     ),
     "broken_encoding": Wording("Damaged compression", "What came can not be unpacked. Send it uncompressed."),
     "undecodable_body": Wording(
-        "No OTLP", "Its Content-Type and its body must be the same encoding, protobuf or JSON."
+        "Not OTLP", "Its Content-Type and its body must be the same encoding, protobuf or JSON."
     ),
     "limit_reached": Wording("Too many requests", "Wait as long as the message says, then send it again."),
-    "reservations_used_up": Wording(
-        "Too many pages that wait", "Send the traces whose pages were asked for."
-    ),
+    "reservations_used_up": Wording("Too many reserved pages", "Send the traces whose pages were asked for."),
     "store_unavailable": Wording("Busy", _AGAIN),
     "over_quota": Wording("Too much at once", "Exporters wait and send again by themselves."),
     "method_not_allowed": Wording("Wrong method", "Send it with POST."),

@@ -10,6 +10,7 @@ from viewer.accounts.browsers import Browsers
 from viewer.accounts.doors import Doors
 from viewer.accounts.export import Exports
 from viewer.accounts.passwords import Passwords
+from viewer.accounts.plain_http import over_tls
 from viewer.accounts.receipt import Receipts
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.throttle import Throttle
@@ -34,4 +35,4 @@ def account_routes(
     exports = Exports(store, documents, settings.base_url, clock_ns)
     receipts = Receipts(settings.base_url)
     account = AccountPages(store, sessions, admission, passwords, browsers, exports, receipts, clock_ns)
-    return [*doors.routes, *account.routes]
+    return [*(over_tls(route, settings.base_url) for route in doors.routes), *account.routes]

@@ -60,13 +60,13 @@ class StartPages:
         ]
 
     async def page(self, request: Request) -> Response:
-        """The secret, as long as the browser has it, and nothing has come of the key."""
+        """The secret, as long as the browser has it: a first trace does not end that, since there is more to paste."""
         session, now_ns = session_of(request), self._clock_ns()
         secret = self._cookie.secret_of(request)
         key = await self._key_of(request, secret) if secret else None
         subject = self._subject(request, key.created_ns if key else 0)
         news = await self._arrivals.now(subject)
-        shown = secret if key and not news.arrived else None
+        shown = secret if key else None
         keys = await self._accounts.keys_of(session.account.id)
         first, *others = pastes_of((CURL, *_OTHERS), self._settings.base_url, shown, now_ns)
         page = StartPage(

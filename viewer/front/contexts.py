@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from viewer.accounts.frame import Frame
+from viewer.accounts.key_contexts import NamedPaste
 from viewer.contexts import Fact, Link, Tick
 from viewer.legible import Draft
 
@@ -30,9 +32,12 @@ class HomePage:
 
     title: str
     description: str
-    base_url: str
     links: tuple[Link, ...]
-    """Where there is more, in the head of the page."""
+    """Where there is more, in the head of the page, for strangers."""
+    frame: Frame | None
+    """For who has logged in."""
     begin: Link
     """The one thing to do."""
     sample: SamplePart | None
+    doors: tuple[NamedPaste, ...]
+    """Ways to send a first run."""

@@ -1,4 +1,4 @@
-"""`/`: what Tracen is, a trace to look at, and where to begin."""
+"""`/`: what Tracen is, a trace to look at, and where to begin; `/app`, which leads inside."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from viewer import summary
+from viewer.accounts.answers import HOME as INSIDE
+from viewer.accounts.answers import led_to
+from viewer.accounts.frame import Frame, frame_of, headers_with
+from viewer.accounts.key_list import pastes_of
 from viewer.accounts.sessions import Sessions
 from viewer.contexts import Link
 from viewer.document import Document, rows_parts, steps_part
 from viewer.front.contexts import HomePage, SamplePart
 from viewer.front.sample import page_of_sample
 from viewer.pages import render
-from viewer.policy import public
+from viewer.policy import public, with_session
 from viewer.quotes import Quoter
+from viewer.reference.snippets import CURL, EXPORTER, OTLP
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnavailable
 from viewer.tellings import Documents
@@ -26,6 +31,8 @@ from viewer.view import View
 
 _TITLE = "Tracen: share what your agent did"
 _DESCRIPTION = "Run an LLM agent, get a URL. Whoever opens it sees what happened."
+
+_DOORS = (CURL, EXPORTER, OTLP)
 
 
 class Front:
@@ -44,36 +51,47 @@ class Front:
         self._sessions = sessions
         self._settings = settings
         self._clock_ns = clock_ns
-        self.routes = [public("/", self.home)]
+        self.routes = [
+            public("/", self.home),
+            *(with_session(path, self.inside, ["GET"]) for path in ("/app", "/app/")),
+        ]
 
     async def home(self, request: Request) -> Response:
         """The page, with the sample where it can be read."""
-        session, sample = None, None
+        now_ns, frame, sample = self._clock_ns(), None, None
         with contextlib.suppress(StoreUnavailable):  # who and what is shown can wait, the page can not
             session = await self._sessions.of(request)
-            sample = await self._sample()
-        page = home_page(self._settings, sample, is_known=session is not None)
-        headers = {"cache-control": "private, no-cache", "vary": "cookie"}
-        return HTMLResponse(render(page), headers=headers)
+            frame = frame_of(session, request, "/") if session else None
+            sample = await self._sample(now_ns)
+        page = home_page(self._settings, sample, now_ns, frame)
+        return HTMLResponse(render(page), headers=headers_with(frame))
 
-    async def _sample(self) -> SamplePart | None:
-        page = await page_of_sample(self._store, self._clock_ns())
+    async def inside(self, request: Request) -> Response:
+        """Lead to the traces whoever typed the address as far as they remember it."""
+        return led_to(INSIDE)
+
+    async def _sample(self, now_ns: int) -> SamplePart | None:
+        page = await page_of_sample(self._store, now_ns)
         if page is None:
             return None
         return sample_part(await self._documents.read(page, _wanted), page.id)
 
 
-def home_page(settings: Settings, sample: SamplePart | None, *, is_known: bool) -> HomePage:
-    """What the front door says to whoever comes; `is_known`: to somebody who has logged in."""
+def home_page(
+    settings: Settings, sample: SamplePart | None, now_ns: int, frame: Frame | None = None
+) -> HomePage:
+    """What the front door says to whoever comes; `frame`: of somebody who has logged in."""
+    base_url = settings.base_url.rstrip("/")
     docs, log_in, sign_up = Link("/docs", "Docs"), Link("/login", "Log in"), Link("/signup", "Sign up")
     is_open = settings.sign_up_mode == "open"
-    if is_known:
-        links, begin = [docs, Link("/app/traces", "My traces")], Link("/app/traces", "See your traces")
+    if frame:
+        links, begin = [], Link(INSIDE, "See your traces")
     elif is_open:
         links, begin = [docs, log_in, sign_up], Link("/signup", "Get your key")
     else:
         links, begin = [docs, log_in], log_in
-    return HomePage(_TITLE, _DESCRIPTION, settings.base_url.rstrip("/"), tuple(links), begin, sample)
+    doors = pastes_of(_DOORS, base_url, None, now_ns)
+    return HomePage(_TITLE, _DESCRIPTION, tuple(links), frame, begin, sample, doors)
 
 
 def _wanted(document: Document) -> Iterator[str]:

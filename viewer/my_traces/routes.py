@@ -91,7 +91,7 @@ class MyTraces:
         try:
             deletion = await deletion_of(request)
         except TooManySelected as refused:
-            html = pages.render_message(422, "Nothing was deleted", str(refused))
+            html = pages.render_message(422, "Nothing was deleted", str(refused), (pages.MINE,))
             return HTMLResponse(html, 422, NO_STORE)
         session = session_of(request)
         doomed = await self._own(session.account.id, deletion.ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from viewer.accounts.frame import Frame
 from viewer.contexts import Link
 
 
@@ -70,7 +71,9 @@ class DocsPage:
     title: str
     description: str
     links: tuple[Link, ...]
-    """Where there is more, in the head of the page."""
+    """Where there is more, in the head of the page, for strangers."""
+    frame: Frame | None
+    """For who has logged in."""
     sign_up: str
     """open, invitation or closed."""
     base_url: str

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS, Field
+from viewer.accounts.frame import Frame
 from viewer.contexts import Link
 from viewer.limits import plans_of
 from viewer.reference import examples
@@ -28,10 +29,10 @@ _SECTIONS = {
 }
 
 
-def docs_page(settings: Settings, at: datetime, *, is_known: bool = False) -> DocsPage:
+def docs_page(settings: Settings, at: datetime, frame: Frame | None = None) -> DocsPage:
     """What the page says of a server with these settings; the first run of a reader begins `at`.
 
-    `is_known`: to somebody who has logged in.
+    `frame`: of somebody who has logged in.
     """
     ways = tuple(_way(snippet, settings.base_url, at) for snippet in SNIPPETS)
     extension = tuple(_fields(documented=False))
@@ -39,7 +40,8 @@ def docs_page(settings: Settings, at: datetime, *, is_known: bool = False) -> Do
     return DocsPage(
         title="Tracen reference",
         description="How to share what an agent did: first call, payload, limits and errors.",
-        links=tuple(_links(settings, is_known=is_known)),
+        links=tuple(_links(settings)),
+        frame=frame,
         sign_up=settings.sign_up_mode,
         base_url=settings.base_url,
         placeholder=PLACEHOLDER,
@@ -61,11 +63,8 @@ def docs_page(settings: Settings, at: datetime, *, is_known: bool = False) -> Do
     )
 
 
-def _links(settings: Settings, *, is_known: bool) -> Iterable[Link]:
+def _links(settings: Settings) -> Iterable[Link]:
     yield Link("/openapi.json", "OpenAPI")
-    if is_known:
-        yield Link("/app/traces", "My traces")
-        return
     yield Link("/login", "Log in")
     if settings.sign_up_mode == "open":
         yield Link("/signup", "Sign up")

@@ -63,13 +63,13 @@ def _end_of(day: date, now_ns: int) -> int:
 
 def untils(until_ns: int | None, now_ns: int) -> Iterator[Choice]:
     """How long a page may be shared; what holds now is chosen."""
-    yield Choice(_NEVER, "for ever", until_ns is None)
+    yield Choice(_NEVER, "No end", until_ns is None)
     if until_ns is not None:
         was = "as now, until" if now_ns < until_ns else "no longer: it was until"
         yield Choice(_KEEP, f"{was} {wording.moment(until_ns, 'minutes')}", True)
     for value, label in _DAYS.items():
         yield Choice(value, label, False)
-    yield Choice(_DATE, "until the end of a day", False)
+    yield Choice(_DATE, "Until the end of a day", False)
 
 
 def require_mask(page: Page, text: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from viewer.accounts.frame import Frame
 from viewer.contexts import Fact
+from viewer.reference.contexts import Paste
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +43,5 @@ class SubscriptionPage:
     """By Stripe; else whoever runs the server gives plans."""
     offers: tuple[Offer, ...]
     can_manage: bool
-    command: str
+    command: Paste
     """With which a plan is given."""

@@ -17,6 +17,7 @@ from viewer.contexts import Fact
 from viewer.headers import with_form_targets
 from viewer.limits import Plans
 from viewer.policy import for_operator, session_of, with_session
+from viewer.reference.contexts import Paste
 from viewer.settings import Settings
 from viewer.store.base import NS_PER_S
 from viewer.store.people import Account, Accounts, Subscription
@@ -41,7 +42,7 @@ _TONE_AND_STATUS = {
 
 
 class SubscriptionDesk:
-    """The routes of subscriptions. `is_offered`: the server sells them, or asks for one."""
+    """The routes of subscriptions. `is_offered`: the server sells them, asks for one, or has plans to give."""
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class SubscriptionDesk:
         self._book = Book(accounts, self._stripe) if self._stripe else None
         self._asked_ns_by_account: dict[str, int] = {}
         self._webhook = Webhook(self._stripe, self._book) if self._stripe and self._book else None
-        self.is_offered = self._is_required or self._stripe is not None
+        self.is_offered = self._is_required or self._stripe is not None or any(plans.limit_by_name)
         self.routes = [
             with_session(PATH, self.page, ["GET"]),
             with_session(f"{PATH}/checkout", self.checkout, ["POST"]),
@@ -146,7 +147,9 @@ class SubscriptionDesk:
             is_sold=self._stripe is not None,
             offers=() if _pays(subscription, now_ns) else self._offers(),
             can_manage=self._stripe is not None and bool(subscription.customer_id),
-            command=f"tracen accounts subscribe {shlex.quote(account.email)}",
+            command=Paste(
+                "command", "Shell of the server", f"tracen accounts subscribe {shlex.quote(account.email)}"
+            ),
         )
 
     def _notices(self, subscription: Subscription, standing: Standing, asked: set[str]) -> list[Notice]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.viewer.accounts.portal import opened_portal
 from tests.viewer.accounts.site import EMAIL, PASSWORD, Site, open_site
 from tests.viewer.accounts.test_doors import account_of, path_of_link
 from viewer.store.people import Subscription
@@ -157,3 +159,14 @@ def test_account_is_kept_while_stripe_would_go_on_charging(tmp_path: Path) -> No
         assert answer.status_code == 503
         assert "Nothing was deleted" in answer.text
         assert browser.is_in
+
+
+def test_page_that_deletes_an_account_tells_how_much(tmp_path: Path) -> None:
+    """How many traces go with it; nothing of them where there is none."""
+    with opened_portal(tmp_path) as portal, portal.visit("ada@example.com", with_first_key=True) as ada:
+        assert "whoever has the URL" not in ada.get("/app/account/close").text
+        for _ in range(2):
+            ada.post(ada.member.secret)
+        assert re.search(
+            r"<li>2 traces \([\d.]+ k?B\): whoever has the URL", ada.get("/app/account/close").text
+        )

@@ -104,6 +104,9 @@ def test_first_minute(browser: Browser, tracen: TracenProcess) -> None:
         assert page.get_by_text(member.secret).first.is_visible()
         page.reload()
         expect(link).to_be_visible()
+        assert member.secret in page.content()
+        page.get_by_role("button", name="Done, do not show it again").click()
+        page.goto(f"{tracen.http}/app/start")
         assert member.secret not in page.content()
         link.click()
         expect(page.get_by_role("heading", name="What is the weather in Paris?")).to_be_visible()
@@ -119,7 +122,7 @@ def test_refusals_appear_and_give_way(browser: Browser, tracen: TracenProcess) -
         expect(news).to_contain_text("A request was refused: Wrong fields")
         expect(news).to_contain_text("Answered 422, just now")
         expect(news).to_contain_text('got "OpenAI"')
-        expect(news).to_contain_text("Mend the fields")
+        expect(news).to_contain_text("Correct the fields")
         assert post(tracen, member.secret[:-5], PAYLOAD) == 401
         expect(news).to_contain_text("A request from your network came with a key that is unknown")
         assert post(tracen, member.secret, PAYLOAD | {"title": "<b>bold</b>"}) == 200

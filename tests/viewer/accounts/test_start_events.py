@@ -113,10 +113,10 @@ def test_refusals_of_every_door_are_told(tracen: TracenProcess, ada: Member) -> 
         headers = {"x-tracen-key": ada.secret, "content-type": "application/json"}
         httpx2.post(f"{tracen.http}/api/traces", content="{", headers=headers, trust_env=False)
         refused = news(events)["refused"]
-        assert (refused["headline"], refused["status"]) == ("A request was refused: No JSON", "400")
+        assert (refused["headline"], refused["status"]) == ("A request was refused: Not JSON", "400")
         assert send(tracen, ada.secret, b"\xff") == 400
         refused = news(events)["refused"]
-        assert (refused["headline"], refused["status"]) == ("A request was refused: No OTLP", "400")
+        assert (refused["headline"], refused["status"]) == ("A request was refused: Not OTLP", "400")
         assert refused["reason"]
         assert export(tracen, ada.secret, b"\xff") is grpc.StatusCode.INVALID_ARGUMENT
         assert news(events)["refused"]["status"] == "INVALID_ARGUMENT"

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from tests.viewer.markup import Page
+from viewer.accounts.frame import Frame
 from viewer.accounts.sessions import Sessions
 from viewer.app import create_app
 from viewer.front.home import home_page
@@ -110,11 +111,12 @@ def test_home_does_without_the_sample(store: SqliteStore) -> None:
 )
 def test_home_leads_where_its_reader_can_go(mode: str, is_known: bool, begin: str) -> None:
     """Nobody is sent to sign up where that is closed, nor to log in twice."""
-    page = home_page(replace(SETTINGS, sign_up=mode), None, is_known=is_known)
+    frame = Frame("ada@x.example", (), ()) if is_known else None
+    page = home_page(replace(SETTINGS, sign_up=mode), None, NOW, frame)
     assert page.begin.href == begin
     html = Page(render(page))
     assert bool(html.all("a", href="/signup")) == (begin == "/signup")
-    assert html.all("a", href="/docs")
+    assert is_known or html.all("a", href="/docs")
 
 
 def test_home_knows_who_has_logged_in(store: SqliteStore) -> None:
@@ -126,6 +128,8 @@ def test_home_knows_who_has_logged_in(store: SqliteStore) -> None:
     client.headers["cookie"] = response.headers["set-cookie"].partition(";")[0]
     home = client.get("/")
     assert "See your traces" in home.text
+    assert "Log out" in home.text
+    assert home.headers["referrer-policy"] == "same-origin"
     assert home.headers["cache-control"].startswith("private")
 
 

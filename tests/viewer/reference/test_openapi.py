@@ -297,6 +297,7 @@ def test_headers_that_are_answered_are_described(service: Service) -> None:
         statuses.add(answer.status_code)
         told = DOCUMENT["paths"][path][method.lower()]["responses"][str(answer.status_code)]
         named = {name.lower() for name in told.get("headers", {})} | {"content-type", "content-length"}
+        named |= {"strict-transport-security"}  # of every answer over https
         assert set(answer.headers) - SECURITY_HEADERS.keys() <= named, (method, path, answer.status_code)
     assert statuses == {200, 204, 304, 400, 401, 404, 410, 415, 422, 501}
 

@@ -16,6 +16,7 @@ from tests.shots.camera import Look, opened
 from tests.viewer.accessibility import violations
 from tests.viewer.markup import OWN_TAGS, Page
 from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS
+from viewer.accounts.frame import Frame, FrameLink
 from viewer.pages import render
 from viewer.problems import titles_by_status
 from viewer.reference.examples import EXAMPLE_TIME
@@ -37,7 +38,9 @@ SECTIONS = [
 
 
 def page_of(settings: Settings = SETTINGS, *, is_known: bool = False) -> Page:
-    return Page(render(docs_page(settings, EXAMPLE_TIME, is_known=is_known)))
+    links = (FrameLink("/app/traces", "Traces", False), FrameLink("/docs", "Docs", True))
+    frame = Frame("ada@x.example", links, ()) if is_known else None
+    return Page(render(docs_page(settings, EXAMPLE_TIME, frame)))
 
 
 PAGE = page_of()
@@ -46,6 +49,8 @@ PAGE = page_of()
 def test_page_has_the_six_sections_and_a_table_of_contents() -> None:
     """Each is named in the contents, which lead to it."""
     assert PAGE.texts("h2") == SECTIONS
+    tags = [element.tag for element in PAGE.elements]
+    assert tags.index("h1") < tags.index("ol")  # on a phone the title comes first, too
     ids = {element.attributes["id"] for element in PAGE.elements if "id" in element.attributes}
     links = [a.attributes["href"] for a in PAGE.all("a") if a.attributes["href"].startswith("#")]
     assert len(links) > len(SECTIONS) + len(SNIPPETS)
@@ -102,7 +107,9 @@ def test_page_leads_to_a_key_as_this_server_gives_them() -> None:
     closed = page_of(replace(SETTINGS, sign_up="closed"))
     assert not closed.all("a", href="/signup")
     assert "tracen keys create" in closed.text
-    assert page_of(is_known=True).all("a", href="/app/traces")
+    known = page_of(is_known=True)
+    assert known.all("a", href="/app/traces")
+    assert "Make a key in Settings" in known.text
 
 
 def test_page_is_made_of_known_tags() -> None:

@@ -242,7 +242,8 @@ def test_owner_is_told_who_sees_the_page_and_nobody_else_is(house: House) -> Non
     assert "cookie" not in public.headers["vary"]
     told_owner = house.get(path, house.cookie(), {"if-none-match": public.headers["etag"]})
     assert owner_bar(told_owner)
-    assert "Whoever has the link can see this page." in told_owner.text
+    assert told_owner.text.count("Whoever has the link can see this page.") == 1
+    assert 'href="/app/traces"' in told_owner.text
     assert told_owner.headers["cache-control"] == "private, no-store"
     for headers in ({}, house.cookie("eve@example.com")):
         assert told(house.get(path, headers)) == told(public)

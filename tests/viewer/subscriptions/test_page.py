@@ -52,6 +52,14 @@ def text_of(shop: Shop, query: str = "") -> str:
     return re.sub(r"\s+", " ", unescape(re.sub("<[^>]+>", " ", answer.text.partition("<main")[2])))
 
 
+@pytest.mark.parametrize(("plans", "is_shown"), [("", False), ("free=100,pro=1000", True)])
+def test_tab_is_there_where_there_are_plans(tmp_path: Path, plans: str, is_shown: bool) -> None:
+    """Also where they are given and not sold: else nobody can see what was given to them."""
+    settings = replace(SETTINGS, plans=plans, require_subscription=False)
+    with running_shop(tmp_path, settings) as shop:
+        assert ('href="/app/subscription"' in shop.client.get("/app/account").text) == is_shown
+
+
 @pytest.mark.parametrize(
     ("settings", "subscription", "told", "untold"),
     [
