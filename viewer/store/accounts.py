@@ -115,7 +115,7 @@ class SqliteAccounts:
             sessions.end_all(connection, account_id, None)
             connection.execute("delete from tickets where kind = 'login' and subject = ?", (account_id,))
 
-        await self._writer.submit(work)
+        await self._writer.submit(work, frees=True)
 
     # -- keys ------------------------------------------------------------------------------------------
 
@@ -133,7 +133,8 @@ class SqliteAccounts:
 
     async def revoke_key(self, account_id: str, key_id: str, now_ns: int) -> bool:
         sql = "update keys set revoked_ns = ? where id = ? and account_id = ? and revoked_ns is null"
-        return await self._write(sql, now_ns, key_id, int(account_id)) > 0
+        values = (now_ns, key_id, int(account_id))
+        return await self._writer.submit(lambda c: c.execute(sql, values).rowcount, frees=True) > 0
 
     async def rotate_key(
         self, account_id: str, key_id: str, new: NewKey, now_ns: int, until_ns: int
