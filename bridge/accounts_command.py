@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bridge.console import BaseUrl, clear_errors, run
+from bridge.console import DEFAULT_BASE_URL, BaseUrl, clear_errors, run
 from viewer.settings import default_db
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _MANY = 1_000
 _DB = click.option("--db", default=default_db, envvar="TRACEN_DB", show_envvar=True, help="The store's file.")
 _BASE_URL = click.option(
     "--base-url",
-    default="http://127.0.0.1:8000",
+    default=DEFAULT_BASE_URL,
     show_default=True,
     type=BaseUrl(),
     envvar="TRACEN_BASE_URL",

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bridge.accounts_command import accounts
-from bridge.console import BaseUrl, clear_errors, run
+from bridge.console import DEFAULT_BASE_URL, BaseUrl, clear_errors, run
 from viewer.settings import Settings, default_db, duration_ns, flag_of
 
 if TYPE_CHECKING:
@@ -132,22 +134,34 @@ def serve(**options: Any) -> None:
     configure(settings.log_format, settings.log_level)
     give_back_large_blocks()
     with clear_errors():
-        run(serve_until_stopped(settings, _announce))
+        run(serve_until_stopped(settings, partial(_announce, settings.db)))
 
 
-def _announce(ready: Ready) -> None:
+def _announce(db: str, ready: Ready) -> None:
     """Machines read stdout, people stderr."""
     if ready.first_secret:
         click.echo(f"A local account was made. Its key, shown this once: {ready.first_secret}", err=True)
         click.echo(
             f"Its traces in a browser, with a link that works once, for 15 minutes: {ready.first_link}\n"
-            "`tracen accounts link local@tracen` makes another one.",
+            f"`{_link_command(db, ready.base_url)}` makes another one.",
             err=True,
         )
     if sys.stderr.isatty():
         click.secho(f"Tracen is at {ready.base_url} (Ctrl-C ends it)", err=True, bold=True)
     click.echo(f"ready http={ready.http} otlp-grpc={ready.otlp_grpc} otlp-http={ready.otlp_http}")
     sys.stdout.flush()
+
+
+def _link_command(db: str, base_url: str) -> str:
+    """What makes another link to this server from any folder, with what is not the default."""
+    from viewer.accounts.addresses import LOCAL
+
+    words = ["tracen", "accounts", "link", LOCAL]
+    if db != default_db():
+        words += ["--db", os.path.abspath(db)]
+    if base_url != DEFAULT_BASE_URL:
+        words += ["--base-url", base_url]
+    return shlex.join(words)
 
 
 tracen.add_command(accounts)
@@ -204,7 +218,7 @@ def convert(files: tuple[str, ...], logs: tuple[str, ...], extended: bool, redac
 @tracen.command()
 @click.option(
     "--endpoint",
-    default="http://127.0.0.1:8000",
+    default=DEFAULT_BASE_URL,
     show_default=True,
     envvar="TRACEN_ENDPOINT",
     show_envvar=True,

@@ -13,6 +13,9 @@ import click
 
 T = TypeVar("T")
 
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+"""Where a server is that was given no setting."""
+
 
 class BaseUrl(click.ParamType[str]):
     """The start of an absolute URL; what goes into headers must be ASCII."""
