@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.accounts_command import accounts
-from bridge.console import DEFAULT_BASE_URL, BaseUrl, clear_errors, run
+from bridge.console import DEFAULT_BASE_URL, BaseUrl, account_named, clear_errors, run
 from viewer.settings import Settings, default_db, duration_ns, flag_of
 
 if TYPE_CHECKING:
@@ -181,17 +181,16 @@ def keys_create(email: str, label: str, db: str) -> None:
     if "@" not in email.strip("@"):
         raise click.BadParameter(f"expected an email address, got {email!r}", param_hint="--account")
     with clear_errors():
-        click.echo(run(_create_key(db, email, label)))
+        click.echo(run(_create_key(db, account_named(email), label)))
 
 
 async def _create_key(db: str, email: str, label: str) -> str:
-    from viewer.accounts.addresses import known_address
     from viewer.keys import create_key
     from viewer.store.engines import open_store
 
     store = open_store(db, exclusive=False)
     try:
-        return await create_key(store, known_address(email), time.time_ns(), label)
+        return await create_key(store, email, time.time_ns(), label)
     finally:
         await store.close()
 

@@ -35,6 +35,17 @@ class BaseUrl(click.ParamType[str]):
         return text
 
 
+def account_named(email: str) -> str:
+    """The address of an account that a command is called for. The example's belongs to the server alone."""
+    from viewer.accounts.addresses import known_address
+    from viewer.front.sample import EMAIL
+
+    address = known_address(email)
+    if address == EMAIL:
+        raise click.UsageError(f"{EMAIL} is the server's own, for the example on its front page")
+    return address
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run on uvloop where it exists (not on Windows)."""
     try:
