@@ -59,6 +59,8 @@ def _type_of(setting: Field[Any], default: Any) -> Any:
         return BaseUrl()
     if setting.name == "retention":
         return _Duration()
+    if setting.name == "allowed_hosts":
+        return _Hosts()
     if setting.name == "plans":
         return _Plans()
     if setting.name == "stripe_prices":
@@ -81,6 +83,20 @@ class _Duration(click.ParamType[str]):
                 duration_ns(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        return str(value)
+
+
+class _Hosts(click.ParamType[str]):
+    """Names such as a.example,b.example, or *."""
+
+    name = "hosts"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from viewer.network import host_of
+
+        for name in filter(None, (part.strip() for part in str(value).split(","))):
+            if name != "*" and host_of(name) != name.lower().rstrip("."):
+                self.fail(f"expected names without scheme or port such as a.example, or *, got {name[:80]!r}")
         return str(value)
 
 

@@ -50,8 +50,8 @@ def plans_of(text: str, requests_per_hour: int) -> Plans:
 
 
 def _plan(part: str) -> tuple[str, Limit]:
-    name, _, number = (piece.strip() for piece in part.partition("="))
-    if not _PLAN_NAME.fullmatch(name):
+    name, equals, number = (piece.strip() for piece in part.partition("="))
+    if not equals or not _PLAN_NAME.fullmatch(name):
         raise ValueError(
             "expected plans such as free=100,pro=1000, each a name of a-z, 0-9, - and _ (40 at most) "
             f"and its requests per hour, got {part[:60]!r}"

@@ -78,6 +78,22 @@ def test_command_of_the_first_start_leaves_out_what_is_the_default() -> None:
     assert _link_command(default_db(), DEFAULT_BASE_URL) == "tracen accounts link local@tracen"
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--allowed-hosts", "a.example,http://b.example", "without scheme or port such as a.example, or *"),
+        ("--allowed-hosts", "a.example:8000", "got 'a.example:8000'"),
+        ("--plans", "bad", "expected plans such as free=100,pro=1000"),
+    ],
+)
+def test_serve_refuses_settings_that_mean_nothing(
+    tmp_path: Path, option: str, value: str, words: str
+) -> None:
+    """No request would ever have such a host; and a plan has its number."""
+    said = " ".join(refused(*serve_command(tmp_path / "t.db"), option, value).split())
+    assert words in said
+
+
 @pytest.mark.parametrize("option", ["--port", "--otlp-grpc-port", "--otlp-http-port"])
 def test_serve_on_a_taken_port_says_which(tmp_path: Path, option: str) -> None:
     """A clear message with the port, exit code 2, and no file left locked."""
