@@ -5,6 +5,7 @@ A pipe gets plain lines: what a command was called for on stdout, remarks on std
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -26,6 +27,8 @@ T = TypeVar("T")
 Work = Callable[["Store"], Awaitable[T]]
 
 _MANY = 1_000
+_LAST_YEAR = 2199
+"""Nanoseconds since 1970 end in 2262 where they are kept."""
 _DB = click.option("--db", default=default_db, envvar="TRACEN_DB", show_envvar=True, help="The store's file.")
 _BASE_URL = click.option(
     "--base-url",
@@ -90,9 +93,15 @@ def create_account(email: str, db: str) -> None:
 def invite(email: str, base_url: str, db: str) -> None:
     """Print a URL with which an account can be made, once, within 7 days; with EMAIL, only one of that address.
 
+    A server with --sign-up closed takes none.
+
     Example: tracen accounts invite ada@team.example --base-url https://traces.team.example
     """
     address = _new_address(email) if email else ""
+    if os.environ.get("TRACEN_SIGN_UP") == "closed":
+        raise click.ClickException(
+            "TRACEN_SIGN_UP is closed, and then no invitation is taken; `tracen accounts create` makes an account"
+        )
 
     async def work(store: Store) -> str | None:
         from viewer.accounts.tickets import invitation_url
@@ -169,6 +178,13 @@ def subscribe(email: str, plan: str | None, until: datetime | None, db: str) -> 
 
     Example: tracen accounts subscribe ada@team.example --plan pro --until 2030-12-31
     """
+    if plan:
+        _check_plan(plan)
+    if until and until.year > _LAST_YEAR:
+        raise click.BadParameter(
+            f"expected a day before {_LAST_YEAR + 1}-01-01; without --until there is no end",
+            param_hint="--until",
+        )
     ends = until.replace(tzinfo=UTC) + timedelta(days=1) if until else None
     if ends and ends <= datetime.now(UTC):
         raise click.BadParameter("this day is over", param_hint="--until")
@@ -283,8 +299,32 @@ def _new_address(email: str) -> str:
         raise click.BadParameter(str(error), param_hint="EMAIL") from None
 
 
+def _check_plan(plan: str) -> None:
+    """Refuse what no plan is called; and what no plan is, where TRACEN_PLANS has them."""
+    from viewer.limits import is_plan_name, plans_of
+
+    hint = "--plan"
+    if not is_plan_name(plan):
+        raise click.BadParameter(
+            f"expected a name of a-z, 0-9, - and _ (40 at most), got {plan[:60]!r}", param_hint=hint
+        )
+    if told := os.environ.get("TRACEN_PLANS", "").strip():
+        try:
+            plans = plans_of(told, 1)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="TRACEN_PLANS") from None
+        if plan not in plans.limit_by_name:
+            known = ", ".join(plans.limit_by_name)
+            raise click.BadParameter(
+                f"expected a plan of TRACEN_PLANS ({known}), got {plan!r}", param_hint=hint
+            )
+
+
 def _read_line() -> str:
-    return sys.stdin.readline().rstrip("\r\n")
+    try:
+        return sys.stdin.buffer.readline().decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise click.ClickException("expected a password in UTF-8 on stdin, got other bytes") from None
 
 
 def _asked_password() -> str:

@@ -24,6 +24,10 @@ _FLAGS = [
     "--disable-sync",
 ]
 
+WITHOUT_CLIPBOARD = """window.clipboard = navigator.clipboard;
+Object.defineProperty(navigator, "clipboard", {value: undefined})"""
+"""A page has no clipboard on http but on this machine; what a test reads is kept as `window.clipboard`."""
+
 
 def find_chromium() -> str | None:
     """The Chromium to test with: TRACEN_CHROMIUM, else one on PATH, else a macOS application."""

@@ -120,7 +120,8 @@ class Unsubscribed(Refused):
     def __init__(self, subscribe_url: str) -> None:
         super().__init__(402)
         where = f"at {subscribe_url}" if subscribe_url else "from whoever runs the server"
-        self.args = (f"{self}: the key's account has no subscription; one is to be had {where}",)
+        told = f"{self}: the key's account has no subscription; one is to be had {where}"
+        self.args: tuple[Any, ...] = (told,)
 
 
 class PayloadTooLarge(Refused):

@@ -49,9 +49,14 @@ def plans_of(text: str, requests_per_hour: int) -> Plans:
     return Plans(limit_by_name)
 
 
+def is_plan_name(text: str) -> bool:
+    """Whether a plan may have this name."""
+    return _PLAN_NAME.fullmatch(text) is not None
+
+
 def _plan(part: str) -> tuple[str, Limit]:
     name, equals, number = (piece.strip() for piece in part.partition("="))
-    if not equals or not _PLAN_NAME.fullmatch(name):
+    if not equals or not is_plan_name(name):
         raise ValueError(
             "expected plans such as free=100,pro=1000, each a name of a-z, 0-9, - and _ (40 at most) "
             f"and its requests per hour, got {part[:60]!r}"

@@ -69,7 +69,7 @@ def _look() -> str:
 
 LOOK = _look()
 """Another one for each release: what a browser keeps of an older one is asked for anew."""
-_SCRIPTS = ("timeline.js", "keys.js", "page.js")
+_SCRIPTS = ("timeline.js", "keys.js", "page.js", "copy.js")
 
 
 def _static_url(name: str) -> str:

@@ -112,7 +112,7 @@ class Gate:
             return self._refusal_of_operator(request)
         if not self._hosts.has(request.headers.get("host")):
             return self._refused(request, 400, {}, _NOT_THIS_HOST)
-        if request.method not in _SAFE and not is_same_origin(request):
+        if request.method not in _SAFE and not is_same_origin(request, self._hosts.base_url):
             return self._refused(request, 403, {})
         return await self._refusal_without_session(request) if policy is Policy.SESSION else None
 

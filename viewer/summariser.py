@@ -17,7 +17,7 @@ from viewer.store.base import NS_PER_S, Store, StoreUnavailable, Telling
 from viewer.store.catalogue import Due, Summarised, Summary
 from viewer.synopsis import summary_of, text_of
 from viewer.tellings import MAX_READ_BYTES, trace_of, unassembled
-from viewer.workers import run_sized
+from viewer.workers import run_sized, size_with_masks
 
 logger = logging.getLogger("tracen.summariser")
 
@@ -116,8 +116,8 @@ class Summariser:
         telling = await self._catalogue.telling(due, MAX_READ_BYTES)
         if not telling.bodies:
             return Summarised(due, due.version, None)
-        size = sum(len(body) for _, body in telling.bodies)
         masks = due.page.masks if due.page is not None else ()
+        size = size_with_masks(sum(len(body) for _, body in telling.bodies), masks)
         told = await run_sized(size, synopsis, telling, due.otel_trace_id.hex(), self._redacts, masks)
         return self._item(due, telling.version, told, started_s)
 

@@ -22,7 +22,7 @@ from viewer.masking import masked
 from viewer.metrics import Metrics
 from viewer.sharing.masks import Masks, digest_of
 from viewer.store.base import BodyKind, Page, Store, StoreUnavailable, Telling
-from viewer.workers import run_sized
+from viewer.workers import run_sized, size_with_masks
 
 logger = logging.getLogger("tracen.viewer")
 
@@ -84,7 +84,7 @@ class Documents:
 
     async def _assemble(self, page: Page) -> Document:
         telling = await self._store.telling(page, MAX_READ_BYTES)
-        size = sum(len(body) for _, body in telling.bodies)
+        size = size_with_masks(sum(len(body) for _, body in telling.bodies), page.masks)
         with self._metrics.assembly.time():
             parts = await run_sized(
                 size, _parts, telling, page.otel_trace_id.hex(), self._redacts, page.masks

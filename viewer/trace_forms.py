@@ -27,7 +27,7 @@ from viewer.reading import NothingYet, Reader, etag_of
 from viewer.sharing.masks import Both, Masks
 from viewer.store.base import Page, Telling
 from viewer.tellings import MAX_READ_BYTES
-from viewer.workers import SMALL_BYTES, run_sized
+from viewer.workers import SMALL_BYTES, run_sized, size_with_masks
 
 MAX_WHOLE = 2
 """Forms for which a whole trace is in hand, at a time."""
@@ -108,7 +108,8 @@ class TraceForms:
 
         async def make(page: Page, document: Document) -> bytes:
             telling = await self._reader.store.telling(page, MAX_READ_BYTES)
-            size = sum(len(body) for _, body in telling.bodies) + document.size
+            told = sum(len(body) for _, body in telling.bodies) + document.size
+            size = size_with_masks(told, page.masks)
             return await run_sized(
                 size, _otlp_json, telling, page.otel_trace_id.hex(), document, self._redacts, page.masks
             )

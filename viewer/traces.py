@@ -22,7 +22,7 @@ from viewer.tellings import Choose
 from viewer.timeline.blocks import shown_ranges
 from viewer.trace_forms import TraceForms
 from viewer.view import Liveness, parse_number, view_of
-from viewer.watching import MaySee, Watcher
+from viewer.watching import Watcher
 from viewer.workers import run_sized
 
 MAX_ROWS = 1_000
@@ -170,18 +170,22 @@ class TracePages:
             page = nothing.page
         self.watcher.check_room(page)
         is_owner = await self._reader.is_owner(request, page)
+        return StreamingResponse(
+            self._told(request, page, is_owner),
+            media_type="text/event-stream",
+            headers={"cache-control": "no-store"},
+        )
 
+    async def _told(self, request: Request, page: Page, is_owner: bool) -> AsyncIterator[str]:
         def may_see(now: Page, progress: Progress) -> bool:
             return now.masks == page.masks and (is_owner or self._reader.may_go_on(now, progress))
 
-        return StreamingResponse(
-            self._told(page, may_see), media_type="text/event-stream", headers={"cache-control": "no-store"}
-        )
-
-    async def _told(self, page: Page, may_see: MaySee) -> AsyncIterator[str]:
         yield "retry: 3000\n\n"
         async with contextlib.aclosing(self.watcher.changes(page, _HEARTBEAT_S, may_see)) as changes:
             async for progress in changes:
+                if is_owner and not await self._reader.is_owner(request, page):
+                    is_owner = False  # logged out meanwhile: who may see it as anybody asks again
+                    break
                 if progress is None:
                     yield ": still here\n\n"
                 else:

@@ -11,7 +11,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +26,7 @@ SMALL_BYTES = 64 * 1024
 """Done on the spot: a few milliseconds."""
 MEDIUM_BYTES = 4 * 1024 * 1024
 """Done in a thread: to start a process takes longer."""
+_MASKING = 8
 MAX_WAITING = 16
 """Of one size; beyond, callers are asked to come back."""
 RETRY_AFTER_S = 5
@@ -44,6 +45,14 @@ class _Queue:
 
 _MEDIUM, _LARGE = _Queue("tracen-medium", 2), _Queue("tracen-large", 1)
 _processes: set[subprocess.Popen[bytes]] = set()
+
+
+def size_with_masks(size: int, masks: Collection[str]) -> int:
+    """What work on `size` bytes counts as in which texts are masked that an owner chose: never done on the spot.
+
+    Each character is looked at a few times in Python itself, which takes about as long as all else together on eight.
+    """
+    return max(_MASKING * size, SMALL_BYTES + 1) if masks else size
 
 
 async def run_sized(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

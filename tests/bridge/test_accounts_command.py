@@ -98,6 +98,9 @@ def test_list_is_a_table_in_a_terminal(kept_db: Path) -> None:
         (("password", "nobody@team.example", "--stdin"), 1, "no account"),
         (("subscribe", EMAIL, "--until", "2020-01-01"), 2, "this day is over"),
         (("subscribe", EMAIL, "--until", "soon"), 2, "--until"),
+        (("subscribe", EMAIL, "--until", "9999-12-31"), 2, "a day before 2200-01-01"),
+        (("subscribe", EMAIL, "--plan", "pro\x1b[31m"), 2, "expected a name of a-z"),
+        (("subscribe", EMAIL, "--plan", "Pro Plan"), 2, "expected a name of a-z"),
         (("delete", EMAIL), 1, "Delete ada@team.example"),  # nobody says yes
         (("delete", "nobody@team.example", "--yes"), 1, "no account"),
         (("list", "--db", "no-such-file.db"), 2, "there is no store no-such-file.db"),
@@ -113,6 +116,29 @@ def test_what_can_not_be_done_is_told(
     assert told in " ".join(finished.stderr.split())
     assert finished.stdout == ""
     assert "Traceback" not in finished.stderr
+
+
+def test_what_the_servers_settings_do_not_know_is_refused(kept_db: Path) -> None:
+    """As far as the command has them too: another plan, an invitation where sign-up is closed."""
+    finished = run(kept_db, "subscribe", EMAIL, "--plan", "gold", TRACEN_PLANS="free=100,pro=1000")
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert "expected a plan of TRACEN_PLANS (free, pro), got 'gold'" in " ".join(finished.stderr.split())
+    finished = run(kept_db, "invite", TRACEN_SIGN_UP="closed")
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert "no invitation is taken" in " ".join(finished.stderr.split())
+
+
+def test_password_that_is_no_text_is_refused(kept_db: Path) -> None:
+    """Bytes that are no UTF-8 are nothing that a browser could send again."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "bridge", "accounts", "password", EMAIL, "--stdin", "--db", str(kept_db)],
+        input=b"pass \xff\xfe word\n",
+        capture_output=True,
+        timeout=TIMEOUT_S,
+    )
+    assert finished.returncode == 1
+    assert b"in UTF-8" in finished.stderr
+    assert b"Traceback" not in finished.stderr
 
 
 def test_refused_commands_changed_nothing(kept_db: Path) -> None:

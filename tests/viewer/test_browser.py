@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, expect
 
-from tests.browsers import running_browser
+from tests.browsers import WITHOUT_CLIPBOARD, running_browser
 from tests.processes import TracenProcess
 from tests.viewer.samples import (
     ANSWER,
@@ -226,19 +226,21 @@ def test_absurd_text_makes_an_ordinary_page(browser: Browser, tracen: TracenProc
         page.context.close()
 
 
-def test_texts_can_be_copied(browser: Browser, tracen: TracenProcess) -> None:
-    """As they were sent, all of them, and the trace as Markdown."""
+@pytest.mark.parametrize("has_clipboard", [True, False], ids=["clipboard", "none"])
+def test_texts_can_be_copied(browser: Browser, tracen: TracenProcess, has_clipboard: bool) -> None:
+    """As they were sent, all of them, and the trace as Markdown; on plain http too, without a clipboard."""
     text = "line\n" * 500
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(publish(tracen, Trace(text, "short")))
+    page.evaluate("window.clipboard = navigator.clipboard" if has_clipboard else WITHOUT_CLIPBOARD)
     page.locator(".turn.is-user .quote").hover()
     page.get_by_role("button", name="Copy this text").first.click()
     expect(page.get_by_role("status").last).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == text
+    assert page.evaluate("window.clipboard.readText()") == text
     page.get_by_text("Share", exact=True).click()
     page.get_by_role("link", name="Markdown", exact=True).click()
-    page.wait_for_function("navigator.clipboard.readText().then(text => text.startsWith('# line'))")
+    page.wait_for_function("window.clipboard.readText().then(text => text.startsWith('# line'))")
     context.close()
 
 

@@ -174,12 +174,40 @@ async def test_pages_of_the_list_hold_each_trace_once(store: Store) -> None:
             assert await paged(store, key, query, size) == whole
 
 
-async def test_places_of_equal_ends_of_ids_are_apart(store: Store) -> None:
-    """Traces that started together, with ids that end alike, all have a place."""
+async def test_traces_that_came_at_once_are_apart(store: Store) -> None:
+    """Those that started together, and came in one request, all have a place."""
     key = await key_in(store)
-    numbers = [n << 24 for n in range(1, 30)]
+    numbers = list(range(1, 600))
     await listed(store, key, {n: Told() for n in numbers})
-    assert sorted(await found(store, key)) == numbers
+    assert sorted(await paged(store, key, Query(), 100)) == numbers
+
+
+@pytest.mark.parametrize("ago_ns", [0, MINUTE, 20_000 * 60 * MINUTE, -3 * 60 * MINUTE])
+@pytest.mark.parametrize("at_once", [True, False], ids=["summarised-at-once", "one-by-one"])
+async def test_traces_that_started_together_stand_as_they_came(
+    store: Store, ago_ns: int, at_once: bool
+) -> None:
+    """The newest arrival first, whatever their ids and however long ago they began; cursors follow."""
+    key = await key_in(store)
+    numbers = [7, 3, 9, 1, 8, 2, 6, 4, 5]
+    told = {n: Told(text="word", started_ns=NOW - ago_ns) for n in numbers}
+    for place, n in enumerate(numbers):
+        await received(store, key, n, at_ns=NOW + place * NS_PER_S)
+        if not at_once:
+            await summarise(store, told)
+    await summarise(store, told)
+    assert await found(store, key) == numbers[::-1]
+    assert await paged(store, key, Query(text="word"), 2) == numbers[::-1]
+
+
+async def test_traces_without_a_start_stand_as_they_came(store: Store) -> None:
+    """Within one millisecond too."""
+    key = await key_in(store)
+    numbers = [7, 3, 9, 1]
+    for place, n in enumerate(numbers):
+        await received(store, key, n, at_ns=NOW + place * 1_000)
+    await summarise(store, {n: Told(started_ns=0) for n in numbers})
+    assert await found(store, key) == numbers[::-1]
 
 
 async def test_cursor_goes_on_where_it_was_while_traces_come_and_go(store: Store) -> None:

@@ -94,6 +94,7 @@ def test_routes_for_sessions_refuse_whoever_has_not_logged_in(app: Starlette, cl
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
         {"origin": "http://evil.example"},
+        {"origin": "http://["},
     ],
 )
 def test_what_other_sites_post_is_refused(

@@ -66,6 +66,19 @@ async def test_password_ends_the_other_sessions(store: Store) -> None:
     assert await store.accounts.password_hash(account.id) == "h2"
 
 
+async def test_password_ends_the_links_that_log_in(store: Store) -> None:
+    """Whoever had an older one does not get in by it; invitations and other accounts' links stay."""
+    accounts = store.accounts
+    ada, bob = [await accounts.create(f"{name}@x.example", NOW) for name in ("ada", "bob")]
+    await accounts.add_ticket(Ticket(b"1" * 32, TicketKind.LOGIN, ada.id, NOW + 9))
+    await accounts.add_ticket(Ticket(b"2" * 32, TicketKind.LOGIN, bob.id, NOW + 9))
+    await accounts.add_ticket(Ticket(b"3" * 32, TicketKind.INVITATION, ada.id, NOW + 9))
+    await accounts.set_password(ada.id, "h1", None)
+    assert await accounts.ticket(b"1" * 32, NOW) is None
+    assert await accounts.ticket(b"2" * 32, NOW) is not None
+    assert await accounts.ticket(b"3" * 32, NOW) is not None
+
+
 async def test_sessions_are_found_touched_and_forgotten(store: Store, open_store: Open) -> None:
     """They outlast a restart, and end when they are old."""
     account = await store.accounts.create("ada@x.example", NOW)

@@ -18,6 +18,7 @@ from viewer.accounts.export import Exports
 from viewer.accounts.fields import posted_fields
 from viewer.accounts.frame import frame_for
 from viewer.accounts.passwords import Passwords, WrongPassword, check_length
+from viewer.accounts.receipt import Receipts
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.throttle import Throttled
 from viewer.policy import public, session_of, with_session
@@ -61,6 +62,7 @@ class AccountPages:
         passwords: Passwords,
         browsers: Browsers,
         exports: Exports,
+        receipts: Receipts,
         clock_ns: Callable[[], int],
     ) -> None:
         self._store = store
@@ -68,6 +70,7 @@ class AccountPages:
         self._admission = admission
         self._passwords = passwords
         self._browsers = browsers
+        self._receipts = receipts
         self._clock_ns = clock_ns
         self.routes = [
             with_session(PATH, self.account, ["GET"]),
@@ -82,8 +85,9 @@ class AccountPages:
 
     async def account(self, request: Request) -> Response:
         """The page."""
-        told = _TOLD.get(request.query_params.get("told", ""), "")
-        return page_answer(_account_page(request, told=told))
+        word = request.query_params.get("told", "") if self._receipts.is_for(request) else ""
+        answer = page_answer(_account_page(request, told=_TOLD.get(word, "")))
+        return self._receipts.take_back(request, answer)
 
     async def set_password(self, request: Request) -> Response:
         """Change the password, or set the first one; other browsers are logged out."""
@@ -100,7 +104,7 @@ class AccountPages:
             return page_answer(_account_page(request, password_wrong=str(error)), 422)
         new_hash = await self._passwords.hash(password)
         await self._store.accounts.set_password(session.account.id, new_hash, session.id)
-        answer = led_to(f"{PATH}?told=password")
+        answer = self._receipts.led_to(f"{PATH}?told=password")
         self._browsers.know(answer, await self._admission.known(session.account))
         return answer
 
@@ -108,14 +112,14 @@ class AccountPages:
         """Log out everywhere else."""
         session = session_of(request)
         await self._store.accounts.end_other_sessions(session.account.id, session.id)
-        return led_to(f"{PATH}?told=sessions")
+        return self._receipts.led_to(f"{PATH}?told=sessions")
 
     async def set_otlp(self, request: Request) -> Response:
         """Choose how traces begin that come over OTLP."""
         fields = await posted_fields(request)
         is_private = fields.get("otlp") == "private"
         await self._store.accounts.set_otlp_private(session_of(request).account.id, is_private)
-        return led_to(f"{PATH}?told=otlp")
+        return self._receipts.led_to(f"{PATH}?told=otlp")
 
     async def close(self, request: Request) -> Response:
         """What will go, and a form that asks for the proof that the owner wants that."""

@@ -1,7 +1,7 @@
 """Who is let in: sign-up and log-in as rules over accounts, passwords and what was tried before.
 
-Nothing that a stranger sees tells whether an address has an account: the same work is done for one that has none.
-Knows no form and no cookie.
+One answer of a sign-up or log-in does not tell whether an address has an account: the same work is done for one that
+has none. Whoever signs up learns it by the next page, which opens or does not. Knows no form and no cookie.
 """
 
 from __future__ import annotations
@@ -60,8 +60,12 @@ class Admission:
         account = await self._accounts.by_email(attempt.email)
         kept = await self._accounts.password_hash(account.id if account else _NOBODY)
         mark = attempt.mark if kept and _is_mark_of(attempt.mark, kept) else ""
-        self._throttle.check(attempt.email, attempt.network, mark)
-        is_right = await self._passwords.matches(attempt.password, kept)
+
+        def check() -> None:
+            self._throttle.check(attempt.email, attempt.network, mark)
+
+        check()  # before it waits for its turn; and again then, for others have failed meanwhile
+        is_right = await self._passwords.matches(attempt.password, kept, check)
         if not is_right or account is None or kept is None:
             self._throttle.failed(attempt.email, attempt.network, mark)
             raise NotAdmitted

@@ -112,7 +112,7 @@ class Doors:
         invitation = await self._invitation(token)
         if invitation is not None:
             return page_answer(SignUpPage(_SIGN_UP, True, "", _shown(invitation.subject), invitation=token))
-        if token and mode != "open":
+        if token and mode == "invitation":
             return page_answer(SignUpPage("This invitation is over", False, _WORN_INVITATION), 410)
         if mode == "open":
             return page_answer(SignUpPage(_SIGN_UP, True, ""))
@@ -120,7 +120,7 @@ class Doors:
         return page_answer(SignUpPage("No sign-up here", False, detail), 403)
 
     async def _invitation(self, token: str) -> Ticket | None:
-        if not token:
+        if not token or self._settings.sign_up_mode == "closed":
             return None
         ticket = await self._accounts.ticket(ticket_id(token), self._clock_ns())
         return ticket if ticket and ticket.kind is TicketKind.INVITATION else None

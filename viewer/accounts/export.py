@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
-from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from tracen_otel.timestamps import format_timestamp
 from viewer.accounts.frame import NO_STORE
@@ -22,6 +23,8 @@ from viewer.tellings import Documents
 MAX_AT_ONCE = 8
 """Each holds one trace in memory."""
 RETRY_AFTER_S = 30
+PATIENCE_S = 30.0
+"""Whoever takes nothing of it for so long makes room for others."""
 _TRACES_PER_PAGE = 100
 _FORMAT = 1
 _SANDBOX = {"content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox"}
@@ -36,29 +39,72 @@ class Exports:
     """Those that are under way: one an account, MAX_AT_ONCE in all."""
 
     def __init__(
-        self, store: Store, documents: Documents, base_url: str, clock_ns: Callable[[], int]
+        self,
+        store: Store,
+        documents: Documents,
+        base_url: str,
+        clock_ns: Callable[[], int],
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._store = store
         self._documents = documents
         self._base_url = base_url.rstrip("/")
         self._clock_ns = clock_ns
-        self._by_account: WeakValueDictionary[str, _Export] = WeakValueDictionary()
+        self._patience_s = patience_s
+        self._under_way: set[str] = set()
 
     async def answer(self, request: Request) -> Response:
         """The file, made as it is sent. Raises StoreUnavailable where one is being made already."""
-        account = session_of(request).account
-        if account.id in self._by_account or len(self._by_account) >= MAX_AT_ONCE:
-            raise StoreUnavailable("exports are being made already", RETRY_AFTER_S)
-        now_ns = self._clock_ns()
-        export = _Export(self._store, self._documents, self._base_url, account, now_ns)
-        self._by_account[account.id] = export
+        account, now_ns = session_of(request).account, self._clock_ns()
         name = f"tracen-export-{format_timestamp(now_ns)[:10]}.jsonl"
         headers = {"content-disposition": f'attachment; filename="{name}"', **NO_STORE, **_SANDBOX}
-        return StreamingResponse(export.lines(), media_type="application/x-ndjson", headers=headers)
+        if request.method == "HEAD":
+            return _Sent(_nothing(), headers, self._patience_s, lambda: None)
+        if account.id in self._under_way or len(self._under_way) >= MAX_AT_ONCE:
+            raise StoreUnavailable("exports are being made already", RETRY_AFTER_S)
+        export = _Export(self._store, self._documents, self._base_url, account, now_ns)
+        self._under_way.add(account.id)
+        return _Sent(export.lines(), headers, self._patience_s, lambda: self._under_way.discard(account.id))
+
+
+class _Sent(StreamingResponse):
+    """An answer that says when it has ended, however it did: read to its end, aborted, or no longer taken."""
+
+    def __init__(
+        self,
+        lines: AsyncGenerator[bytes],
+        headers: dict[str, str],
+        patience_s: float,
+        ended: Callable[[], None],
+    ) -> None:
+        super().__init__(lines, headers=headers, media_type="application/x-ndjson")
+        self._lines = lines
+        self._patience_s = patience_s
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_soon(message: Message) -> None:
+            async with asyncio.timeout(self._patience_s):
+                await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_soon)
+        except TimeoutError:
+            pass  # cut off: the line that counts the traces is missing
+        finally:
+            self._ended()
+            await self._lines.aclose()  # else it waits for the garbage collector with a trace in its hands
+
+
+async def _nothing() -> AsyncGenerator[bytes]:
+    """The body of an answer to HEAD."""
+    no_lines: tuple[bytes, ...] = ()
+    for line in no_lines:
+        yield line
 
 
 class _Export:
-    """One file. It is let go of with the answer that it is sent in, however that ends."""
+    """One file."""
 
     def __init__(
         self, store: Store, documents: Documents, base_url: str, account: Account, now_ns: int
@@ -70,7 +116,7 @@ class _Export:
         self._now_ns = now_ns
         self._count = 0
 
-    async def lines(self) -> AsyncIterator[bytes]:
+    async def lines(self) -> AsyncGenerator[bytes]:
         made_at = format_timestamp(self._now_ns)
         yield _line("export", {"format": _FORMAT, "made_at": made_at, "about": _ABOUT})
         yield _line("account", _account(self._account))

@@ -30,7 +30,11 @@ async def give_first_key(
         give_decoy_key(response, base_url=base_url)
         return
     secret = new_secret()
-    await accounts.add_key(account.id, new_key(secret, LABEL), now_ns)
+    try:
+        await accounts.add_key(account.id, new_key(secret, LABEL), now_ns)
+    except LookupError:  # deleted already: the next page leads to the log-in
+        give_decoy_key(response, base_url=base_url)
+        return
     first_key_cookie(base_url).give(response, secret)
 
 

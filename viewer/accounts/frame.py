@@ -48,3 +48,5 @@ def frame_for(request: Request, here: str) -> Frame:
 NO_STORE = {"cache-control": "no-store", "referrer-policy": "same-origin"}
 """Headers of what only one person may see. With `no-referrer`, browsers send forms with `Origin: null`, and over plain
 HTTP with nothing else that says whose they are (Fetch, "append a request Origin header")."""
+SESSION_OVER = {"www-authenticate": "Session", **NO_STORE}
+"""Headers of the 401 where a session ended while it was being used."""

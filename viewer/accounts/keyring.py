@@ -22,6 +22,10 @@ class TooManyKeys(Exception):
         super().__init__(f"An account has at most {MAX_KEYS} keys: revoke one that is no longer used.")
 
 
+class AccountGone(Exception):
+    """The account was deleted meanwhile."""
+
+
 def refusal_of(keys: Sequence[Key], now_ns: int) -> str:
     """Why an account with these keys gets no other; "" where it does."""
     count = sum(key.is_valid_at(now_ns) for key in keys)
@@ -37,11 +41,14 @@ class Keyring:
         self._counting = asyncio.Lock()
 
     async def add(self, account_id: str, label: str, scopes: frozenset[Scope]) -> str:
-        """Make a key; return its secret. Raises TooManyKeys, StoreUnavailable."""
+        """Make a key; return its secret. Raises TooManyKeys, AccountGone, StoreUnavailable."""
         secret = new_secret()
         async with self._counting:
             await self._check_room(account_id)
-            await self._accounts.add_key(account_id, new_key(secret, label, scopes), self._clock_ns())
+            try:
+                await self._accounts.add_key(account_id, new_key(secret, label, scopes), self._clock_ns())
+            except LookupError:
+                raise AccountGone from None
         return secret
 
     async def rotate(self, account_id: str, key_id: str) -> str | None:

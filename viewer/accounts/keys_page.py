@@ -11,10 +11,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from viewer import pages
 from viewer.accounts.fields import MAX_BYTES, MAX_FIELDS, posted_pairs
-from viewer.accounts.frame import NO_STORE, frame_for
+from viewer.accounts.frame import NO_STORE, SESSION_OVER, frame_for
 from viewer.accounts.key_contexts import KeyCard, KeyForm, KeysPage, ShownKey
 from viewer.accounts.key_list import MAX_LABEL, card_of, lines_of, name_of, pastes_of
-from viewer.accounts.keyring import Keyring, TooManyKeys, refusal_of
+from viewer.accounts.keyring import AccountGone, Keyring, TooManyKeys, refusal_of
+from viewer.accounts.receipt import Receipts
 from viewer.accounts.secret_cookie import SecretCookie
 from viewer.keys import sha256_of
 from viewer.legible import spelled
@@ -51,6 +52,7 @@ class KeysPages:
         self._requests = requests
         self._base_url = base_url
         self._clock_ns = clock_ns
+        self._receipts = Receipts(base_url)
         self._cookie = SecretCookie("tracen_new_key", SETTINGS, _SHOWN_S, base_url)
         self.routes = [
             with_session(SETTINGS, self.page),
@@ -62,11 +64,12 @@ class KeysPages:
     async def page(self, request: Request) -> Response:
         """The keys; the secret of a new one is told now, and never again."""
         secret = self._cookie.secret_of(request) if request.method == "GET" else None
-        notice = _NOTICES.get(request.query_params.get("done", ""), "")
+        word = request.query_params.get("done", "") if self._receipts.is_for(request) else ""
+        notice = _NOTICES.get(word, "")
         response = await self._told(request, EMPTY_FORM, secret=secret, notice=notice)
         if request.method == "GET" and self._cookie.name in request.cookies:
             self._cookie.take_back(response)
-        return response
+        return self._receipts.take_back(request, response)
 
     async def add(self, request: Request) -> Response:
         """Make a key, or say why not."""
@@ -80,6 +83,8 @@ class KeysPages:
             secret = await self._keyring.add(session_of(request).account.id, form.label, scopes)
         except TooManyKeys:  # which the page says by itself
             return await self._told(request, form, 409)
+        except AccountGone:
+            raise HTTPException(401, headers=SESSION_OVER) from None
         return self._showing(secret)
 
     async def rotate(self, request: Request) -> Response:
@@ -96,7 +101,7 @@ class KeysPages:
         """Refuse a key from now on."""
         if not await self._keyring.revoke(session_of(request).account.id, request.path_params["key_id"]):
             raise HTTPException(404, headers=NO_STORE)
-        return RedirectResponse(f"{SETTINGS}?done=revoked", 303, NO_STORE)
+        return self._receipts.led_to(f"{SETTINGS}?done=revoked")
 
     def _showing(self, secret: str) -> Response:
         response = RedirectResponse(f"{SETTINGS}#new-key", 303, NO_STORE)

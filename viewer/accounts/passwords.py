@@ -78,14 +78,20 @@ class Passwords:
         )
         self._nobodys = _hash_of_nothing(self._hasher)
         self._threads = ThreadPoolExecutor(AT_ONCE, "tracen-passwords")
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
 
     async def hash(self, password: str) -> str:
         """Return what is kept of a password. Raises StoreUnavailable where too many wait."""
         return await self._beside(lambda: self._hasher.hash(normalized(password)))
 
-    async def matches(self, password: str, kept: str | None) -> bool:
-        """Tell whether this is the password of a hash; with None the same work is done for nothing."""
+    async def matches(
+        self, password: str, kept: str | None, check: Callable[[], None] = lambda: None
+    ) -> bool:
+        """Tell whether this is the password of a hash; with None the same work is done for nothing.
+
+        `check` is called when the turn has come, just before: it may raise, for what has failed meanwhile.
+        """
 
         def verify() -> bool:
             try:
@@ -93,7 +99,7 @@ class Passwords:
             except (VerificationError, InvalidHashError):
                 return False
 
-        return await self._beside(verify)
+        return await self._beside(verify, check)
 
     def is_outdated(self, kept: str) -> bool:
         """Tell whether a hash was made with other parameters than one would be now."""
@@ -103,13 +109,15 @@ class Passwords:
         """See `check_new`; the list of common passwords is read beside the event loop."""
         await self._beside(lambda: check_new(password, email))
 
-    async def _beside(self, work: Callable[[], T]) -> T:
+    async def _beside(self, work: Callable[[], T], check: Callable[[], None] = lambda: None) -> T:
         """Run on one of the few threads. argon2 lets others run meanwhile."""
         if self._waiting >= AT_ONCE + MAX_WAITING:
             raise StoreUnavailable("too many passwords are being compared", RETRY_AFTER_S)
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            async with self._turns:
+                check()
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._waiting -= 1
 

@@ -10,6 +10,7 @@ from viewer.accounts.browsers import Browsers
 from viewer.accounts.doors import Doors
 from viewer.accounts.export import Exports
 from viewer.accounts.passwords import Passwords
+from viewer.accounts.receipt import Receipts
 from viewer.accounts.sessions import Sessions
 from viewer.accounts.throttle import Throttle
 from viewer.policy import PolicyRoute
@@ -31,5 +32,6 @@ def account_routes(
     admission = Admission(store.accounts, passwords, throttle, clock_ns)
     doors = Doors(store.accounts, settings, sessions, admission, passwords, browsers, clock_ns)
     exports = Exports(store, documents, settings.base_url, clock_ns)
-    account = AccountPages(store, sessions, admission, passwords, browsers, exports, clock_ns)
+    receipts = Receipts(settings.base_url)
+    account = AccountPages(store, sessions, admission, passwords, browsers, exports, receipts, clock_ns)
     return [*doors.routes, *account.routes]

@@ -15,10 +15,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from viewer import pages
 from viewer.accounts.arrivals import Arrivals, News, Subject
 from viewer.accounts.first_key import LABEL, START, first_key_cookie
-from viewer.accounts.frame import NO_STORE, frame_for
+from viewer.accounts.frame import NO_STORE, SESSION_OVER, frame_for
 from viewer.accounts.key_contexts import Arrived, Refused, StartPage
 from viewer.accounts.key_list import pastes_of
-from viewer.accounts.keyring import Keyring, TooManyKeys, refusal_of
+from viewer.accounts.keyring import AccountGone, Keyring, TooManyKeys, refusal_of
 from viewer.accounts.sessions import Sessions
 from viewer.keys import sha256_of
 from viewer.network import address_of, network_of
@@ -88,9 +88,13 @@ class StartPages:
     async def add_key(self, request: Request) -> Response:
         """Make another key, for who came back without one."""
         response = RedirectResponse(START, 303, NO_STORE)
-        with contextlib.suppress(TooManyKeys):  # which the page says by itself
+        try:
             secret = await self._keyring.add(session_of(request).account.id, LABEL, ALL_SCOPES)
-            self._cookie.give(response, secret)
+        except TooManyKeys:  # which the page says by itself
+            return response
+        except AccountGone:
+            raise HTTPException(401, headers=SESSION_OVER) from None
+        self._cookie.give(response, secret)
         return response
 
     async def done(self, request: Request) -> Response:

@@ -7,6 +7,7 @@ In memory and bounded, of what failed last; a restart forgives. Time is what it 
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from viewer.store.base import NS_PER_S
 _FORGIVEN_NS = 3600 * NS_PER_S
 """After the last failure."""
 _MAX_DOUBLINGS = 20
+_OWN_TRIES = 3
+"""Of a network, which what fails elsewhere does not delay: else whoever keeps guessing would keep the owner out."""
 MAX_REMEMBERED = 10_000
 
 
@@ -54,11 +57,15 @@ class Delays:
         failures = self._failures_by_key.get(key)
         return failures.until_ns - now_ns if failures else 0
 
+    def count(self, key: str, now_ns: int) -> int:
+        """How often it has failed, as far as that is not forgiven."""
+        failures = self._failures_by_key.get(key)
+        return failures.count if failures and now_ns - failures.last_ns <= _FORGIVEN_NS else 0
+
     def failed(self, key: str, now_ns: int) -> None:
         """Count one failure."""
-        before = self._failures_by_key.pop(key, None)
-        is_forgiven = before is None or now_ns - before.last_ns > _FORGIVEN_NS
-        count = 1 if is_forgiven or before is None else before.count + 1
+        count = self.count(key, now_ns) + 1
+        self._failures_by_key.pop(key, None)
         doublings = min(count - self._free, _MAX_DOUBLINGS)
         delay_ns = min(NS_PER_S << doublings, self._longest_ns) if doublings >= 0 else 0
         self._failures_by_key[key] = _Failures(count, now_ns, now_ns + delay_ns)
@@ -74,14 +81,17 @@ class Throttle:
     """What is remembered of failed log-ins, by address and by the network that they came from.
 
     Of one network over all addresses 100 may fail at once, then one each 5 s: lists of stolen passwords are long.
+    Of one address, 100 networks may fail at once for the first few times, then one a second, however many there are.
 
-    An attempt is counted when it has failed: as many may be under way at once as passwords are compared at once.
+    An attempt is counted when it has failed, and checked when its turn has come: as many more may fail than are let
+    through as passwords are compared at once.
     """
 
     def __init__(self, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._monotonic_ns = monotonic_ns
         self._by_both = Delays(free=5, longest_s=60)
         self._by_address = Delays(free=20, longest_s=10)
+        self._newcomers = Guesses(monotonic_ns, burst=100, period_ns=NS_PER_S)
         self._by_network = Guesses(monotonic_ns, burst=100, period_ns=5 * NS_PER_S)
         self._sign_ups = Guesses(monotonic_ns, burst=30, period_ns=10 * NS_PER_S)
 
@@ -89,21 +99,29 @@ class Throttle:
         """Refuse an attempt that comes too early. Raises Throttled.
 
         `mark` is that of a browser which has logged in to this account before. What others get wrong, be it in its
-        own network, does not concern it: else whoever keeps guessing would keep the owner out.
+        own network, does not concern it. What fails in other networks hardly
+        concerns one of which little has failed.
         """
         now_ns = self._monotonic_ns()
-        wait_ns = self._by_both.wait_ns(_both(email, mark or network), now_ns)
-        if not mark:
+        both = _both(email, mark or network)
+        is_newcomer = not mark and self._by_both.count(both, now_ns) < _OWN_TRIES
+        wait_ns = self._by_both.wait_ns(both, now_ns)
+        if not mark and not is_newcomer:
             wait_ns = max(wait_ns, self._by_address.wait_ns(email, now_ns))
         if wait_ns > 0:
             raise Throttled(-(-wait_ns // NS_PER_S))
+        if is_newcomer:
+            _check(self._newcomers, _hashed(email))
         if not mark:
             _check(self._by_network, network)
 
     def failed(self, email: str, network: str, mark: str = "") -> None:
         """Count a wrong password, or an address without an account."""
         now_ns = self._monotonic_ns()
-        self._by_both.failed(_both(email, mark or network), now_ns)
+        both = _both(email, mark or network)
+        if not mark and self._by_both.count(both, now_ns) < _OWN_TRIES:
+            self._newcomers.failed(_hashed(email))
+        self._by_both.failed(both, now_ns)
         if not mark:
             self._by_address.failed(email, now_ns)
             self._by_network.failed(network)
@@ -124,6 +142,11 @@ def _check(guesses: Guesses, network: str) -> None:
         guesses.check(network)
     except TooManyGuesses as error:
         raise Throttled(error.retry_after_s) from None
+
+
+def _hashed(email: str) -> str:
+    """An address as a key that is short enough not to be cut off."""
+    return hashlib.blake2b(email.encode(), digest_size=16).hexdigest()
 
 
 def _both(email: str, origin: str) -> str:

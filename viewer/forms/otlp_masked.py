@@ -1,4 +1,7 @@
-"""OTLP/JSON with its secrets masked: names, messages, attributes. Ids, times and numbers are as they came."""
+"""OTLP/JSON with its secrets masked: every text and attribute. Ids of spans, times and enums are as they came.
+
+Nothing is told that was not looked at: a text in a field that a later opentelemetry-proto adds is masked as well.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ class Masking(Protocol):
     def json(self, value: Any) -> tuple[Any, int]: ...
 
 
-_TEXTS = frozenset({"name", "version", "message", "traceState", "schemaUrl"})
+_NO_TEXTS = frozenset(
+    {"traceId", "spanId", "parentSpanId", "startTimeUnixNano", "endTimeUnixNano", "timeUnixNano"}
+)
+"""Fields whose values OTLP/JSON writes as strings, though they are none; `canonical` has read them as what they are."""
 
 
 def masked(message: Mapping[str, Any], masking: Masking) -> Mapping[str, Any]:
@@ -33,25 +39,23 @@ def _message(message: Mapping[str, Any], masking: Masking) -> dict[str, Any]:
 
 def _field(name: str, value: Any, masking: Masking) -> Any:
     if isinstance(value, str):
-        return masking.text(value)[0] if name in _TEXTS else value
+        return value if name in _NO_TEXTS else masking.text(value)[0]
     if isinstance(value, Mapping):
         return _message(value, masking)
     if not isinstance(value, list):
         return value
     if name == "attributes":
         return [_key_value(item, masking) for item in value]
-    return [_message(item, masking) if isinstance(item, Mapping) else item for item in value]
+    return [_field(name, item, masking) for item in value]
 
 
 def _key_value(item: Mapping[str, Any], masking: Masking) -> Mapping[str, Any]:
-    """An attribute, written anew only where something in it is masked."""
+    """An attribute, written anew as it was looked at: of members with one name the last, as everywhere else."""
     if "value" not in item:
         return _message(item, masking)
-    told, count = masking.json({item.get("key", ""): _plain(item["value"])})
-    if not count:
-        return item
+    told, _ = masking.json({item.get("key", ""): _plain(item["value"])})
     ((key, value),) = told.items()
-    return {"key": key, "value": any_value(value)}
+    return ({"key": key} if key else {}) | {"value": any_value(value)}
 
 
 def _plain(value: Mapping[str, Any]) -> Any:

@@ -92,6 +92,8 @@ class MyTracesPage:
     """How much is not in the list yet; "" for nothing."""
     is_any: bool
     """Nothing is filtered."""
+    is_searched: bool
+    """A text is searched for."""
     is_first: bool
     """No newer ones can be on a page before this one."""
     count: str

@@ -61,7 +61,13 @@ class Filters:
     @property
     def is_any(self) -> bool:
         """Nothing is filtered."""
-        return replace(self, before=None) == Filters()
+        time = self.time if self.is_stretch else None
+        return replace(self, before=None, time=time) == _NONE
+
+    @property
+    def is_stretch(self) -> bool:
+        """A stretch of time is chosen, and it has an end at least."""
+        return self.time is not None and (self.time is not Time.BETWEEN or bool(self.since or self.until))
 
     def query(self, now_ns: int) -> Query:
         """What the store is asked."""
@@ -131,8 +137,6 @@ def parse(told: Mapping[str, str]) -> tuple[Filters, tuple[str, ...]]:
         time = Time.BETWEEN
     if time is not Time.BETWEEN:
         since = until = None
-    elif since is None and until is None:
-        time = None
     filters = Filters(
         words=_plain(told.get("q", ""), MAX_WORDS),
         outcome=_one_of(Outcome, told, "status", notices),
@@ -151,6 +155,8 @@ def parse(told: Mapping[str, str]) -> tuple[Filters, tuple[str, ...]]:
 def _oddities(told: Mapping[str, str], filters: Filters) -> Iterator[str]:
     if len(told.get("q", "")) > MAX_WORDS:
         yield f"Only the first {MAX_WORDS} characters of the text are searched for."
+    if filters.time and not filters.is_stretch and not (told.get("from") or told.get("to")):
+        yield "“Between…” needs a start or an end; until then traces of any time are listed."
     if filters.since and filters.until and filters.since >= filters.until:
         yield "The end of the time is not after its beginning, so nothing can be found."
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any
 
 from viewer.store.base import StoreUnavailable
-from viewer.store.catalogue import Catalogue
 from viewer.watching import LOOK_EVERY_S, MAX_READERS, TooManyReaders
+
+Edition = Callable[[str], Coroutine[Any, Any, str]]
 
 MAX_LISTS_OF_ACCOUNT = 10
 """Streams at a time; each holds a connection."""
@@ -20,8 +22,9 @@ LONGEST_S = 600.0
 class News:
     """Watches the lists that somebody has open."""
 
-    def __init__(self, catalogue: Catalogue, look_every_s: float = LOOK_EVERY_S) -> None:
-        self._catalogue = catalogue
+    def __init__(self, edition: Edition, look_every_s: float = LOOK_EVERY_S) -> None:
+        """`edition` tells that of an account's list."""
+        self._edition = edition
         self._look_every_s = look_every_s
         self._lists: Counter[str] = Counter()
         self._looks: dict[str, asyncio.Task[str]] = {}
@@ -68,7 +71,7 @@ class News:
         """Ask the store, unless somebody else has just done so."""
         look = self._looks.get(account_id)
         if look is None:
-            look = asyncio.create_task(self._catalogue.edition(account_id))
+            look = asyncio.create_task(self._edition(account_id))
             self._looks[account_id] = look
             asyncio.get_running_loop().call_later(
                 self._look_every_s / 2, lambda: self._looks.pop(account_id, None)

@@ -22,13 +22,15 @@ from viewer.my_traces.contexts import (
 from viewer.my_traces.filters import MAX_WORDS, PATH, Filters, Time, minutes
 from viewer.my_traces.rows import LABEL_BY_OUTCOME, kind_name, provider_name, row_of, title_of
 from viewer.pages import render
-from viewer.store.catalogue import MAX_BACKLOG, Choices, ListedTrace, Outcome
+from viewer.store.catalogue import Choices, ListedTrace, Outcome
 
 ROWS = 50
 """Traces on a page."""
 TITLES = 10
 """Traces that are named before they are deleted."""
 _CHIP = 60
+_BACKLOG = "More traces are still being added to this list."
+"""No number: what waits are requests, of which nobody knows yet how many traces they tell of."""
 _LABEL_BY_TIME = {
     Time.HOUR: "Past hour",
     Time.DAY: "Past 24 hours",
@@ -77,8 +79,9 @@ def render_list(
             notices=told.notices,
             done=told.done,
             is_done_good=told.is_done_good,
-            backlog=_backlog(listed.backlog),
+            backlog=_BACKLOG if listed.backlog else "",
             is_any=filters.is_any,
+            is_searched=bool(filters.words),
             is_first=filters.before is None,
             count=_count(len(shown), filters, has_more=has_more),
             rows=tuple(row_of(one, base_url, now_ns) for one in shown),
@@ -99,13 +102,6 @@ def _count(shown: int, filters: Filters, *, has_more: bool) -> str:
     if has_more:
         return f"The newest {shown}{' traces' if filters.is_any else which}"
     return f"{wording.plural(shown, 'trace')}{which}" if shown else ""
-
-
-def _backlog(count: int) -> str:
-    if not count:
-        return ""
-    number = f"Over {count:,}" if count >= MAX_BACKLOG else f"{count:,}"
-    return f"{number} {'arrival is' if count == 1 else 'arrivals are'} still being read into this list."
 
 
 # -- filters -------------------------------------------------------------------------------------------
@@ -172,7 +168,7 @@ def _chips(filters: Filters) -> Iterator[Chip]:
         yield chip(f"Provider {provider_name(filters.provider)}", "provider")
     if filters.kind:
         yield chip(f"{kind_name(filters.kind)} steps", "kind")
-    if filters.time:
+    if filters.is_stretch:
         yield chip(_time_told(filters), "time", "since", "until")
 
 

@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from viewer import pages
 from viewer.accounts.frame import NO_STORE, frame_for
+from viewer.accounts.receipt import Receipts
 from viewer.my_traces.deletion import MAX_AT_ONCE, Deletion, TooManySelected, deletion_of
 from viewer.my_traces.filters import PATH, Filters, parse
 from viewer.my_traces.news import News
@@ -35,10 +36,10 @@ class MyTraces:
 
     def __init__(self, store: Store, base_url: str, clock_ns: Callable[[], int]) -> None:
         self._store = store
-        self._catalogue = store.catalogue
         self._base_url = base_url
         self._clock_ns = clock_ns
-        self.news = News(store.catalogue)
+        self.news = News(lambda account_id: store.catalogue.edition(account_id))
+        self._receipts = Receipts(base_url)
         self.routes = [
             with_session(PATH, self.page),
             with_session(f"{PATH}/events", self.events),
@@ -50,23 +51,24 @@ class MyTraces:
         session, now_ns = session_of(request), self._clock_ns()
         filters, notices = parse(request.query_params)
         account_id = session.account.id
-        edition = await self._catalogue.edition(account_id)  # before the list, which may be newer
+        catalogue = self._store.catalogue
+        edition = await catalogue.edition(account_id)  # before the list, which may be newer
         traces, choices, backlog = await asyncio.gather(
             self._found(account_id, filters, now_ns, ROWS + 1),
-            self._catalogue.choices(account_id),
-            self._catalogue.backlog(account_id),
+            catalogue.choices(account_id),
+            catalogue.backlog(account_id),
         )
         listed = Listed(traces, choices, backlog, edition)
-        told = _told(request.query_params, notices)
+        told = _told(request.query_params, notices) if self._receipts.is_for(request) else Told(notices)
         html = render_list(
             frame_for(request, PATH), filters, listed, told, base_url=self._base_url, now_ns=now_ns
         )
-        return HTMLResponse(html, headers=NO_STORE)
+        return self._receipts.take_back(request, HTMLResponse(html, headers=NO_STORE))
 
     async def _found(
         self, account_id: str, filters: Filters, now_ns: int, limit: int
     ) -> Sequence[ListedTrace]:
-        return await self._catalogue.find(account_id, filters.query(now_ns), filters.before, limit)
+        return await self._store.catalogue.find(account_id, filters.query(now_ns), filters.before, limit)
 
     # -- news
 
@@ -96,7 +98,7 @@ class MyTraces:
         missed = len(deletion.ids) - len(doomed)
         if not doomed or deletion.is_confirmed:
             await self._store.delete_many(doomed, self._clock_ns())
-            return _back(deletion, len(doomed), missed)
+            return self._receipts.led_to(_where_next(deletion, len(doomed), missed))
         listed = await self._found(session.account.id, deletion.filters, self._clock_ns(), ROWS)
         ids = [page.id for page in doomed]
         html = render_deletion(frame_for(request, PATH), ids, missed, listed, deletion.filters)
@@ -108,9 +110,9 @@ class MyTraces:
         return [page for page in own if not (page.deleted or page.withdrawn)]
 
 
-def _back(deletion: Deletion, deleted: int, missed: int) -> Response:
+def _where_next(deletion: Deletion, deleted: int, missed: int) -> str:
     told = {"deleted": str(deleted)} | ({"missed": str(missed)} if missed else {})
-    return RedirectResponse(f"{PATH}?{list_query(deletion.filters, **told)}", 303, NO_STORE)
+    return f"{PATH}?{list_query(deletion.filters, **told)}"
 
 
 def _told(parameters: Mapping[str, str], notices: tuple[str, ...]) -> Told:

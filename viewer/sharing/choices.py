@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from viewer import wording
 from viewer.sharing.contexts import Choice
-from viewer.sharing.masks import MARK, MAX_MASK, MAX_MASKS, MIN_MASK
+from viewer.sharing.masks import MARK, MAX_MASK, MAX_MASKS
+from viewer.sharing.places import MIN_MASK
 from viewer.store.base import NS_PER_S, Page, Sharing
 
 _DAY_NS = 24 * 3600 * NS_PER_S
@@ -77,7 +78,7 @@ def require_mask(page: Page, text: str) -> None:
         raise Refused(f"A text of at least {MIN_MASK} characters is expected; less stands in too many words.")
     if len(text) > MAX_MASK:
         raise Refused(f"A text of at most {MAX_MASK:,} characters is expected; this has {len(text):,}.")
-    if text in MARK:
+    if text.casefold() in MARK:
         raise Refused("This is part of the mark that would stand in its place.")
     if text in page.masks:
         raise Refused("This is masked already.")

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from viewer.accounts.answers import HOME, led_to, page_answer
 from viewer.accounts.fields import posted_fields
 from viewer.accounts.frame import frame_for
+from viewer.accounts.receipt import Receipts
 from viewer.policy import session_of, with_session
 from viewer.reading import Reader, gone
 from viewer.sharing.choices import Refused, chosen_sharing, require_mask
@@ -19,7 +20,7 @@ from viewer.sharing.review import reviewed
 from viewer.sharing.states import sharing_path
 from viewer.sharing.view import sharing_page
 from viewer.store.base import Page
-from viewer.workers import run_sized
+from viewer.workers import run_sized, size_with_masks
 
 MAX_REVIEWS = 2
 """For which a whole trace is in hand, at a time."""
@@ -27,7 +28,7 @@ _MAX_FORM = 16 * 1024
 _SAID = {
     "saved": "Saved.",
     "link": "The old link was withdrawn. This is the new one.",
-    "masked": "It is masked now, wherever it stands.",
+    "masked": "It is masked now in every form of the page. What is spelled otherwise is a text of its own.",
     "unmasked": "It is shown again.",
 }
 
@@ -38,6 +39,7 @@ class SharingControls:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._store = reader.store
+        self._receipts = Receipts(reader.base_url)
         self._turn = asyncio.Lock()
         self._reviews = asyncio.Semaphore(MAX_REVIEWS)
         path = sharing_path("{page_id}")
@@ -63,7 +65,9 @@ class SharingControls:
     async def show(self, request: Request) -> Response:
         """The controls."""
         page = await self._own(request)
-        return await self._shown(request, page, said=_SAID.get(request.query_params.get("done", ""), ""))
+        word = request.query_params.get("done", "") if self._receipts.is_for(request) else ""
+        answer = await self._shown(request, page, said=_SAID.get(word, ""))
+        return self._receipts.take_back(request, answer)
 
     # -- who, until when -------------------------------------------------------------------------------
 
@@ -125,7 +129,7 @@ class SharingControls:
     # -- the page --------------------------------------------------------------------------------------
 
     def _done(self, page: Page, word: str) -> Response:
-        return led_to(f"{sharing_path(page.id)}?done={word}")
+        return self._receipts.led_to(f"{sharing_path(page.id)}?done={word}")
 
     async def _shown(
         self,
@@ -139,7 +143,9 @@ class SharingControls:
     ) -> Response:
         async with self._reviews:
             document = await self._reader.whole(page)
-            review = await run_sized(document.size, reviewed, document, text if is_sought else "")
+            sought = text if is_sought else ""
+            size = size_with_masks(document.size, sought)
+            review = await run_sized(size, reviewed, document, sought)
         shown = sharing_page(
             page,
             review,

@@ -12,26 +12,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from functools import lru_cache
 from typing import Any
 
 from tracen_otel.dialects import DIALECTS, Dialect
 from tracen_otel.model import Attributes, Event, Message, Part, Source, Step, Trace
 from tracen_otel.redact import Redaction
-from viewer.sharing.spellings import core_of, pattern_of
+from viewer.sharing.places import places
 
 MAX_MASKS = 100
 """Of one trace."""
-MIN_MASK, MAX_MASK = 4, 1_000
+MAX_MASK = 1_000
 """Characters of one."""
 MARK = "[masked: by its owner]"
-ANY_MARK = re.compile(r"\[(?:masked|withheld): ([^\[\]\"\\]{1,60})\]")
-"""What stands in the place of what was masked, by whomever. See tracen_otel/redact.py."""
-_ESCAPES = frozenset('nrtbfu"\\/')
-"""What a backslash before it makes another character of."""
 _SPAN_ID = re.compile(r"[0-9a-f]{16}")
 _ROLES = frozenset({"system", "user", "assistant", "tool"})
 _FIELDS = frozenset({field.name for field in fields(Dialect)} | {"prompt", "response", "provider"})
@@ -54,7 +48,7 @@ class Masks:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.is_on = bool(texts)
-        self._searches = _searches(tuple(texts))
+        self._texts = tuple(dict.fromkeys(texts))
 
     def text(self, text: str) -> tuple[str, int]:
         """The text with every mask in its place, and how many places those were."""
@@ -70,8 +64,7 @@ class Masks:
 
     def places(self, text: str) -> list[tuple[int, int]]:
         """Where something is masked in a text, in order; what overlaps is one place."""
-        found = [place for search in self._searches for place in search(text)]
-        return _apart(text, found) if found else []
+        return places(self._texts, text)
 
     def json(self, value: Any) -> tuple[Any, int]:
         """A JSON value with its texts, names and numbers masked."""
@@ -120,54 +113,6 @@ class Both:
             value, count = step(value)
             total += count
         return value, total
-
-
-# -- in a text -----------------------------------------------------------------------------------------
-
-_Search = Callable[[str], list[tuple[int, int]]]
-
-
-@lru_cache(maxsize=64)
-def _searches(texts: tuple[str, ...]) -> tuple[_Search, ...]:
-    longer_first = sorted(dict.fromkeys(texts), key=len, reverse=True)
-    return tuple(map(_search_of, longer_first))
-
-
-def _search_of(mask: str) -> _Search:
-    core, pattern, is_escape = core_of(mask), pattern_of(mask), mask[0] in _ESCAPES
-
-    def search(text: str) -> list[tuple[int, int]]:
-        if core not in text:
-            return []
-        found: list[tuple[int, int]] = []
-        at = 0
-        while match := pattern.search(text, at):
-            start, end = match.span()
-            at = start + 1  # one that begins within another is a place as well
-            while is_escape and start and text[start - 1] == "\\":
-                start -= 1  # JSON in the text stays JSON
-            found.append((start, end))
-        return found
-
-    return search
-
-
-def _apart(text: str, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Places that do not overlap, of some that may; none within a mark, and none that holds a part of one."""
-    marks = [match.span() for match in ANY_MARK.finditer(text)]
-    starts, ends = [start for start, _ in marks], [end for _, end in marks]
-    apart: list[tuple[int, int]] = []
-    for start, end in sorted(found):
-        first, last = bisect_right(ends, start), bisect_left(starts, end)  # the marks that it reaches into
-        if first < last:
-            if last - first == 1 and starts[first] <= start and end <= ends[first]:
-                continue
-            start, end = min(start, starts[first]), max(end, ends[last - 1])
-        if apart and start < apart[-1][1]:
-            apart[-1] = min(start, apart[-1][0]), max(end, apart[-1][1])
-        else:
-            apart.append((start, end))
-    return apart
 
 
 # -- in a trace ----------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from viewer.document import Document
 from viewer.labels import row_name
 from viewer.legible import clip
 from viewer.sharing.contexts import MaskedKind, PreviewPart, PreviewRow, Segment
-from viewer.sharing.masks import ANY_MARK, Masks
+from viewer.sharing.masks import Masks
+from viewer.sharing.places import ANY_MARK
 
 MAX_PLACES = 40
 """That are shown; all are counted."""

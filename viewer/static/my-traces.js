@@ -79,7 +79,9 @@ async function look() {
   try {
     const next = (await got()).querySelector(".mine");
     if (next) show(next);
-  } catch {} // with the next change, or minute
+  } catch (error) {
+    console.error(error); // again with the next change, or minute
+  }
   setTimeout(() => {
     isLooking = false;
     if (isDue) look();
@@ -150,7 +152,7 @@ function merge(old, now, added) {
     note(row);
     if (added.has(id)) row.classList.add("is-new");
     const focused = known?.contains(document.activeElement) ? document.activeElement : null;
-    if (known === at) at = at.nextElementSibling;
+    if (known && known === at) at = at.nextElementSibling; // at the end neither is there
     old.insertBefore(row, at);
     known?.remove();
     if (focused) [...row.querySelectorAll(focused.localName)].find((one) => one.className === focused.className)?.focus();

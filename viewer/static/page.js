@@ -6,18 +6,8 @@ const trace = document.querySelector(".trace");
 
 const live = Object.assign(document.createElement("p"), { className: "visually-hidden", role: "status" });
 
-async function copy(text, button) {
-  let words = "Copied";
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    words = "The browser did not allow copying";
-  }
-  live.textContent = words;
-  const label = button.dataset.label ?? (button.dataset.label = button.textContent);
-  button.textContent = words === "Copied" ? words : "Not copied";
-  setTimeout(() => (button.textContent = label), 1500);
-}
+/** See copy.js. */
+const copy = (text, button) => document.dispatchEvent(new CustomEvent("tracen:copy", { detail: { text, button } }));
 
 function copyButton(label, text) {
   const button = Object.assign(document.createElement("button"), { type: "button", className: "copy", textContent: "Copy" });
@@ -42,7 +32,7 @@ function addLinkCopies(body) {
 }
 
 function share(event) {
-  const link = event.target.closest("[data-copy]");
+  const link = event.target.closest("a[data-copy]");
   if (!link) return;
   event.preventDefault();
   if (link.dataset.copy === "url") copy(link.dataset.text, link);

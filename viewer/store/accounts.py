@@ -87,6 +87,7 @@ class SqliteAccounts:
             sql = "update accounts set password_hash = ? where id = ? and deleted_ns is null"
             connection.execute(sql, (password_hash, int(account_id)))
             sessions.end_all(connection, account_id, keep)
+            connection.execute("delete from tickets where kind = 'login' and subject = ?", (account_id,))
 
         await self._writer.submit(work)
 

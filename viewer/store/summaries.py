@@ -1,7 +1,8 @@
 """The rows of the lists of traces, statement by statement, on the connections of FILE-search.
 
-A row's id is its place: the start in milliseconds, then 20 bits of the trace id, moved on where that place is taken.
-So the order of ids is that of the list, a time is a range of ids, and a page of the list goes on below an id.
+A row's id is its place: the start in milliseconds, then 20 bits for how long after it the trace came, moved on where
+that place is taken. So the order of ids is that of the list, those that started together stand as they came, a time is
+a range of ids, and a page of the list goes on below an id.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ from viewer.store.words import kept_of
 _PLACE_BITS = 20
 _PLACES = 1 << _PLACE_BITS
 _NS_PER_MS = 1_000_000
+_AT_ONCE = _PLACES // 2
+"""The place in its millisecond of what came when that began."""
+_EXACT_BITS = 13
+"""Of a delay: what comes a second after its start is told apart to an eighth of a millisecond."""
+_NEARBY = 256
+"""Places beside a taken one that are tried in turn."""
 _LEAST_NS = 631_152_000 * NS_PER_S
 """1990: what claims to be older has a clock that was never set."""
 _MOST_AHEAD_NS = 24 * 3600 * NS_PER_S
@@ -154,18 +161,47 @@ def new_place(connection: sqlite3.Connection, item: Summarised, started_ns: int,
     least = _least_place(started_ns)
     if old is not None and least <= old.place < least + _PLACES:
         return old.place
-    return _free_place(connection, least, int.from_bytes(item.due.otel_trace_id[-3:], "big") % _PLACES)
+    return _free_place(connection, least, received_ns)
 
 
-def _free_place(connection: sqlite3.Connection, least: int, wanted: int) -> int:
-    """The wanted one of a millisecond, else behind all of it; where that is full, of the next."""
-    place = least + wanted
+def _free_place(connection: sqlite3.Connection, least: int, received_ns: int) -> int:
+    """That of a time of arrival within a millisecond; where it is taken, on the side of that which came when.
+
+    Where all beside it is taken too: behind all of the millisecond, and where that is full, of the next.
+    """
+    place = least + _AT_ONCE + _shortened(received_ns - (least >> _PLACE_BITS) * _NS_PER_MS)
+    sql = "select received_ns from summaries where id = ?"
+    there = connection.execute(sql, (place,)).fetchone()
+    if there is None:
+        return place
+    if received_ns >= there[0]:
+        nearby = range(place + 1, min(place + _NEARBY, least + _PLACES))
+    else:
+        nearby = range(place - 1, max(place - _NEARBY, least - 1), -1)
+    free = (one for one in nearby if not _is_taken(connection, one))
+    return next(free, None) or _last_place(connection, least)
+
+
+def _shortened(delay_ns: int) -> int:
+    """A delay in fewer bits and in the same order: a float of whole numbers, exact where it is small."""
+    length = abs(delay_ns)
+    exponent = max(0, length.bit_length() - _EXACT_BITS - 1)
+    code = (exponent << _EXACT_BITS) + (length >> exponent)
+    return code if delay_ns >= 0 else -code
+
+
+def _is_taken(connection: sqlite3.Connection, place: int) -> bool:
+    return connection.execute("select 1 from summaries where id = ?", (place,)).fetchone() is not None
+
+
+def _last_place(connection: sqlite3.Connection, least: int) -> int:
     sql = "select max(id) from summaries where id >= ? and id < ?"
-    while connection.execute("select 1 from summaries where id = ?", (place,)).fetchone():
+    while True:
         (last,) = connection.execute(sql, (least, least + _PLACES)).fetchone()
-        place = last + 1
+        place: int = least if last is None else last + 1
+        if not _is_taken(connection, place):
+            return place
         least += _PLACES
-    return place
 
 
 def _least_place(time_ns: int) -> int:

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from tracen_otel.timestamps import format_timestamp
 from viewer import pages
 from viewer.accounts.frame import NO_STORE, Frame, frame_for
+from viewer.accounts.receipt import Receipts
 from viewer.contexts import Fact
 from viewer.headers import with_form_targets
 from viewer.limits import Plans
@@ -51,6 +52,7 @@ class SubscriptionDesk:
         self._is_required = settings.require_subscription
         self._plans = plans
         self._clock_ns = clock_ns
+        self._receipts = Receipts(settings.base_url)
         self._stripe = stripe_of(settings)
         if self._stripe:
             _check_sold(self._stripe.prices, plans)
@@ -67,11 +69,14 @@ class SubscriptionDesk:
     async def page(self, request: Request) -> Response:
         """Show what the account has; who comes back from paying is asked for at Stripe."""
         account, asked = session_of(request).account, set(request.query_params)
+        if not self._receipts.is_for(request):
+            asked.discard("failed")
         if "paid" in asked and self._book and not is_subscribed(account.subscription, self._clock_ns()):
             account = await self._book.renewed(account)
         page = self._told(account, frame_for(request, PATH), asked)
         policy = with_form_targets(*self._stripe.page_origins) if self._stripe else {}
-        return HTMLResponse(pages.render(page), headers=NO_STORE | policy)
+        answer = HTMLResponse(pages.render(page), headers=NO_STORE | policy)
+        return self._receipts.take_back(request, answer)
 
     async def checkout(self, request: Request) -> Response:
         """Lead to where `?plan=` is paid for; whoever pays already, to where that is changed."""
@@ -84,7 +89,7 @@ class SubscriptionDesk:
         try:
             url = await self._book.checkout_url(account, plan, now_ns // _HOUR_NS)
         except StripeFailed:
-            return _back("failed")
+            return self._receipts.led_to(f"{PATH}?failed")
         return RedirectResponse(url, 303, NO_STORE)
 
     async def portal(self, request: Request) -> Response:
@@ -95,7 +100,7 @@ class SubscriptionDesk:
         try:
             url = await self._book.portal_url(account)
         except StripeFailed:
-            return _back("failed")
+            return self._receipts.led_to(f"{PATH}?failed")
         return RedirectResponse(url, 303, NO_STORE)
 
     async def webhook(self, request: Request) -> Response:
@@ -182,7 +187,3 @@ def _end(subscription: Subscription, standing: Standing, now_ns: int) -> tuple[F
     label = "Paid until" if subscription.customer_id else "Until"
     label = "Ended" if standing is Standing.PAST else label
     return (Fact(label, moment(until_ns, "minutes"), datetime=format_timestamp(until_ns)),)
-
-
-def _back(why: str) -> Response:
-    return RedirectResponse(f"{PATH}?{why}", 303, NO_STORE)

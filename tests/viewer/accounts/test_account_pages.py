@@ -32,6 +32,7 @@ def test_new_password_logs_out_every_other_browser(site: Site) -> None:
     answer = here.post("/app/account/password", current=PASSWORD, password=NEW)
     assert answer.headers["location"] == "/app/account?told=password"
     assert "every other browser is logged out" in here.get("/app/account?told=password").text
+    assert "every other browser is logged out" not in here.get("/app/account?told=password").text
     assert here.is_in
     assert not there.is_in
     assert there.log_in().status_code == 401
@@ -98,9 +99,15 @@ def test_traces_over_otlp_begin_as_chosen(site: Site) -> None:
 
 
 def test_told_says_only_what_is_ours(site: Site) -> None:
-    """The address of the page can make it say nothing else."""
+    """And only what was just done: an address that somebody was sent makes a page say nothing."""
     browser = site.browser()
     browser.sign_up()
+    browser.post("/app/account/sessions")
+    assert 'role="status"' not in browser.get("/app/account?told=password").text
+    assert "The key is revoked" not in browser.get("/app/settings?done=revoked").text
+    assert "deleted for good" not in browser.get("/app/traces?deleted=200").text
+    assert "Stripe did not answer" not in browser.get("/app/subscription?failed").text
+    assert 'role="status"' in browser.get("/app/account?told=sessions").text
     assert "hacked" not in browser.get("/app/account?told=hacked").text
     assert 'role="status"' not in browser.get("/app/account?told=%3Cb%3E").text
 

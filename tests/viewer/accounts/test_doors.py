@@ -174,6 +174,17 @@ def test_head_is_answered_as_get_and_does_nothing(site: Site, path: str) -> None
     assert asyncio.run(site.store.accounts.by_email("bob@team.example")) is None
 
 
+def test_head_logs_nobody_in(site: Site) -> None:
+    """Though it brings the right password."""
+    owner = site.browser()
+    owner.sign_up()
+    owner.post("/logout")
+    form = f"email={EMAIL}&password={PASSWORD}".encode()
+    answer = owner.client.request("HEAD", "/login", content=form, headers={"content-type": FORM})
+    assert (answer.status_code, "set-cookie" in answer.headers) == (200, False)
+    assert not owner.is_in
+
+
 def test_log_out_ends_the_session_of_its_token(site: Site) -> None:
     """Not the cookie alone: a copy of it opens nothing either."""
     browser, copy = site.browser(), site.browser()
@@ -240,7 +251,7 @@ def test_owner_who_was_here_before_is_not_kept_waiting(site: Site) -> None:
     for _ in range(6):
         answer = site.browser().log_in(password="a wrong guess")
     assert answer.status_code == 429
-    assert site.browser("198.51.100.7").log_in().status_code == 429
+    assert site.browser("198.51.100.7").log_in().status_code == 303  # nothing has failed there
     assert owner.log_in().status_code == 303
 
 
@@ -286,6 +297,16 @@ def test_closed_server_says_how_one_gets_an_account(tmp_path: Path) -> None:
                 assert "<form" not in answer.text.partition("<main")[2]
             assert asyncio.run(site.store.accounts.by_email(EMAIL)) is None
             assert "/signup" not in browser.get("/login").text
+
+
+def test_closed_server_takes_no_invitation(tmp_path: Path) -> None:
+    """One that was sent before it was closed included."""
+    with open_site(tmp_path, sign_up="closed") as site:
+        path, browser = path_of_invitation(site, EMAIL), site.browser()
+        for answer in (browser.get(path), browser.sign_up(invitation=path.partition("=")[2])):
+            assert answer.status_code == 403
+            assert "no new accounts" in answer.text
+        assert asyncio.run(site.store.accounts.by_email(EMAIL)) is None
 
 
 def test_invitation_admits_once_whom_it_names(tmp_path: Path) -> None:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message
 
 from tests.viewer.accounts.site import PASSWORD, Browser, Site
 from tests.viewer.accounts.test_doors import account_of
 from tests.viewer.samples import agent_trace
 from tracen_otel.payload import encode
+from viewer.accounts.export import MAX_AT_ONCE, Exports
 from viewer.keys import new_key, new_secret
-from viewer.store.base import Limit, Post
+from viewer.metrics import Metrics
+from viewer.store.base import Limit, Post, StoreUnavailable
+from viewer.store.people import Account, Session
+from viewer.tellings import Documents
 
 BODY = json.dumps(encode(agent_trace())).encode()
 
@@ -109,29 +117,80 @@ def test_export_is_made_for_who_is_logged_in(site: Site) -> None:
     assert site.browser().get("/app/export").headers["location"] == "/login?next=/app/export"
 
 
+def exports_of(site: Site, patience_s: float = 60.0) -> Exports:
+    documents = Documents(site.store, Metrics())
+    return Exports(site.store, documents, "http://x.example", lambda: site.now_ns, patience_s)
+
+
+def asked(account_id: str = "7", method: str = "GET") -> Request:
+    """What somebody sends who has logged in."""
+    request = Request({"type": "http", "method": method, "headers": [], "state": {}, "asgi": {}})
+    request.state.session = Session(b"", Account(account_id, "ada@team.example"), 0, 0)
+    return request
+
+
+async def leave(answer: Response, *, is_aborted: bool) -> None:
+    """Read the beginning of an answer and no more; `is_aborted`: close the connection then."""
+    begun = asyncio.Event()
+
+    async def receive() -> Message:
+        await begun.wait()
+        if not is_aborted:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            begun.set()
+            await asyncio.Event().wait()  # a full buffer, which nobody empties
+
+    await answer(asked().scope, receive, send)
+
+
 @pytest.mark.anyio
 async def test_account_has_one_export_at_a_time(site: Site) -> None:
-    """And another one as soon as the first is let go of, however it ended."""
-    from starlette.requests import Request
-
-    from viewer.accounts.export import Exports
-    from viewer.metrics import Metrics
-    from viewer.store.base import StoreUnavailable
-    from viewer.store.people import Account, Session
-    from viewer.tellings import Documents
-
-    exports = Exports(site.store, Documents(site.store, Metrics()), "http://x.example", lambda: site.now_ns)
-    request = Request({"type": "http", "headers": [], "state": {}})
-    request.state.session = Session(b"", Account("7", "ada@team.example"), 0, 0)
-    first = await exports.answer(request)
+    """And eight accounts one each: whoever comes then is asked to come back."""
+    exports = exports_of(site)
+    await exports.answer(asked("7"))
     with pytest.raises(StoreUnavailable):
-        await exports.answer(request)
-    del first  # never begun
-    second = await exports.answer(request)
-    iterator = second.body_iterator  # type: ignore[attr-defined]
-    await anext(iterator)
+        await exports.answer(asked("7"))
+    for n in range(1, MAX_AT_ONCE):
+        await exports.answer(asked(f"7{n}"))
     with pytest.raises(StoreUnavailable):
-        await exports.answer(request)
-    await iterator.aclose()
-    del iterator, second
-    await exports.answer(request)
+        await exports.answer(asked("8"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("is_aborted", [True, False])
+async def test_export_that_nobody_reads_on_makes_room(site: Site, is_aborted: bool) -> None:
+    """At once where the connection is closed, else when patience ends; without waiting for the garbage collector."""
+    exports = exports_of(site, 60.0 if is_aborted else 0.05)
+    gc.disable()
+    try:
+        for _ in range(3):
+            answer = await exports.answer(asked())
+            await asyncio.wait_for(leave(answer, is_aborted=is_aborted), 20)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.anyio
+async def test_head_of_an_export_begins_none(site: Site) -> None:
+    """It has the headers, and takes nobody's place."""
+    exports = exports_of(site)
+    first = await exports.answer(asked())
+    head = await exports.answer(asked(method="HEAD"))
+    assert head.headers.items() == first.headers.items()
+    await asyncio.wait_for(leave(head, is_aborted=True), 20)
+    with pytest.raises(StoreUnavailable):
+        await exports.answer(asked())
+
+
+def test_exports_follow_each_other_over_http(site: Site) -> None:
+    """HEAD, then GET, as often as one likes."""
+    browser = owner_of(site)
+    for _ in range(2):
+        head = browser.client.head("/app/export")
+        assert (head.status_code, head.text) == (200, "")
+        assert head.headers["content-type"] == "application/x-ndjson"
+        assert lines(browser)[-1]["kind"] == "end"

@@ -14,8 +14,9 @@ from tests.viewer.accounts.portal import PAYLOAD, Portal, Visitor, hold, opened_
 from viewer.accounts.key_list import MAX_LABEL
 from viewer.accounts.keyring import MAX_KEYS, OVERLAP_NS
 from viewer.keys import PREFIX, new_key, new_secret
+from viewer.store.accounts import SqliteAccounts
 from viewer.store.base import NS_PER_S
-from viewer.store.people import Scope
+from viewer.store.people import Key, NewKey, Scope
 
 SECRET = re.compile(PREFIX + r"[0-9A-Za-z]{36}")
 HOSTILE = "<script>alert(1)</script>\" onload='x' \u202egnp.exe \x00"
@@ -199,8 +200,7 @@ def test_list_tells_what_a_key_is_and_what_it_did(portal: Portal, ada: Visitor) 
         assert ada.post(secret).status_code == 200
     portal.clock.forward(60)
     page = ada.get("/app/settings").text
-    assert "2 of 3" in page
-    assert "1 left, one more in 59 min 00 s" in page
+    assert "2 of 3 · <small>1 left, one more in 59 min 00 s" in page
     assert re.search(r"<dt>Made</dt><dd><time [^>]+>11 minutes ago</time>", page)
     portal.clock.forward(3600)
     assert "0 of 3" in ada.get("/app/settings").text
@@ -317,3 +317,20 @@ def test_scopes_are_kept(portal: Portal, ada: Visitor) -> None:
         make(ada, scope, scope)
     keys = asyncio.run(portal.store.accounts.keys_of(ada.member.account.id))
     assert {key.label: key.scopes for key in keys} == {scope: {scope} for scope in Scope}
+
+
+@pytest.mark.parametrize("path", ["/app/keys", "/app/start/key"])
+def test_account_that_ends_meanwhile_gets_no_key(
+    portal: Portal, ada: Visitor, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Its session is over, and that is what is answered."""
+    add_key = SqliteAccounts.add_key
+
+    async def close_first(accounts: SqliteAccounts, account_id: str, new: NewKey, now_ns: int) -> Key:
+        await accounts.close_account(account_id, now_ns)
+        return await add_key(accounts, account_id, new, now_ns)
+
+    monkeypatch.setattr(SqliteAccounts, "add_key", close_first)
+    answer = ada.submit(path, label="laptop", scope=["write"])
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Session")
+    assert "set-cookie" not in answer.headers

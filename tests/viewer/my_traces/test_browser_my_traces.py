@@ -15,13 +15,14 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browsers import running_browser
+from tests.browsers import WITHOUT_CLIPBOARD, running_browser
 from tests.processes import TracenProcess, running_tracen
 from tests.shots.camera import HEIGHT_BY_WIDTH, Look
 from tests.viewer.accessibility import violations
 from tests.viewer.my_traces.service import cookie_of, payload
 from tests.viewer.samples import HOSTILE
 from viewer.accounts.addresses import LOCAL
+from viewer.my_traces.page import ROWS
 from viewer.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.browser
@@ -78,6 +79,13 @@ class Person:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own server
             url: str = json.load(answer)["url"]
         return url
+
+    def delete(self, url: str) -> None:
+        """Delete a trace by its key, as a program does."""
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            url.replace("/traces/", "/api/traces/"), method="DELETE", headers={"x-tracen-key": self.key}
+        )
+        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 - our own server
 
     @contextlib.contextmanager
     def browsing(self, browser: Browser, look: Look = DESK, **more: bool) -> Iterator[BrowserContext]:
@@ -140,12 +148,35 @@ def test_trace_appears_without_reload(browser: Browser, person: Person) -> None:
         expect(row(page, "first")).to_have_class("mine-row")
         expect(page.locator(".mine-count")).to_have_text("2 traces")
         expect(page.locator("body > [role=status]").get_by_text("1 new trace")).to_be_attached()
-        request = urllib.request.Request(  # noqa: S310 - our own server
-            url.replace("/traces/", "/api/traces/"), method="DELETE", headers={"x-tracen-key": person.key}
-        )
-        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 - our own server
+        person.delete(url)
         expect(page.locator(".mine-title")).to_have_text(["first"])
         assert page.evaluate("window.isSame")
+
+
+def test_trace_older_than_all_appears_below_them(browser: Browser, person: Person) -> None:
+    """And what comes after it still appears above."""
+    person.post("middle", 60)
+    with person.browsing(browser) as context:
+        page = opened(context, person, 1)
+        person.post("old", 3600)
+        expect(page.locator(".mine-title")).to_have_text(["middle", "old"])
+        person.post("new")
+        expect(page.locator(".mine-title")).to_have_text(["new", "middle", "old"])
+
+
+def test_list_holds_while_all_of_it_changes(browser: Browser, person: Person) -> None:
+    """More arrive at once than a page shows; where some are deleted, those of the next page come up."""
+    person.post("before", 3600)
+    with person.browsing(browser) as context:
+        page = opened(context, person, 1)
+        context.set_offline(True)  # so that all of them come with one look
+        urls = [person.post(f"run {n}", 60 * (n + 1)) for n in range(ROWS + 3)]
+        context.set_offline(False)
+        expect(page.locator(".mine-title")).to_have_text([f"run {n}" for n in range(ROWS)], timeout=20_000)
+        for url in urls[:2]:
+            person.delete(url)
+        expect(page.locator(".mine-title")).to_have_text([f"run {n}" for n in range(2, ROWS + 2)])
+        expect(page.locator(".mine-count")).to_have_text(f"The newest {ROWS} traces")
 
 
 def test_news_leave_focus_and_place(browser: Browser, person: Person) -> None:
@@ -296,6 +327,20 @@ def test_link_is_copied(browser: Browser, person: Person) -> None:
         assert page.evaluate("navigator.clipboard.readText()") == url
 
 
+def test_link_is_copied_where_there_is_no_clipboard(browser: Browser, person: Person) -> None:
+    """On plain http in a network: nothing is left in the page, and the focus stays."""
+    url = person.post("one")
+    with person.browsing(browser) as context:
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = opened(context, person, 1)
+        page.evaluate(WITHOUT_CLIPBOARD)
+        page.locator(".mine-links .copy").click()
+        expect(page.locator(".mine-links .copy")).to_have_text("Copied")
+        assert page.evaluate("window.clipboard.readText()") == url
+        assert page.locator("textarea").count() == 0
+        expect(page.locator(".mine-links .copy")).to_be_focused()
+
+
 @pytest.mark.parametrize("look", [PHONE, DESK], ids=["phone-dark", "desk-light"])
 def test_pages_break_no_rule(browser: Browser, person: Person, look: Look) -> None:
     """Empty, filled, selected, filtered, without a match, told what was wrong, asked before deletion."""
@@ -322,6 +367,25 @@ def test_pages_break_no_rule(browser: Browser, person: Person, look: Look) -> No
             found += violations(page)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(("width", "least"), [(390, 250), (1024, 700), (1201, 350), (1280, 400), (1600, 500)])
+def test_titles_have_the_most_room(browser: Browser, person: Person, width: int, least: int) -> None:
+    """On every screen; what sends the filters is as wide as a phone, and elsewhere stands beside the last of them."""
+    person.post("word " * 60)
+    with person.browsing(browser, Look(width, "light")) as context:
+        page = opened(context, person, 1)
+        assert page.evaluate("document.querySelector('.mine-title').clientWidth") >= least
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        selectors = (".filters", ".filters > button", "[name=time]")
+        form, button, last = (page.locator(one).bounding_box() for one in selectors)
+        assert form
+        assert button
+        assert last
+        if width == PHONE.width:
+            assert button["width"] == form["width"]
+        else:
+            assert abs(button["y"] - last["y"]) < 2
 
 
 def test_local_account_has_a_list(server: TracenProcess, browser: Browser) -> None:

@@ -123,10 +123,11 @@ def test_odd_forms_do_no_harm(service: MyTracesService, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["?deleted=x", "?deleted=-1", "?deleted=9999", "?deleted=200&missed=1", "?missed=2"]
+    "query",
+    ["?deleted=x", "?deleted=-1", "?deleted=9999", "?deleted=200&missed=1", "?missed=2", "?deleted=2"],
 )
 def test_addresses_can_not_claim_what_can_not_be(service: MyTracesService, query: str) -> None:
-    """What an address says of a deletion is said only where a deletion could have led to it."""
+    """What an address says of a deletion is said only where a deletion has led to it."""
     assert "deleted" not in service.open(query).text
 
 

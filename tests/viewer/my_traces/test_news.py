@@ -32,7 +32,7 @@ async def changed(stream: AsyncGenerator[str | None]) -> str:
 async def test_change_is_told_to_every_list_of_the_account(store: Store) -> None:
     """Now, and at each change; another account's lists hear nothing of it."""
     key, other = await key_in(store), await key_in(store, "eve@example.com")
-    told = News(store.catalogue, LOOK_S)
+    told = News(store.catalogue.edition, LOOK_S)
     streams = [told.editions(key.account_id, 60) for _ in range(3)]
     quiet = told.editions(other.account_id, 0.05)
     first = {await following(stream) for stream in streams}
@@ -53,7 +53,7 @@ async def test_change_is_told_to_every_list_of_the_account(store: Store) -> None
 async def test_silence_is_told_as_well(store: Store) -> None:
     """So that what sits in between does not close the connection, and a dead one is noticed."""
     key = await key_in(store)
-    stream = News(store.catalogue, LOOK_S).editions(key.account_id, 0.02)
+    stream = News(store.catalogue.edition, LOOK_S).editions(key.account_id, 0.02)
     assert await following(stream) is not None
     assert await following(stream) is None
     await stream.aclose()
@@ -62,7 +62,7 @@ async def test_silence_is_told_as_well(store: Store) -> None:
 async def test_streams_end_with_the_server(store: Store) -> None:
     """At once: a server that ends waits for nobody's list."""
     key = await key_in(store)
-    told = News(store.catalogue, 60)
+    told = News(store.catalogue.edition, 60)
     stream = told.editions(key.account_id, 60)
     await following(stream)
     waiting = asyncio.ensure_future(anext(stream, "ended"))
@@ -75,14 +75,14 @@ async def test_streams_end_by_themselves(store: Store, monkeypatch: pytest.Monke
     """After a while, so that whoever has logged out hears no more."""
     monkeypatch.setattr(news, "LONGEST_S", 0.05)
     key = await key_in(store)
-    stream = News(store.catalogue, LOOK_S).editions(key.account_id, 60)
+    stream = News(store.catalogue.edition, LOOK_S).editions(key.account_id, 60)
     assert [edition async for edition in stream] != []
 
 
 async def test_lists_of_an_account_are_bounded(store: Store) -> None:
     """One more is told to come back; one that is closed makes room."""
     key, other = await key_in(store), await key_in(store, "eve@example.com")
-    told = News(store.catalogue, LOOK_S)
+    told = News(store.catalogue.edition, LOOK_S)
     streams = [told.editions(key.account_id, 60) for _ in range(MAX_LISTS_OF_ACCOUNT)]
     for stream in streams:
         told.check_room(key.account_id)

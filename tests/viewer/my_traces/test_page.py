@@ -102,6 +102,19 @@ def test_wrong_filters_are_told(service: MyTracesService) -> None:
     assert titles_of(page) == ["one"]
 
 
+def test_time_between_asks_for_an_end(service: MyTracesService) -> None:
+    """Chosen without a start or an end it leaves all in the list, says so, and stays chosen to be filled in."""
+    service.send("one")
+    page = service.open("?time=between")
+    assert "“Between…” needs a start or an end" in page.text
+    assert titles_of(page) == ["one"]
+    assert "that matches" not in page.text
+    assert not page.all("a", class_="chip")
+    chosen = [option.attributes["value"] for option in page.all("option") if "selected" in option.attributes]
+    assert chosen == ["", "", "", "between"]
+    assert "needs a start" not in service.open("?time=between&to=2030-01-01").text
+
+
 def test_empty_lists_say_what_to_do(service: MyTracesService) -> None:
     """With no traces at all: how to send one; with filters that nothing matches: how to be rid of them."""
     page = service.open()
@@ -110,18 +123,22 @@ def test_empty_lists_say_what_to_do(service: MyTracesService) -> None:
     page = service.open("?q=nothing")
     assert "Nothing matches" in page.text
     assert len(page.all("a", href="/app/traces")) >= 2
+    assert "every word of the text" in page.text
+    page = service.open("?status=error")
+    assert "Nothing matches" in page.text
+    assert "every word of the text" not in page.text
     assert "No older traces" in service.open("?before=1").text
 
 
 def test_what_is_on_its_way_is_told(service: MyTracesService) -> None:
-    """A list that does not know of all that came says so."""
+    """A list that does not know of all that came says so, without a number: one request can tell of many traces."""
     service.post("late")
     page = service.open()
-    assert "1 arrival is still being read into this list." in page.text
+    assert "More traces are still being added to this list." in page.text
     assert "Your traces are on their way" in page.text
     service.summarise()
     page = service.open()
-    assert "still being read" not in page.text
+    assert "still being added" not in page.text
     assert titles_of(page) == ["late"]
 
 

@@ -99,6 +99,8 @@ class House:
 
     def get(self, path: str, *headers: dict[str, str]) -> httpx2.Response:
         merged = {name: value for some in headers for name, value in some.items()}
+        if "cookie" in merged and (receipt := self.client.cookies.get("tracen_done")):
+            merged["cookie"] += f"; tracen_done={receipt}"
         return self.client.get(path, headers=merged)
 
     def submit(self, path: str, fields: dict[str, str], *headers: dict[str, str]) -> httpx2.Response:

@@ -85,8 +85,10 @@ def test_audience_is_what_was_chosen(house: House, fields: dict[str, str], until
     assert (answer.status_code, answer.headers["location"]) == (303, sharing_path(page.id) + "?done=saved")
     shared = house.page(page.id)
     assert (shared.is_private, shared.shared_until_ns, shared.is_indexed) == (False, until_ns, True)
+    assert "It is masked now" not in words(controls(house, page, "?done=masked"))  # nor has it been
     text = words(controls(house, page, "?done=saved"))
     assert "Saved." in text
+    assert "Saved." not in words(controls(house, page, "?done=saved"))  # told once
     assert ("can see this page until" in text) == (until_ns is not None)
     if until_ns is not None:
         submit(house, page, "audience", audience="private", until="keep")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import sys
+import tracemalloc
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
+from types import FrameType
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import ParseDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.viewer.samples import HOSTILE, agent_trace, hostile_trace, step
 from tracen_otel import payload
@@ -23,6 +29,7 @@ from viewer.document import Document
 from viewer.forms import markdown, otlp_json, perfetto
 from viewer.search import parse_query
 from viewer.sharing.masks import MARK, Both, Masks, cleaned, digest_of
+from viewer.sharing.spellings import _TOKEN
 from viewer.store.base import BodyKind, Telling
 from viewer.tellings import trace_of
 from viewer.view import View
@@ -40,7 +47,7 @@ def masked(text: str, *masks: str) -> str:
 def test_mask_stands_in_every_place_and_is_counted() -> None:
     """Beside one another too; a text without it is the same object."""
     masks = Masks(("Ada",))
-    assert masks.text("Ada, AdaAda and ada") == (f"{MARK}, {MARK}{MARK} and ada", 3)
+    assert masks.text("Ada, AdaAda and ada") == (f"{MARK}, {MARK}{MARK} and {MARK}", 4)
     text = "nobody"
     assert masks.text(text)[0] is text
     assert Masks(()).text(text) == (text, 0)
@@ -100,6 +107,143 @@ def test_text_of_a_form_is_kept_as_it_was_meant() -> None:
     assert cleaned(" one\r\ntwo\r\n") == "one\ntwo"
     assert digest_of(()) == ""
     assert digest_of(("a",)) != digest_of(("b",)) != digest_of(("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("mask", "spelled"),
+    [
+        ("Ada Lovelace", "ADA lovelace"),
+        ("Ada Lovelace", "Ada\u00a0Lovelace"),
+        ("Ada Lovelace", "Ada \n\t Lovelace"),
+        ("Ada Lovelace", "Ada%20Lovelace"),
+        ("Ada Lovelace", "Ada+Lovelace"),
+        ("Ada Lovelace", "Ada&nbsp;Lovelace"),
+        ("Ada Lovelace", r"Ada\\nLovelace"),
+        ("Ada Lovelace", "A\u00adda Love\u200blace"),
+        ("ada@team.example", "Ada%40Team.example"),
+        ("ada@team.example", "ada&#64;team.example"),
+        ("ada@team.example", "ada&#x40;team.example"),
+        ("ada@team.example", r"ada\u0040team.example"),
+        ("ada%40team.example", "ada@team.example"),
+        ("O'Neil", "O\u2019Neil"),
+        ("O'Neil", "O&#39;Neil"),
+        ("1-2-3-4", "1\u20132\u20113\u20144"),
+        ("<b>x</b>", "&lt;b&gt;x&lt;/b&gt;"),
+        ("Zoë Müller", "ZO%C3%8B M%c3%bcller"),
+        ("Zoë Müller", "Zoe\\u0308 Mu\u0308ller"),
+        ("Zoë Müller", "Zo&euml; M&uuml;ller"),
+        ("ΣΊΣΥΦΟΣ", "Σίσυφος"),
+        ("Строка", "СТРОКА"),
+        ("한국 사람", unicodedata.normalize("NFD", "한국 사람")),
+        ("🙂🙂🙂🙂", r"\\ud83d\\ude42" * 3 + "%F0%9F%99%82"),
+        ("C:\\new\\Old", r"c:\\\\NEW\\old".lower()),
+    ],
+)
+def test_mask_is_found_however_it_is_spelled(mask: str, spelled: str) -> None:
+    """What differs in spelling alone is the same text: nothing of it is left, and nothing beside it goes."""
+    assert masked(f"<< {spelled} >>", mask) == f"<< {MARK} >>"
+
+
+def test_mask_is_found_where_it_shares_what_spells_a_character() -> None:
+    """As it is written it is found in any case; JSON stays JSON, and no half of an escape is left."""
+    assert masked("y%2026", "2026") == f"y%{MARK}"
+    assert json.loads(masked(json.dumps("an é9clair"), "00e99clair")) == f"an {MARK}"
+    assert json.loads(masked(json.dumps("nacht.\nacht über"), "nacht über")) == f"nacht.{MARK}"
+    assert json.loads(masked(json.dumps('C:\\home\\"'), "home\\")) == f'C:\\{MARK}\\"'
+    assert json.loads(masked(json.dumps("up 5%2026\n£"), "2026\n£")) == f"up 5%{MARK}"
+    assert json.loads(masked(json.dumps("a\\\n0<1"), "\\\n0<1")) == f"a\\\n{MARK}"
+    assert json.loads(masked(json.dumps("\n\n\nacht\nzig"), "nacht\nzig")) == f"\n\n{MARK}"
+
+
+def test_mask_does_not_find_what_only_resembles_it() -> None:
+    """Other letters, accents, words run together."""
+    for mask, text in [
+        ("Andre", "André"),
+        ("Ada Lovelace", "AdaLovelace"),
+        ('""\\""', '""'),
+        ("abc\\", "abc"),
+        ("nacht über", "x acht über"),
+        ("été là", "était"),
+        ("n\\\\\\", "nothing"),
+    ]:
+        assert masked(text, mask) == text
+
+
+HOSTILE_TEXTS = {
+    "quotes": ('"' * 3_000 + 'aaaa "', ('"' * 900 + "aaaa",)),
+    "one character": ("a" * 3_000, tuple("a" * size for size in range(4, 104))),
+    "nearly": ("a" * 3_000 + "b", tuple("a" * at + "b" + "a" * (900 - at) for at in range(0, 900, 9))),
+    "backslashes": ("\\" * 3_000 + "abcd", tuple("\\" * size + "abcd" for size in range(900, 990))),
+    "newlines": ("\\na" * 1_000, tuple("n" + "\na" * size for size in range(2, 102))),
+    "escapes": (r"\u00e9" * 500, tuple("é" * size for size in range(4, 104))),
+    "escaped": (r"\\\"" * 750 + "abcd", tuple('"' * size + "abcd" for size in range(4, 104))),
+    "octets": ("%C3%A9" * 500, tuple("é" * size for size in range(4, 104))),
+    "accents": ("a" + "\u0301\u0323" * 1_500, ("a\u0329xyz", "äöüß")),
+    "joined": ("👩\u200d👩" * 1_000, ("👩\u200d👩" * 2,)),
+    "ampersands": ("&" * 3_000, ("&&&&&",)),
+    "marks": ("[masked: x]aaaa" * 200, ("aaaa", "a[ma")),
+}
+"""Texts that repeat themselves, and masks that begin in them everywhere."""
+MAX_STEPS = 60
+"""Lines of Python for each character: half as many are taken at the most."""
+
+
+def steps_of(work: Callable[[], object]) -> int:
+    """The lines that are run: as many on any machine."""
+    steps = 0
+
+    def count(frame: FrameType, event: str, told: object) -> Any:
+        nonlocal steps
+        steps += event == "line"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+@pytest.mark.parametrize("name", HOSTILE_TEXTS)
+def test_masking_takes_a_few_steps_for_each_character(name: str) -> None:
+    """Whatever the text is, whatever is masked, and however long it is."""
+    text, texts = HOSTILE_TEXTS[name]
+    masks = Masks(texts)
+    masks.text(text)  # what finds them is built
+    assert steps_of(lambda: masks.text(text)) <= MAX_STEPS * len(text)
+    assert steps_of(lambda: masks.text(text * 2)) <= MAX_STEPS * len(text) * 2
+
+
+def test_masking_holds_no_more_than_its_text_takes() -> None:
+    """Masks that overlap in each other and in themselves at every character are one place from the start."""
+    masks = Masks(("aaaa", "aaaaa", "aaaaaa"))
+    text = "a" * 200_000
+    tracemalloc.start()
+    try:
+        assert masks.text(text) == (MARK, 1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * len(text)
+
+
+def test_long_mask_takes_no_memory_for_good() -> None:
+    """A hundred of a thousand characters that share nothing, each looked for as written, as read and as escaped."""
+    texts = tuple(f"n{number}\n" + "é%41\n" * 160 for number in range(100))
+    tracemalloc.start()
+    try:
+        masked("n1\nnothing", *texts)
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_each_match_ends_soon() -> None:
+    """The longest piece that is taken in one go, in which no other thread runs."""
+    for text in ("a", " ", "\\", "é", '\\"', "%41"):
+        assert max(len(match[0]) for match in _TOKEN.finditer(text * 200_000)) <= 1 << 16
 
 
 # -- in a trace ----------------------------------------------------------------------------------------
@@ -327,6 +471,37 @@ def test_spans_as_they_came_are_told_without_what_is_masked(redacts: bool) -> No
     assert "Grace" not in json.dumps(
         payload.encode(trace_of(telling, TRACE_ID, Redaction(redacts), ("Grace Hopper",)))
     )
+
+
+@pytest.mark.parametrize("told", ["Grace Hopper", "sk-proj-" + "a1B2" * 8])
+def test_spans_tell_nothing_that_was_not_looked_at(told: str) -> None:
+    """Members of one name, of which the last is read; references to entities; the same in protobuf."""
+    text = {"stringValue": told}
+    twice = {
+        "kvlistValue": {"values": [{"key": "b", "value": text}, {"key": "b", "value": {"intValue": "1"}}]}
+    }
+    deep = {"arrayValue": {"values": [{"kvlistValue": {"values": [{"key": "c", "value": twice}]}}]}}
+    request = json.loads(span({"a": twice, "d": deep, "e": {"boolValue": True}}))
+    request["resourceSpans"][0]["resource"]["entityRefs"] = [
+        {"schemaUrl": told, "type": told, "idKeys": ["k", told], "descriptionKeys": [told]}
+    ]
+    body = json.dumps(request).encode()
+    sent = json.loads(body)
+    sent_span = sent["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    for item in (sent_span, *sent_span["links"]):
+        for name in ("traceId", "spanId"):
+            item[name] = base64.b64encode(bytes.fromhex(item[name])).decode()
+    protobuf = ParseDict(sent, ExportTraceServiceRequest()).SerializeToString()
+    both = Both(Redaction(), Masks(("Grace Hopper",)))
+    for kind, sent_body in ((BodyKind.OTLP_JSON, body), (BodyKind.OTLP_PROTOBUF, protobuf)):
+        form = otlp_json.render([(kind, sent_body)], TRACE_ID, Trace(), both)
+        assert told.encode() not in form
+        group = json.loads(form)["resourceSpans"][0]
+        last = {"kvlistValue": {"values": [{"key": "b", "value": {"intValue": "1"}}]}}
+        attributes = group["scopeSpans"][0]["spans"][0]["attributes"]
+        assert attributes[0] == {"key": "a", "value": last}
+        assert attributes[2] == {"key": "e", "value": {"boolValue": True}}
+        assert group["resource"]["entityRefs"][0]["idKeys"][0] == "k"
 
 
 def test_secrets_are_masked_before_what_the_owner_chose() -> None:
