@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bridge.console import BaseUrl, clear_errors, run
+from bridge.console import DEFAULT_BASE_URL, BaseUrl, account_named, clear_errors, run
 from viewer.settings import default_db
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _LAST_YEAR = 2199
 _DB = click.option("--db", default=default_db, envvar="TRACEN_DB", show_envvar=True, help="The store's file.")
 _BASE_URL = click.option(
     "--base-url",
-    default="http://127.0.0.1:8000",
+    default=DEFAULT_BASE_URL,
     show_default=True,
     type=BaseUrl(),
     envvar="TRACEN_BASE_URL",
@@ -257,16 +257,16 @@ async def _opened(db: str) -> AsyncIterator[Store]:
 
 
 async def _all(store: Store) -> list[Account]:
+    from viewer.front.sample import EMAIL
+
     found: list[Account] = []
     while some := await store.accounts.all(found[-1].id if found else "", _MANY):
         found += some
-    return found
+    return [account for account in found if account.email != EMAIL]
 
 
 async def _account(store: Store, email: str) -> Account:
-    from viewer.accounts.addresses import known_address
-
-    account = await store.accounts.by_email(known_address(email))
+    account = await store.accounts.by_email(account_named(email))
     if account is None:
         raise click.ClickException(f"there is no account {email[:80]}; `tracen accounts list` shows all")
     return account

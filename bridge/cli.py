@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bridge.accounts_command import accounts
-from bridge.console import BaseUrl, clear_errors, run
+from bridge.console import DEFAULT_BASE_URL, BaseUrl, account_named, clear_errors, run
 from viewer.settings import Settings, default_db, duration_ns, flag_of
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ def _type_of(setting: Field[Any], default: Any) -> Any:
         return BaseUrl()
     if setting.name == "retention":
         return _Duration()
+    if setting.name == "allowed_hosts":
+        return _Hosts()
     if setting.name == "plans":
         return _Plans()
     if setting.name == "stripe_prices":
@@ -79,6 +83,20 @@ class _Duration(click.ParamType[str]):
                 duration_ns(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        return str(value)
+
+
+class _Hosts(click.ParamType[str]):
+    """Names such as a.example,b.example, or *."""
+
+    name = "hosts"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from viewer.network import host_of
+
+        for name in filter(None, (part.strip() for part in str(value).split(","))):
+            if name != "*" and host_of(name) != name.lower().rstrip("."):
+                self.fail(f"expected names without scheme or port such as a.example, or *, got {name[:80]!r}")
         return str(value)
 
 
@@ -132,22 +150,34 @@ def serve(**options: Any) -> None:
     configure(settings.log_format, settings.log_level)
     give_back_large_blocks()
     with clear_errors():
-        run(serve_until_stopped(settings, _announce))
+        run(serve_until_stopped(settings, partial(_announce, settings.db)))
 
 
-def _announce(ready: Ready) -> None:
+def _announce(db: str, ready: Ready) -> None:
     """Machines read stdout, people stderr."""
     if ready.first_secret:
         click.echo(f"A local account was made. Its key, shown this once: {ready.first_secret}", err=True)
         click.echo(
             f"Its traces in a browser, with a link that works once, for 15 minutes: {ready.first_link}\n"
-            "`tracen accounts link local@tracen` makes another one.",
+            f"`{_link_command(db, ready.base_url)}` makes another one.",
             err=True,
         )
     if sys.stderr.isatty():
         click.secho(f"Tracen is at {ready.base_url} (Ctrl-C ends it)", err=True, bold=True)
     click.echo(f"ready http={ready.http} otlp-grpc={ready.otlp_grpc} otlp-http={ready.otlp_http}")
     sys.stdout.flush()
+
+
+def _link_command(db: str, base_url: str) -> str:
+    """What makes another link to this server from any folder, with what is not the default."""
+    from viewer.accounts.addresses import LOCAL
+
+    words = ["tracen", "accounts", "link", LOCAL]
+    if db != default_db():
+        words += ["--db", os.path.abspath(db)]
+    if base_url != DEFAULT_BASE_URL:
+        words += ["--base-url", base_url]
+    return shlex.join(words)
 
 
 tracen.add_command(accounts)
@@ -167,17 +197,16 @@ def keys_create(email: str, label: str, db: str) -> None:
     if "@" not in email.strip("@"):
         raise click.BadParameter(f"expected an email address, got {email!r}", param_hint="--account")
     with clear_errors():
-        click.echo(run(_create_key(db, email, label)))
+        click.echo(run(_create_key(db, account_named(email), label)))
 
 
 async def _create_key(db: str, email: str, label: str) -> str:
-    from viewer.accounts.addresses import known_address
     from viewer.keys import create_key
     from viewer.store.engines import open_store
 
     store = open_store(db, exclusive=False)
     try:
-        return await create_key(store, known_address(email), time.time_ns(), label)
+        return await create_key(store, email, time.time_ns(), label)
     finally:
         await store.close()
 
@@ -204,7 +233,7 @@ def convert(files: tuple[str, ...], logs: tuple[str, ...], extended: bool, redac
 @tracen.command()
 @click.option(
     "--endpoint",
-    default="http://127.0.0.1:8000",
+    default=DEFAULT_BASE_URL,
     show_default=True,
     envvar="TRACEN_ENDPOINT",
     show_envvar=True,

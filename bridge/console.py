@@ -13,6 +13,9 @@ import click
 
 T = TypeVar("T")
 
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+"""Where a server is that was given no setting."""
+
 
 class BaseUrl(click.ParamType[str]):
     """The start of an absolute URL; what goes into headers must be ASCII."""
@@ -30,6 +33,17 @@ class BaseUrl(click.ParamType[str]):
                 f"expected the start of a URL such as https://traces.example, got {text[:80]!r}", param, ctx
             )
         return text
+
+
+def account_named(email: str) -> str:
+    """The address of an account that a command is called for. The example's belongs to the server alone."""
+    from viewer.accounts.addresses import known_address
+    from viewer.front.sample import EMAIL
+
+    address = known_address(email)
+    if address == EMAIL:
+        raise click.UsageError(f"{EMAIL} is the server's own, for the example on its front page")
+    return address
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

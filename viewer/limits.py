@@ -55,8 +55,8 @@ def is_plan_name(text: str) -> bool:
 
 
 def _plan(part: str) -> tuple[str, Limit]:
-    name, _, number = (piece.strip() for piece in part.partition("="))
-    if not is_plan_name(name):
+    name, equals, number = (piece.strip() for piece in part.partition("="))
+    if not equals or not is_plan_name(name):
         raise ValueError(
             "expected plans such as free=100,pro=1000, each a name of a-z, 0-9, - and _ (40 at most) "
             f"and its requests per hour, got {part[:60]!r}"

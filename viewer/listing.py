@@ -7,13 +7,15 @@ from typing import Any
 
 from tracen_otel.timestamps import format_timestamp
 from viewer.document import HEAD, Document
+from viewer.legible import one_line
 from viewer.store.base import RecentTrace, Store
+from viewer.summary import heading
 from viewer.tellings import Documents
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
+_MAX_TITLE = 200
 
 _SUMMARY = (
-    "title",
     "status",
     "provider",
     "model",
@@ -73,9 +75,15 @@ class Listing:
 
 
 def _summary(document: Document) -> dict[str, Any]:
+    """The title is the heading of the page: a run that was posted without one is named for its prompt."""
     told, outline = json.loads(document.body(HEAD)), document.outline
+    title = one_line(heading(document.head()), _MAX_TITLE)
     started_at = format_timestamp(outline.axis_start_ns) if outline.axis_start_ns else None
-    return {name: told.get(name) for name in _SUMMARY} | {
-        "started_at": started_at,
-        "step_count": outline.step_count,
-    }
+    return (
+        {"title": title}
+        | {name: told.get(name) for name in _SUMMARY}
+        | {
+            "started_at": started_at,
+            "step_count": outline.step_count,
+        }
+    )

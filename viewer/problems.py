@@ -65,7 +65,7 @@ def refusal(error: Exception) -> JSONResponse:
             "What is sent without asking first gets its page all the same."
         )
     if isinstance(error, StoreUnavailable):
-        detail = "The store is busy or full; nothing was kept, try again."
+        detail = "The store is busy or full; this was not done, try again."
     return problem(status, title, detail, errors, headers, _retry_after_s(error), more)
 
 

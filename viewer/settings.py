@@ -54,7 +54,8 @@ class Settings:
         default_factory=default_db,
         metadata={
             "help": "SQLite file; made if it does not exist. What is received is beside it, in FILE-bodies; the lists "
-            "of traces, in FILE-search, are made anew if lost.",
+            "of traces, in FILE-search, are made anew if lost. FILE-reserve, 16 MB at most, is room that deleting uses "
+            "where the disk is full.",
             "least": 0,
             "choices": (),
         },
@@ -72,7 +73,8 @@ class Settings:
     )
     sign_up: str = _setting(
         "auto",
-        "Who may make an account; auto: anybody while --host is this machine alone, else by invitation.",
+        "Who may make an account; auto: anybody while --host is this machine alone, else by invitation; "
+        "closed: nobody, invitations included.",
         choices=("auto", "open", "invitation", "closed"),
     )
     cors_origins: str = _setting(

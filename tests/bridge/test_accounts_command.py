@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx2
@@ -14,6 +16,8 @@ import pytest
 from bridge.accounts_command import accounts
 from tests.processes import TracenProcess, start_tracen
 from tests.viewer.accounts.site import EMAIL, FROM_A_PAGE, PASSWORD
+from viewer.front.sample import page_of_sample, plant
+from viewer.store.sqlite import SqliteStore
 
 TIMEOUT_S = 60
 
@@ -191,3 +195,26 @@ def _through_the_doors(tracen: TracenProcess) -> None:
         done(tracen.db, "delete", "bob@team.example", "--yes")
         assert bob.get("/app/account").status_code == 303
         assert bob.post("/login", data=form).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "arguments", [["keys", "create", "--account"], ["accounts", "link"], ["accounts", "delete", "--yes"]]
+)
+def test_account_of_the_example_is_left_alone(tmp_path: Path, arguments: list[str]) -> None:
+    """It is in no list, and no command is for it: the front page would lose its example."""
+    path = tmp_path / "tracen.db"
+
+    async def planted() -> bool:
+        store = SqliteStore(path)
+        await plant(store, time.time_ns())
+        page = await page_of_sample(store, time.time_ns())
+        await store.close()
+        return page is not None
+
+    assert asyncio.run(planted())
+    assert done(path, "list") == ""
+    command = [sys.executable, "-m", "bridge", *arguments, "Sample@Tracen", "--db", str(path)]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "sample@tracen is the server's own" in refused.stderr
+    assert asyncio.run(planted())

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import socket
 import stat
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from bridge.cli import _link_command
+from bridge.console import DEFAULT_BASE_URL
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
 from tests.processes import TracenProcess, running_tracen, serve_command, start_tracen
+from viewer.settings import default_db
 
 
 def refused(*command: str) -> str:
@@ -51,6 +57,41 @@ def test_serve_prints_the_first_key_once_and_its_hash_alone_is_kept(tmp_path: Pa
         tracen.key = key
         assert send(tracen, fresh_id()) == 200
     assert all(key.encode() not in file.read_bytes() for file in tmp_path.rglob("tracen.db*"))
+
+
+def test_command_of_the_first_start_makes_a_link_to_this_server(tmp_path: Path) -> None:
+    """As it was printed: with the file and the address, which are not the defaults."""
+    db = tmp_path / "new folder" / "tracen.db"
+    db.parent.mkdir()
+    with running_tracen(db) as tracen:
+        told = db.with_suffix(".stderr").read_text()
+        found = re.search(r"`tracen (accounts link .+)` makes another one", told)
+        assert found
+        command = [sys.executable, "-m", "bridge", *shlex.split(found[1])]
+        link = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+        assert link.startswith(f"{tracen.http}/")
+        assert httpx2.get(link.strip(), trust_env=False, follow_redirects=True).status_code == 200
+
+
+def test_command_of_the_first_start_leaves_out_what_is_the_default() -> None:
+    """It is read by somebody who has just begun."""
+    assert _link_command(default_db(), DEFAULT_BASE_URL) == "tracen accounts link local@tracen"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--allowed-hosts", "a.example,http://b.example", "without scheme or port such as a.example, or *"),
+        ("--allowed-hosts", "a.example:8000", "got 'a.example:8000'"),
+        ("--plans", "bad", "expected plans such as free=100,pro=1000"),
+    ],
+)
+def test_serve_refuses_settings_that_mean_nothing(
+    tmp_path: Path, option: str, value: str, words: str
+) -> None:
+    """No request would ever have such a host; and a plan has its number."""
+    said = " ".join(refused(*serve_command(tmp_path / "t.db"), option, value).split())
+    assert words in said
 
 
 @pytest.mark.parametrize("option", ["--port", "--otlp-grpc-port", "--otlp-http-port"])

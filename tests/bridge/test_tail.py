@@ -12,6 +12,8 @@ import pytest
 
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
 from tests.processes import TracenProcess
+from tests.viewer.markup import Page
+from tests.viewer.samples import PLAIN
 
 ESCAPES = "\r\nFAKE \x1b[31m\u202e"
 
@@ -68,6 +70,21 @@ def test_tail_json_is_the_summary_of_the_api(tracen: TracenProcess, key: str) ->
         f"{tracen.http}/api/traces", headers={"x-tracen-key": key}, trust_env=False, timeout=60
     )
     assert told == listed.json()["traces"][0]
+
+
+def test_tail_names_a_posted_run_as_its_page_does(tracen: TracenProcess, key: str) -> None:
+    """By the first line of its prompt, where it has no title; the API names it so too."""
+    with httpx2.Client(
+        base_url=tracen.http, headers={"x-tracen-key": key}, trust_env=False, timeout=60
+    ) as api:
+        posted = api.post("/api/traces", json=PLAIN | {"prompt": "Plan a weekend\nin Lisbon."}).json()
+        assert [one["title"] for one in api.get("/api/traces").json()["traces"]] == ["Plan a weekend"]
+        assert Page(api.get(posted["url"]).text).texts("h1") == ["Plan a weekend"]
+    command = tail_command(tracen.http, "--key", key)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tail:
+        assert tail.stdout is not None
+        assert "Plan a weekend  " in tail.stdout.readline()
+        tail.send_signal(signal.SIGINT)
 
 
 def test_tail_says_what_keeps_it_from_starting(tracen: TracenProcess, key: str) -> None:

@@ -293,6 +293,39 @@ async def test_list_that_proves_broken_in_use_is_made_anew(tmp_path: Path) -> No
     await store.close()
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_list_whose_file_is_taken_away_in_use_is_made_anew(tmp_path: Path, is_replaced: bool) -> None:
+    """Somebody removed it, or put a copy in its place: deleting goes on at once, and the rest is listed again."""
+    store = SqliteStore(tmp_path / "store.db")
+    key = await key_in(store)
+    await listed(store, key, {1: Told(), 2: Told(), 3: Told()})
+    path = tmp_path / "store.db-search"
+    shutil.copy(path, tmp_path / "copy")
+    path.unlink()
+    if is_replaced:
+        (tmp_path / "copy").rename(path)
+    await store.delete(await page_of(store, key, 1), NOW)
+    await listed(store, key, {4: Told()})
+    await summarise(store, {2: Told(), 3: Told()})
+    assert sorted(await found(store, key)) == [2, 3, 4]
+    await store.close()
+    store = SqliteStore(tmp_path / "store.db")
+    assert sorted(await found(store, key)) == [2, 3, 4]
+    await store.close()
+
+
+async def test_list_whose_file_is_taken_away_is_made_anew_where_nothing_arrives(tmp_path: Path) -> None:
+    """The next look for what is due notices."""
+    store = SqliteStore(tmp_path / "store.db")
+    key = await key_in(store)
+    await listed(store, key, {1: Told()})
+    (tmp_path / "store.db-search").unlink()
+    await summarise(store, {1: Told()})
+    assert (tmp_path / "store.db-search").exists()
+    assert await found(store, key) == [1]
+    await store.close()
+
+
 async def test_list_of_a_store_that_was_restored_is_made_anew(tmp_path: Path) -> None:
     """FILE and FILE-bodies are older than FILE-search: what came after the backup is not there any more."""
     store = SqliteStore(tmp_path / "store.db")

@@ -77,9 +77,10 @@ def requests_of(tracen: TracenProcess, key: str | None = None) -> list[dict[str,
 
 
 def log_lines(tracen: TracenProcess) -> list[dict[str, Any]]:
-    """Every line but that of the first key is one JSON object."""
+    """Every line but those of the first start is one JSON object."""
     lines = tracen.db.with_suffix(".stderr").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines if not line.startswith("A local account")]
+    first = ("A local account", "Its traces in a browser", "`tracen accounts link")
+    return [json.loads(line) for line in lines if not line.startswith(first)]
 
 
 def send_one_of_each(tracen: TracenProcess) -> None:

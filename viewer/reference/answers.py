@@ -85,6 +85,7 @@ _HEADERS: Mapping[str, tuple[str, Schema]] = {
     "Vary": ("The same address has several forms.", _TEXT),
     "Content-Disposition": ("With `download`: the name of the file.", _TEXT),
     "Refresh": ("Where something is on its way: seconds after which a browser looks again.", _TEXT),
+    "X-Tracen-Url": ("Where the trace is shown, if the request has one trace.", _TEXT),
     "Access-Control-Allow-Origin": ("Pages of any origin may read it.", _TEXT),
 }
 

@@ -53,6 +53,8 @@ class RequestRow:
     path: str
     summary: str
     takes_key: bool
+    parameters: tuple[str, ...]
+    """What its query may hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def _advice_by_status(settings: Settings) -> dict[int, str]:
         415: f"Content-Type: application/json. Content-Encoding: {ACCEPT_ENCODING}, or none.",
         422: "Mend the fields that “errors” names, all of them at once. A new body needs a new Idempotency-Key.",
         429: "Wait as many seconds as Retry-After says, no longer: then it is accepted.",
-        503: "Send the same again after Retry-After seconds. Nothing was kept of the first.",
+        503: "Send the same again after Retry-After seconds. The first was not done.",
     }
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from viewer.keys import PREFIX
 from viewer.reference.answers import headers
-from viewer.reference.operations import HEALTH, PAGES, WITH_A_KEY, Operation, operations
+from viewer.reference.operation import HEALTH, PAGES, WITH_A_KEY, Operation
+from viewer.reference.operations import operations
 from viewer.reference.schemas import schemas
 from viewer.settings import Settings
 

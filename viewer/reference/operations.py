@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from viewer.api import MAX_IDEMPOTENCY_KEY
@@ -22,10 +21,10 @@ from viewer.reference.answers import (
     refused,
 )
 from viewer.reference.errors import limits_in_words, refusals
+from viewer.reference.operation import HEALTH, PAGES, WITH_A_KEY, Operation
+from viewer.reference.otlp import exports
 from viewer.reference.schemas import CURSOR, OTEL_TRACE_ID, UUID, Schema, ref
 from viewer.settings import Settings
-
-WITH_A_KEY, PAGES, HEALTH = "With a key", "Pages", "Health"
 
 _TEXT: Schema = {"type": "string"}
 _BYTES: Schema = {"type": "string", "format": "binary"}
@@ -37,23 +36,6 @@ _PAGE_LINKS = {
 }
 _ALWAYS_ASKED = ("ETag", "Cache-Control", "Vary")
 _MADE_LATER = ("Cache-Control", "Vary", "Refresh")
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A method of a path. `name` is OpenAPI's operationId, `summary` what it does in a line."""
-
-    method: str
-    path: str
-    name: str
-    summary: str
-    tag: str
-    answers: Mapping[int, Answer]
-    description: str = ""
-    parameters: tuple[Mapping[str, Any], ...] = ()
-    body: Mapping[str, Any] | None = None
-    may_take_key: bool = False
-    """Anybody may ask; with a key of its owner a private trace is answered too."""
 
 
 def operations(settings: Settings) -> tuple[Operation, ...]:
@@ -72,6 +54,7 @@ def _with_a_key(settings: Settings) -> tuple[Operation, ...]:
         _reserve(settings),
         _find(settings),
         _requests(settings),
+        *exports(settings),
     )
 
 

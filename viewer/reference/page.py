@@ -14,7 +14,8 @@ from viewer.limits import plans_of
 from viewer.reference import examples
 from viewer.reference.contexts import DocsPage, Entry, FieldRow, Paste, RefusalRow, RequestRow, Way
 from viewer.reference.errors import limits_in_words, refusals, size_in_words
-from viewer.reference.operations import WITH_A_KEY, operations
+from viewer.reference.operation import WITH_A_KEY
+from viewer.reference.operations import operations
 from viewer.reference.snippets import PLACEHOLDER, SNIPPETS, Snippet
 from viewer.settings import Settings
 from viewer.store.base import RESERVATIONS, Limit
@@ -82,7 +83,9 @@ def _way(snippet: Snippet, base_url: str, at: datetime) -> Way:
 
 def _requests(settings: Settings) -> Iterable[RequestRow]:
     for operation in operations(settings):
-        yield RequestRow(operation.method, operation.path, operation.summary, operation.tag == WITH_A_KEY)
+        asked = tuple(one["name"] for one in operation.parameters if one["in"] == "query")
+        takes_key = operation.tag == WITH_A_KEY
+        yield RequestRow(operation.method, operation.path, operation.summary, takes_key, asked)
 
 
 def _fields(*, documented: bool) -> Iterable[FieldRow]:

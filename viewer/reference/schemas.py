@@ -44,6 +44,10 @@ def schemas(base_url: str) -> dict[str, Schema]:
         "Request": _request(),
         "Problem": _problem(),
         "OEmbed": _oembed(),
+        "OtlpAccepted": _otlp_accepted(),
+        "OtlpRefused": _record(
+            {"code": {"type": "integer"}, "message": _STRING}, description="google.rpc.Status"
+        ),
         "Health": _record({"status": {"const": "ok"}}),
     }
 
@@ -104,7 +108,7 @@ def _summary() -> Schema:
             "trace_id": UUID,
             "url": URL,
             "otel_trace_id": OTEL_TRACE_ID,
-            "title": {"type": ["string", "null"]},
+            "title": {**_STRING, "description": "That of the run, or how its prompt begins, in a line."},
             "status": {"enum": [status.value for status in Status]},
             "provider": {"enum": [provider.value for provider in Provider]},
             "model": _STRING,
@@ -163,6 +167,15 @@ def _problem() -> Schema:
         "required": ["title", "status", "detail"],
         "examples": [examples.refused()],
     }
+
+
+def _otlp_accepted() -> Schema:
+    """ExportTraceServiceResponse and its like."""
+    partial = _record(
+        {"rejectedSpans": {"type": "string", "pattern": "^[0-9]+$"}, "errorMessage": _STRING},
+        description="What was left out, and why.",
+    )
+    return {"type": "object", "properties": {"partialSuccess": partial}}
 
 
 def _oembed() -> Schema:

@@ -122,7 +122,7 @@ class SqliteAccounts:
             connection.execute("delete from tickets where kind = 'login' and subject = ?", (account_id,))
             self._logs.note_deleted()  # address and labels of keys
 
-        await self._writer.submit(work)
+        await self._writer.submit(work, frees=True)
 
     # -- keys ------------------------------------------------------------------------------------------
 
@@ -143,7 +143,8 @@ class SqliteAccounts:
 
     async def revoke_key(self, account_id: str, key_id: str, now_ns: int) -> bool:
         sql = "update keys set revoked_ns = ? where id = ? and account_id = ? and revoked_ns is null"
-        return await self._write(sql, now_ns, key_id, int(account_id)) > 0
+        values = (now_ns, key_id, int(account_id))
+        return await self._writer.submit(lambda c: c.execute(sql, values).rowcount, frees=True) > 0
 
     async def rotate_key(
         self,

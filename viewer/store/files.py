@@ -1,4 +1,4 @@
-"""The files of a SQLite store: FILE, FILE-bodies and FILE-search beside it, FILE.lock; how they are made and opened.
+"""The files of a SQLite store: FILE, -bodies, -search and -reserve beside it, .lock; how they are made and opened.
 
 SQLite before 3.51.3 can corrupt a WAL that two connections write or checkpoint at the same instant: so one
 connection writes a file, it alone checkpoints, readers are read-only, and a second server is refused.
@@ -49,6 +49,7 @@ class Files:
         self.main = path.resolve()  # the lock is beside the file itself, whatever links lead to it
         self.bodies = Path(f"{self.main}-bodies")
         self.search = Path(f"{self.main}-search")
+        self.reserve = Path(f"{self.main}-reserve")
         self.lock = Path(f"{self.main}.lock")
         self._inodes: dict[Path, int] = {}
         self._search_inode = 0

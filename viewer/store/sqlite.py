@@ -35,6 +35,7 @@ from viewer.store.base import (
 from viewer.store.files import Files, name_in
 from viewer.store.people import Accounts
 from viewer.store.reservations import Reservations, Waited
+from viewer.store.reserve import Reserve
 from viewer.store.splitting import Splitting
 from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.trace_index import MAX_ROWS, TraceIndex
@@ -83,6 +84,7 @@ class SqliteStore:
             self._let_go()
             raise
         self._main, self._bodies = main, bodies
+        self._reserve = Reserve(self._files.reserve, is_ours=exclusive)
         self._writer = Writer(
             main,
             bodies,
@@ -90,6 +92,7 @@ class SqliteStore:
             between=self._between,
             on_broken=on_broken,
             on_commit=on_commit,
+            reserve=self._reserve,
         )
         splitting = Splitting(self._writer, self._read)
         self._catalogue = self._opened_catalogue(main, splitting) if exclusive else None
@@ -137,6 +140,7 @@ class SqliteStore:
     async def append(self, batch: Batch) -> Page | None:
         if self._index.unmerged_count > MAX_ROWS:
             raise base.StoreUnavailable("the index of traces can not be written")
+        self._reserve.check_not_lent()
         account_id, otel_trace_ids = int(batch.account_id), b"".join(batch.otel_trace_ids)
         waited = self._waited.among(batch.account_id, batch.otel_trace_ids)
 
@@ -160,6 +164,7 @@ class SqliteStore:
         return outcome if isinstance(outcome, Page) else None
 
     async def post(self, post: Post) -> PostOutcome:
+        self._reserve.check_not_lent()
         outcome = await self._writer.submit(
             lambda connection: posts.keep(connection, post), size=len(post.body)
         )
@@ -230,7 +235,9 @@ class SqliteStore:
         return await self._read(lambda connection: pages.by_id(connection, page_id))
 
     async def set_sharing(self, page: Page, chosen: Sharing) -> None:
-        await self._writer.submit(lambda connection: sharing.set_sharing(connection, page, chosen))
+        await self._writer.submit(
+            lambda connection: sharing.set_sharing(connection, page, chosen), frees=True
+        )
 
     async def set_masks(self, page: Page, masks: Sequence[str]) -> None:
         def work(connection: sqlite3.Connection) -> None:
@@ -245,7 +252,7 @@ class SqliteStore:
             sharing.reissue(connection, page, now_ns)
             return pages.of_trace(connection, page.account_id, page.otel_trace_id)
 
-        return await self._writer.submit(work) or page
+        return await self._writer.submit(work, frees=True) or page
 
     async def mark_opened(self, page: Page, now_ns: int) -> None:
         await self._writer.submit(lambda connection: pages.mark_opened(connection, page, now_ns))
@@ -283,7 +290,8 @@ class SqliteStore:
         await self.delete_many((page,), now_ns)
 
     async def delete_many(self, doomed: Sequence[Page], now_ns: int) -> None:
-        await self._upkeep.delete(doomed, now_ns)
+        with self._reserve.lent():
+            await self._upkeep.delete(doomed, now_ns)
         for page in doomed:
             self._waited.forget(page.account_id, (page.otel_trace_id,))
 
@@ -291,7 +299,8 @@ class SqliteStore:
         return await self._upkeep.compact(received_before_ns)
 
     async def expire(self, received_before_ns: int, now_ns: int) -> bool:
-        return await self._upkeep.expire(received_before_ns, now_ns)
+        with self._reserve.lent():
+            return await self._upkeep.expire(received_before_ns, now_ns)
 
     async def expire_reservations(self, reserved_before_ns: int) -> bool:
         made = self._reservations
@@ -304,7 +313,8 @@ class SqliteStore:
         return True
 
     async def purge(self, now_ns: int) -> bool:
-        return await self._upkeep.purge(now_ns)
+        with self._reserve.lent():
+            return await self._upkeep.purge(now_ns)
 
     def _between(self) -> bool:
         """On the writer's thread, after each group of writes; whether there is more to do."""

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from viewer.store import arrivals, batches, dues, lists, pages, posts, shards, summaries, tellings
 from viewer.store.arrivals import BATCHES, POSTS, Progress
-from viewer.store.base import Page, StoreUnavailable, Telling
+from viewer.store.base import Page, StoreUnavailable, StoreUnusable, Telling
 from viewer.store.catalogue import (
     MAX_BACKLOG,
     MAX_LISTED,
@@ -73,11 +73,13 @@ class SqliteCatalogue:
         self._left: set[Trace] = set()
         self._edition_by_account: defaultdict[int, int] = defaultdict(int)
         self._generation = 0
+        self._is_broken = False
+        self._renewing = threading.Lock()
         self._begin()
 
     def _begin(self) -> None:
         self._generation += 1
-        self._is_broken = self._must_truncate = False
+        self._must_truncate = False
         self._scrubbed_ns = 0
         self._start = secrets.token_hex(4)
         self._connection = connection = self._opened()
@@ -88,6 +90,7 @@ class SqliteCatalogue:
             between=lambda: self._truncate(connection),
             name="the list of traces",
         )
+        self._is_broken = False
 
     def _opened(self) -> sqlite3.Connection:
         connection = self._files.open_search(self._name)
@@ -203,8 +206,7 @@ class SqliteCatalogue:
     # -- for the summariser ----------------------------------------------------------------------------
 
     async def due(self, limit: int, now_ns: int) -> Sequence[Due]:
-        if self._is_broken:
-            await asyncio.to_thread(self._renew)
+        await self._have_file()
         self._left.clear()
         if await self._read(lambda c: dues.ready_count(c, now_ns)) < MAX_READY:
             for name in (POSTS, BATCHES):
@@ -232,7 +234,8 @@ class SqliteCatalogue:
 
     async def _look(self, name: str, limit: int, *, only_new: bool = False) -> bool:
         """Look at what was skipped last, or came since; whether there was anything."""
-        before = self._progress[name]
+        known = self._progress
+        before = known[name]
 
         def read(connection: sqlite3.Connection) -> tuple[Progress, list[Wanted]] | None:
             progress = before.reached(arrivals.newest_id(connection, name))
@@ -248,11 +251,15 @@ class SqliteCatalogue:
         progress, wanted = looked
 
         def work(connection: sqlite3.Connection) -> None:
+            if (
+                self._progress is not known
+            ):  # the file was made anew: nothing in it tells what was before this
+                raise StoreUnavailable("the list of traces was made anew")
             dues.put(connection, wanted)
             arrivals.save(connection, name, progress)
 
         await self._submit(work)
-        self._progress[name] = progress
+        known[name] = progress
         return True
 
     async def telling(self, due: Due, max_bytes: int) -> Telling:
@@ -286,6 +293,7 @@ class SqliteCatalogue:
 
         Where the block fails, they are due again.
         """
+        await self._have_file()
         traces = [(account_id, one) for one in otel_trace_ids]
         self._leaving.update(traces)
         try:
@@ -333,13 +341,32 @@ class SqliteCatalogue:
         ):  # the last one checkpoints, and a reader may not
             connection.close()
 
+    async def _have_file(self) -> None:
+        """Make a file anew that is broken, deleted or replaced. Raises StoreUnavailable where it can not be made."""
+        if self._is_lost():
+            await asyncio.to_thread(self._renew)
+
+    def _is_lost(self) -> bool:
+        try:
+            self._files.check_search_in_place()
+        except StoreUnavailable:
+            return True
+        return self._is_broken
+
     def _renew(self) -> None:
-        """Make a broken file anew. Readers that are under way keep what they have."""
-        logger.error("the list of traces is broken, and is made anew")
-        self._writer.close()
-        self._connection.close()
-        self._files.remove_search()
-        self._begin()
+        """Readers that are under way keep what they have."""
+        with self._renewing:
+            if not self._is_lost():  # another one was first
+                return
+            logger.error("the list of traces is lost or broken, and is made anew")
+            self._is_broken = True
+            self._writer.close()
+            self._connection.close()
+            try:
+                self._files.remove_search()
+                self._begin()
+            except (StoreUnusable, OSError, sqlite3.Error) as error:
+                raise StoreUnavailable(f"the list of traces can not be made anew: {error}") from None
 
     async def _submit(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def watched(connection: sqlite3.Connection) -> T:

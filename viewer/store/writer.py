@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from viewer.store.base import StoreUnavailable
+from viewer.store.reserve import Reserve
 
 logger = logging.getLogger("tracen.store")
 
@@ -61,10 +62,12 @@ class Writer:
         on_broken: Callable[[str], None] = lambda reason: None,
         on_commit: Callable[[int, int, float], None] = lambda jobs, size, seconds: None,
         name: str = "the store",
+        reserve: Reserve | None = None,
     ) -> None:
         """`check` raises before a transaction that must not be; `between` runs on the writer's thread after each
         group, and again while it answers that there is more to do and nobody waits; `on_broken` hears why nothing
-        will be written again, `on_commit` what a group was and took; `name` is what the log calls it.
+        will be written again, `on_commit` what a group was and took; `name` is what the log calls it;
+        `reserve` is room on the disk for what frees some.
         """
         self._main = main
         self._bodies = bodies
@@ -73,6 +76,7 @@ class Writer:
         self._on_broken = on_broken
         self._on_commit = on_commit
         self._name = name
+        self._reserve = reserve
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._queued_bytes = 0
         self._lock = threading.Lock()
@@ -94,14 +98,28 @@ class Writer:
         bodies: Work[Any] | None = None,
         committed: Callable[[Any], None] | None = None,
         size: int = 0,
+        frees: bool = False,
     ) -> T:
         """Run `bodies`, then `main`, in the next transactions; return what the last one did once that is on disk.
 
         Work may be run twice, the first time rolled back: it changes what is in the connection and nothing else.
 
         `committed` is called, on the writer's thread, with what `bodies` returned once that is on disk. `size`
-        bytes count against the queue's bound. Raises what the work raised, or StoreUnavailable.
+        bytes count against the queue's bound. What `frees` may use the reserve. Raises what the
+        work raised, or StoreUnavailable.
         """
+        if frees and self._reserve:
+            with self._reserve.lent():
+                return await self._submitted(main, bodies, committed, size)
+        return await self._submitted(main, bodies, committed, size)
+
+    async def _submitted(
+        self,
+        main: Work[T] | None,
+        bodies: Work[Any] | None,
+        committed: Callable[[Any], None] | None,
+        size: int,
+    ) -> T:
         loop = asyncio.get_running_loop()
         job = _Job(bodies, main, committed, size, loop, loop.create_future())
         with self._lock:

@@ -20,6 +20,7 @@ import pytest
 from tests.bridge.conformance.clients import names, over_grpc, over_http
 from tests.bridge.otlp_bodies import fresh_id, protobuf
 from tests.processes import TracenProcess, running_tracen, serve_command, start_tracen
+from tests.viewer.samples import PLAIN
 
 DISK_BYTES = 6 * 1024 * 1024
 
@@ -38,6 +39,12 @@ def refused_to_start(db: Path) -> str:
     return ended.stderr
 
 
+def keyed(tracen: TracenProcess) -> httpx2.Client:
+    """A client that sends the local account's key."""
+    headers = {"x-tracen-key": tracen.key}
+    return httpx2.Client(base_url=tracen.http, headers=headers, trust_env=False, timeout=60)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of a few megabytes."""
@@ -52,7 +59,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_full_disk_is_answered_as_retryable_and_survived(small_disk: Path) -> None:
     """503 and UNAVAILABLE with a wait, pages still open, nothing acknowledged is lost; with space again it goes on."""
-    with running_tracen(small_disk / "t.db") as tracen:
+    with running_tracen(small_disk / "t.db") as tracen, keyed(tracen) as client:
         kept = []
         while True:
             trace_id = fresh_id()
@@ -64,6 +71,9 @@ def test_full_disk_is_answered_as_retryable_and_survived(small_disk: Path) -> No
         assert (answer.status, answer.retry_after_s) == (503, 2)
         over = over_grpc(tracen, large(fresh_id()))
         assert (over.status, over.retry_after_s) == (grpc.StatusCode.UNAVAILABLE, 2)
+        posted = client.post("/api/traces", json=PLAIN | {"response": "x" * 500_000})
+        assert (posted.status_code, posted.json()["retry_after"]) == (503, 2)
+        assert posted.json()["detail"] == "The store is busy or full; this was not done, try again."
         assert kept
         assert all(len(names(tracen, one)) == 1 for one in kept[:3])
         assert httpx2.get(f"{tracen.http}/readyz", trust_env=False).status_code in (200, 503)
@@ -72,6 +82,35 @@ def test_full_disk_is_answered_as_retryable_and_survived(small_disk: Path) -> No
         trace_id = fresh_id()
         assert over_http(tracen, large(trace_id)).status == 200
         assert len(names(tracen, trace_id)) == 1
+
+
+def filled(client: httpx2.Client) -> list[str]:
+    """Share runs until the disk takes no more, not even a small one; the ids of their pages."""
+    page_ids: list[str] = []
+    for size in (400_000, 40_000, 4_000):
+        while True:
+            answer = client.post("/api/traces", json=PLAIN | {"prompt": os.urandom(size // 2).hex()})
+            if answer.status_code != 200:
+                assert (answer.status_code, answer.json()["retry_after"]) == (503, 2)
+                break
+            page_ids.append(answer.json()["trace_id"])
+            assert len(page_ids) < 1_000
+    return page_ids
+
+
+def test_deleting_goes_on_where_the_disk_is_full(small_disk: Path) -> None:
+    """Who shared too much can take it back, and whoever runs the server can make room: what follows is kept again."""
+    subprocess.run(["mount", "-o", f"remount,size={6 * DISK_BYTES}", str(small_disk)], check=True)
+    often = ("--requests-per-hour", "10000")
+    with running_tracen(small_disk / "t.db", *often) as tracen, keyed(tracen) as client:
+        page_ids = filled(client)
+        held = (small_disk / "t.db-reserve").stat().st_blocks
+        assert held > 0
+        for page_id in page_ids[-3:] + page_ids[:20]:
+            assert client.delete(f"/api/traces/{page_id}").status_code == 204
+            assert client.get(f"/traces/{page_id}").status_code == 410
+        assert (small_disk / "t.db-reserve").stat().st_blocks == held
+        assert over_http(tracen, large(fresh_id())).status == 200
 
 
 @pytest.mark.parametrize("name", ["t.db", "t.db-bodies"])

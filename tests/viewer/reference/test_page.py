@@ -82,6 +82,9 @@ def test_page_has_every_request_and_every_refusal() -> None:
     for operation in operations(SETTINGS):
         assert f"{operation.method} {operation.path}" in PAGE.text
         assert operation.summary in PAGE.text
+        for parameter in operation.parameters:
+            assert parameter["in"] != "query" or f"?{parameter['name']}" in PAGE.text
+    assert "POST /v1/traces" in PAGE.text
     for status, titles in titles_by_status().items():
         assert f"{status} {titles[0]}" in PAGE.text
 
