@@ -76,12 +76,15 @@ class MyTraces:
         """Server-sent events: `change` with the edition of the list, now and each time it is another one."""
         account_id = session_of(request).account.id
         self.news.check_room(account_id)
-        return StreamingResponse(self._told(account_id), media_type="text/event-stream", headers=NO_STORE)
+        return StreamingResponse(self._told(request), media_type="text/event-stream", headers=NO_STORE)
 
-    async def _told(self, account_id: str) -> AsyncIterator[str]:
+    async def _told(self, request: Request) -> AsyncIterator[str]:
+        account_id, sessions = session_of(request).account.id, request.app.state.gate.sessions
         yield "retry: 3000\n\n"
         async with contextlib.aclosing(self.news.editions(account_id, _HEARTBEAT_S)) as editions:
             async for edition in editions:
+                if await sessions.of(request) is None:
+                    return  # logged out meanwhile
                 yield ": still here\n\n" if edition is None else f"event: change\ndata: {edition}\n\n"
 
     # -- deletion
