@@ -153,6 +153,11 @@ def clip(text: str) -> str:
     return text if len(text) <= _LABEL else text[:_LABEL] + "…"
 
 
+def plain_line(text: str, limit: int) -> str:
+    """One line of text without what hides or reorders, for fields and addresses: there nothing can be marked up."""
+    return " ".join("".join(c if spelled(c) == c else " " for c in text[:limit]).split())
+
+
 def one_line(text: str, limit: int) -> str:
     """The beginning of `text` as one line of plain text, for titles and previews."""
     if len(text) <= limit and text.isprintable() and "  " not in text and text.strip() == text:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+from viewer.legible import plain_line
+
 MAX_QUERY = 200
 _MAX_NUMBER = 10**9
 _ZOOM = re.compile(r"(\d{1,15})-(\d{1,15})", re.ASCII)
@@ -95,7 +97,7 @@ def view_of(page_id: str, parameters: Mapping[str, str]) -> View:
         shows_all=parameters.get("all") == "1",
         is_markdown=parameters.get("text") == "markdown",
         zoom_us=_zoom(parameters.get("zoom", "")),
-        words=" ".join(parameters.get("q", "")[:MAX_QUERY].split()),
+        words=plain_line(parameters.get("q", ""), MAX_QUERY),
     )
 
 

@@ -10,6 +10,7 @@ from tests.viewer.markup import document_of
 from tests.viewer.samples import agent_trace
 from viewer.document import steps_part
 from viewer.search import Match, Query, find, parse_query
+from viewer.view import view_of
 
 
 def found(text: str) -> list[Match]:
@@ -58,3 +59,9 @@ def test_any_text_can_be_searched_for(text: str) -> None:
     numbers = [match.number for match in found(text)]
     assert numbers == sorted(set(numbers))
     assert set(numbers) <= set(range(1, 8))
+
+
+def test_words_of_an_address_are_plain_before_they_stand_in_a_field() -> None:
+    """What hides or reorders text is shown by marks, and there are none within an attribute."""
+    view = view_of("1", {"q": "time\x00out \u202eevil\u2066  x\ty"})
+    assert view.words == "time out evil x y"

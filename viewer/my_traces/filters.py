@@ -13,7 +13,7 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from tracen_otel.model import StepKind
-from viewer.legible import one_line, spelled
+from viewer.legible import one_line, plain_line
 from viewer.store.base import NS_PER_S
 from viewer.store.catalogue import MAX_LABEL, Outcome, Query
 
@@ -138,10 +138,10 @@ def parse(told: Mapping[str, str]) -> tuple[Filters, tuple[str, ...]]:
     if time is not Time.BETWEEN:
         since = until = None
     filters = Filters(
-        words=_plain(told.get("q", ""), MAX_WORDS),
+        words=plain_line(told.get("q", ""), MAX_WORDS),
         outcome=_one_of(Outcome, told, "status", notices),
-        model=_plain(told.get("model", ""), MAX_LABEL),
-        provider=_plain(told.get("provider", ""), MAX_LABEL),
+        model=plain_line(told.get("model", ""), MAX_LABEL),
+        provider=plain_line(told.get("provider", ""), MAX_LABEL),
         kind=_one_of(StepKind, told, "kind", notices),
         time=time,
         since=since,
@@ -159,11 +159,6 @@ def _oddities(told: Mapping[str, str], filters: Filters) -> Iterator[str]:
         yield "“Between…” needs a start or an end; until then traces of any time are listed."
     if filters.since and filters.until and filters.since >= filters.until:
         yield "The end of the time is not after its beginning, so nothing can be found."
-
-
-def _plain(text: str, limit: int) -> str:
-    """One line of text without what hides or reorders: it stands in fields and addresses."""
-    return " ".join("".join(c if spelled(c) == c else " " for c in text[:limit]).split())
 
 
 def _one_of(kinds: type[E], told: Mapping[str, str], name: str, notices: list[str]) -> E | None:
