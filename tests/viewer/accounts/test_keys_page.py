@@ -326,9 +326,11 @@ def test_account_that_ends_meanwhile_gets_no_key(
     """Its session is over, and that is what is answered."""
     add_key = SqliteAccounts.add_key
 
-    async def close_first(accounts: SqliteAccounts, account_id: str, new: NewKey, now_ns: int) -> Key:
+    async def close_first(
+        accounts: SqliteAccounts, account_id: str, new: NewKey, now_ns: int, most: int
+    ) -> Key:
         await accounts.close_account(account_id, now_ns)
-        return await add_key(accounts, account_id, new, now_ns)
+        return await add_key(accounts, account_id, new, now_ns, most)
 
     monkeypatch.setattr(SqliteAccounts, "add_key", close_first)
     answer = ada.submit(path, label="laptop", scope=["write"])
