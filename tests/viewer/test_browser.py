@@ -29,7 +29,7 @@ from tracen_otel.model import Trace
 
 pytestmark = pytest.mark.browser
 
-SCRIPTS = ("timeline", "keys", "page")
+SCRIPTS = ("timeline", "keys", "page", "copy")
 PHONE = 390
 WIDE = 1440
 
