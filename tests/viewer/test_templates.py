@@ -179,6 +179,7 @@ def test_every_template_is_used() -> None:
         "base.html",
         "app.html",
         "app_links.html",
+        "front_links.html",
         "settings_tabs.html",
         "gate.html",
         "parts.html",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from viewer.store import keys, sessions
 from viewer.store.people import Account, Key, NewKey, Session, Subscription, Ticket, TicketKind
+from viewer.store.splitting import Read
 from viewer.store.write_ahead import WriteAheadLogs
 from viewer.store.writer import Writer
 
@@ -17,12 +18,6 @@ COLUMNS = """accounts.id, accounts.email, accounts.created_ns, accounts.password
     accounts.otlp_is_private, accounts.plan, accounts.is_subscribed, accounts.subscribed_until_ns,
     accounts.customer_id, accounts.subscription_told_ns"""
 _SELECT = f"select {COLUMNS} from accounts where deleted_ns is null"  # noqa: S608 - constants
-
-
-class Read(Protocol):
-    """Runs a function on a reading connection."""
-
-    def __call__(self, read: Callable[[sqlite3.Connection], T]) -> Awaitable[T]: ...
 
 
 class SqliteAccounts:
