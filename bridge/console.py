@@ -1,15 +1,26 @@
-"""What every command of `tracen` does the same way: it runs, reads URLs, and tells errors as messages."""
+"""What every command of `tracen` does the same way: options, runs, progress, words, and errors as messages.
+
+Stdout has what a command was called for; remarks, progress and errors are on stderr. A terminal gets colour.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import sys
-from collections.abc import Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
+
+from viewer.settings import default_db
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from viewer.store.base import Store
 
 T = TypeVar("T")
 
@@ -35,6 +46,36 @@ class BaseUrl(click.ParamType[str]):
         return text
 
 
+# -- options that several commands have ----------------------------------------------------------------
+
+db_option = click.option(
+    "--db",
+    metavar="FILE",
+    default=default_db,
+    envvar="TRACEN_DB",
+    show_envvar=True,
+    help="The store's file; default: in the user's data folder.",
+)
+endpoint_option = click.option(
+    "--endpoint",
+    default=DEFAULT_BASE_URL,
+    show_default=True,
+    type=BaseUrl(),
+    envvar="TRACEN_ENDPOINT",
+    show_envvar=True,
+    help="Where Tracen is.",
+)
+key_option = click.option("--key", metavar="KEY", envvar="TRACEN_KEY", show_envvar=True, help="The API key.")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+def known_key(key: str | None) -> str:
+    """The key that a command was given. Raises click.UsageError, which says how to have one."""
+    if not key:
+        raise click.UsageError("whose traces? Give --key or set TRACEN_KEY; `tracen keys create` makes one")
+    return key
+
+
 def account_named(email: str) -> str:
     """The address of an account that a command is called for. The example's belongs to the server alone."""
     from viewer.accounts.addresses import known_address
@@ -44,6 +85,38 @@ def account_named(email: str) -> str:
     if address == EMAIL:
         raise click.UsageError(f"{EMAIL} is the server's own, for the example on its front page")
     return address
+
+
+# -- words ---------------------------------------------------------------------------------------------
+
+
+def remark(text: str, **style: Any) -> None:
+    """Say something that is not what the command was called for."""
+    click.secho(text, err=True, **style)
+
+
+def linked(url: str, text: str = "", *, err: bool = False) -> str:
+    """A URL as a terminal makes it clickable (OSC 8), plain in a pipe."""
+    stream = sys.stderr if err else sys.stdout
+    return f"\x1b]8;;{url}\x1b\\{text or url}\x1b]8;;\x1b\\" if stream.isatty() else text or url
+
+
+def progress() -> Progress:
+    """A progress bar on stderr, for a `with` block; in a pipe there is none."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+# -- runs ----------------------------------------------------------------------------------------------
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -66,3 +139,27 @@ def clear_errors() -> Iterator[None]:
     except (OSError, StoreError) as error:
         click.secho(f"tracen: {error}", fg="red", err=True)
         sys.exit(2)
+
+
+def on_store(db: str, work: Callable[[Store], Awaitable[T]], *, is_made: bool = False) -> T:
+    """Do something with the store; the server may have it open too. `is_made`: where there is none, it is made."""
+    if not is_made and "://" not in db and not Path(db).exists():
+        raise click.BadParameter(f"there is no store {db}", param_hint="--db")
+
+    async def with_store() -> T:
+        async with _opened(db) as store:
+            return await work(store)
+
+    with clear_errors():
+        return run(with_store())
+
+
+@contextlib.asynccontextmanager
+async def _opened(db: str) -> AsyncIterator[Store]:
+    from viewer.store.engines import open_store
+
+    store = open_store(db, exclusive=False)
+    try:
+        yield store
+    finally:
+        await store.close()

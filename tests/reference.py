@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
 
+import click
+
+from bridge.cli import tracen
 from tracen_otel import TracenSpanExporter
 from tracen_otel.dialects import DIALECTS
 from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS, Field
@@ -58,7 +61,53 @@ def exporter_arguments() -> str:
     return ", ".join(f"`{name}`" for name in inspect.signature(TracenSpanExporter).parameters)
 
 
+def command_table() -> str:
+    rows = [_command_row(command, path) for path, command in each_command(tracen, "tracen")]
+    return "\n".join(["| command | does |", "|---|---|", *rows])
+
+
+def each_command(group: click.Group, prefix: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, with how it is called."""
+    for name, command in group.commands.items():
+        path = f"{prefix} {name}"
+        if isinstance(command, click.Group):
+            yield from each_command(command, path)
+        else:
+            yield path, command
+
+
+def _command_row(command: click.Command, path: str) -> str:
+    """How it is called, the first paragraph of its help, the variables that stand in for options."""
+    settings = {flag.partition("/")[0] for flag in map(flag_of, fields(Settings))}
+    words, variables, has_settings = [path], [], False
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.opts[0] in settings and len(command.params) > 20:
+            has_settings = True
+        elif not parameter.expose_value:  # what each has
+            continue
+        else:
+            words.append(_usage(parameter))
+            variables += [parameter.envvar] if isinstance(parameter.envvar, str) else []
+    told = " ".join((command.help or "").split("\n\n")[0].split())
+    if has_settings:
+        told += " Its options are the settings below."
+    if variables:
+        told += f" Environment: {', '.join(f'`{name}`' for name in variables)}."
+    return f"| `{' '.join(words)}` | {told} |".replace("\\|", "|")
+
+
+def _usage(parameter: click.Parameter) -> str:
+    if isinstance(parameter, click.Argument):
+        return parameter.make_metavar(click.Context(click.Command(None)))
+    assert isinstance(parameter, click.Option)
+    names = "/".join((*parameter.opts[-1:], *parameter.secondary_opts))
+    takes = "" if parameter.is_flag else " " + parameter.make_metavar(click.Context(click.Command(None)))
+    text = (names + takes).replace("|", "/")
+    return text if parameter.required else f"[{text}]"
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
+    "commands": command_table,
     "settings": settings_table,
     "payload": payload_table,
     "dialects": dialect_list,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import click
+import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
 from bridge.cli import tracen as command_line
@@ -14,7 +16,7 @@ from bridge.grpc_server import _SERVICE_BY_SIGNAL
 from bridge.http_routes import otlp_routes
 from bridge.quotas import Quotas
 from bridge.receive import Receiver
-from tests.reference import README, with_blocks
+from tests.reference import README, each_command, with_blocks
 from viewer.app import create_app
 from viewer.keys import Authenticator
 from viewer.metrics import Metrics
@@ -26,33 +28,28 @@ TEXT = README.read_text(encoding="utf-8")
 
 
 def test_readme_tables_are_those_of_the_code() -> None:
-    """Settings, payload fields, dialects and exporter arguments; `make docs` renews them."""
+    """Commands and their options, settings, fields, dialects, exporter arguments; `make docs` renews them."""
     assert with_blocks(TEXT) == TEXT
 
 
-def commands(group: click.Group, prefix: str) -> list[str]:
-    names = []
-    for name, command in group.commands.items():
-        path = f"{prefix} {name}"
-        names += commands(command, path) if isinstance(command, click.Group) else [path]
-    return names
+@pytest.mark.parametrize(("path", "command"), list(each_command(command_line, "tracen")))
+def test_command_says_what_it_does_with_an_example(path: str, command: click.Command) -> None:
+    """A purpose, a line to copy that is of this command, and words for every option."""
+    assert command.help
+    assert re.search(rf"Example: .*\b{path}\b", command.help), f"{path}: no example"
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    assert not [option.name for option in options if not option.help]
 
 
-def test_readme_has_every_command_and_its_options() -> None:
-    """Options of `serve` are in its own table."""
-    for path in commands(command_line, "tracen"):
-        row = next((line for line in TEXT.splitlines() if line.startswith(f"| `{path}")), "")
-        assert row, f"README.md: no row for `{path}`"
-        command: click.Command = command_line
-        for name in path.split()[1:]:
-            assert isinstance(command, click.Group)
-            command = command.commands[name]
-        if path != "tracen serve":  # its options are the settings
-            options = [
-                o for p in command.params if isinstance(p, click.Option) for o in p.opts if o.startswith("--")
-            ]
-            missing = [option for option in options if option not in TEXT]
-            assert not missing, f"README.md: {path} has {missing}"
+def test_readme_has_every_environment_variable() -> None:
+    """Those that commands and exporter read, wherever they are named in the code."""
+    root = README.parent
+    sources = [path for name in ("tracen_otel", "viewer", "bridge") for path in (root / name).rglob("*.py")]
+    named = {name for path in sources for name in re.findall(r"\bTRACEN_[A-Z_]+\b", path.read_text("utf-8"))}
+    named |= {f"TRACEN_{setting.name.upper()}" for setting in fields(Settings)}
+    assert len(named) > 30
+    missing = [name for name in sorted(named) if not re.search(rf"\b{name}\b", TEXT)]
+    assert not missing, f"README.md: {missing}"
 
 
 def test_readme_has_every_route(tmp_path: Path) -> None:

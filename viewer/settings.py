@@ -120,6 +120,38 @@ class Settings:
     redact: bool = _setting(
         True, "Mask secrets in what is posted before it is kept, and before a page is shown."
     )
+    forward_to: str = _setting(
+        "",
+        "Another Tracen endpoint, such as https://traces.example, that finished traces are delivered to; "
+        "default: none.",
+    )
+    forward_key: str = _setting(
+        "", "API key of the account there that gets them; best by environment.", is_secret=True
+    )
+    forward_only: str = _setting(
+        "all",
+        "What is delivered; llm: traces in which a model, agent or tool was at work.",
+        choices=("all", "llm"),
+    )
+    forward_order: str = _setting(
+        "oldest",
+        "What goes first where the limit of the other endpoint keeps traces waiting.",
+        choices=("oldest", "newest"),
+    )
+    forward_quiet: int = _setting(
+        2, "Seconds without news after which a trace whose root has come is delivered."
+    )
+    forward_rootless: int = _setting(60, "The same for one whose root has not come.")
+    forward_longest: int = _setting(300, "Seconds after which a trace is delivered, whatever still comes.")
+    forward_per_hour: int = _setting(
+        0,
+        "Posts in any rolling hour; 0: as many as the other endpoint says that it takes, 100 where it does not say.",
+        least=0,
+    )
+    forward_past: bool = _setting(False, "Deliver as well what was there before forwarding was switched on.")
+    forward_accounts: str = _setting(
+        "", "Accounts whose traces are delivered: a@team.example,b@team.example; default: all."
+    )
     tls_cert: str = _setting("", "Certificate chain (PEM) of all three ports; taken up anew when it changes.")
     tls_key: str = _setting("", "Its private key (PEM).")
     log_format: str = _setting("text", "How log lines are written to stderr.", choices=("text", "json"))

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from bridge.cli import _link_command
+from bridge.commands.serve import _link_command
 from bridge.console import DEFAULT_BASE_URL
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
 from tests.processes import TracenProcess, running_tracen, serve_command, start_tracen

@@ -60,7 +60,7 @@ class Files:
     def take_lock(self) -> IO[bytes]:
         """Be the one server of the files for as long as the answer is open. Raises StoreUnusable."""
         try:
-            file = self.lock.open("wb")
+            file = self.lock.open("r+b")
         except OSError as error:
             raise StoreUnusable(f"{self.main}: {error.strerror}") from None
         try:
@@ -70,6 +70,7 @@ class Files:
             raise StoreUnusable(
                 f"{self.main}: another `tracen serve` is using this file; stop it or give --db another"
             ) from None
+        file.truncate()  # what the last server told of itself
         return file
 
     def open_main(self, *, checkpoints: bool) -> sqlite3.Connection:

@@ -8,28 +8,22 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.console import DEFAULT_BASE_URL, BaseUrl, account_named, clear_errors, run
-from viewer.settings import default_db
+from bridge.console import DEFAULT_BASE_URL, BaseUrl, account_named, db_option, on_store
 
 if TYPE_CHECKING:
     from viewer.store.base import Store
     from viewer.store.people import Account, Subscription
 
-T = TypeVar("T")
-Work = Callable[["Store"], Awaitable[T]]
 
 _MANY = 1_000
 _LAST_YEAR = 2199
 """Nanoseconds since 1970 end in 2262 where they are kept."""
-_DB = click.option("--db", default=default_db, envvar="TRACEN_DB", show_envvar=True, help="The store's file.")
 _BASE_URL = click.option(
     "--base-url",
     default=DEFAULT_BASE_URL,
@@ -51,13 +45,13 @@ def accounts() -> None:
 
 
 @accounts.command("list")
-@_DB
+@db_option
 def list_accounts(db: str) -> None:
     """List all accounts: address, made, password, plan, subscription.
 
     Example: tracen accounts list | cut -f1
     """
-    found = _on_store(db, _all)
+    found = on_store(db, _all)
     if sys.stdout.isatty():
         _print_table(found)
         return
@@ -67,7 +61,7 @@ def list_accounts(db: str) -> None:
 
 @accounts.command("create")
 @_EMAIL
-@_DB
+@db_option
 def create_account(email: str, db: str) -> None:
     """Make an account without a password, and print its address; `tracen accounts link` gets its owner in.
 
@@ -81,7 +75,7 @@ def create_account(email: str, db: str) -> None:
         await store.accounts.create(address, time.time_ns())
         return True
 
-    if not _on_store(db, work, is_made=True):
+    if not on_store(db, work, is_made=True):
         raise click.ClickException(f"there is an account {address} already")
     click.echo(address)
 
@@ -89,7 +83,7 @@ def create_account(email: str, db: str) -> None:
 @accounts.command("invite")
 @click.argument("email", metavar="[EMAIL]", default="")
 @_BASE_URL
-@_DB
+@db_option
 def invite(email: str, base_url: str, db: str) -> None:
     """Print a URL with which an account can be made, once, within 7 days; with EMAIL, only one of that address.
 
@@ -110,7 +104,7 @@ def invite(email: str, base_url: str, db: str) -> None:
             return None
         return await invitation_url(store.accounts, address, base_url, time.time_ns())
 
-    url = _on_store(db, work)
+    url = on_store(db, work)
     if url is None:
         raise click.ClickException(f"there is an account {address} already")
     click.echo(url)
@@ -119,7 +113,7 @@ def invite(email: str, base_url: str, db: str) -> None:
 @accounts.command("link")
 @_EMAIL
 @_BASE_URL
-@_DB
+@db_option
 def link(email: str, base_url: str, db: str) -> None:
     """Print a URL that logs in to an account, once, within 15 minutes, and can set a new password.
 
@@ -134,13 +128,13 @@ def link(email: str, base_url: str, db: str) -> None:
         account = await _account(store, email)
         return await login_url(store.accounts, account, base_url, time.time_ns())
 
-    click.echo(_on_store(db, work))
+    click.echo(on_store(db, work))
 
 
 @accounts.command("password")
 @_EMAIL
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read it from the first line of stdin.")
-@_DB
+@db_option
 def set_password(email: str, from_stdin: bool, db: str) -> None:
     """Set the password of an account, asked for twice; every browser is logged out of it.
 
@@ -148,7 +142,7 @@ def set_password(email: str, from_stdin: bool, db: str) -> None:
     """
     from viewer.accounts.passwords import Passwords, WrongPassword
 
-    _on_store(db, lambda store: _account(store, email))  # before anything is typed
+    on_store(db, lambda store: _account(store, email))  # before anything is typed
     password = _read_line() if from_stdin else _asked_password()
 
     async def work(store: Store) -> None:
@@ -157,7 +151,7 @@ def set_password(email: str, from_stdin: bool, db: str) -> None:
         await store.accounts.set_password(account.id, await passwords.hash(password), keep=None)
 
     try:
-        _on_store(db, work)
+        on_store(db, work)
     except WrongPassword as error:
         raise click.ClickException(str(error)) from None
     click.echo("The password is set.", err=True)
@@ -172,7 +166,7 @@ def set_password(email: str, from_stdin: bool, db: str) -> None:
     metavar="YYYY-MM-DD",
     help="Last day (UTC); without it there is no end.",
 )
-@_DB
+@db_option
 def subscribe(email: str, plan: str | None, until: datetime | None, db: str) -> None:
     """Give an account a subscription, without anybody being charged.
 
@@ -189,39 +183,39 @@ def subscribe(email: str, plan: str | None, until: datetime | None, db: str) -> 
     if ends and ends <= datetime.now(UTC):
         raise click.BadParameter("this day is over", param_hint="--until")
     until_ns = int(ends.timestamp()) * 10**9 if ends else None
-    told = _on_store(db, lambda store: _subscribe(store, email, plan, True, until_ns))
+    told = on_store(db, lambda store: _subscribe(store, email, plan, True, until_ns))
     click.echo(f"{email}: {_told(told)}", err=True)
 
 
 @accounts.command("unsubscribe")
 @_EMAIL
-@_DB
+@db_option
 def unsubscribe(email: str, db: str) -> None:
     """End the subscription of an account here. What Stripe charges is ended at Stripe.
 
     Example: tracen accounts unsubscribe ada@team.example
     """
-    _on_store(db, lambda store: _subscribe(store, email, "", False, None))
+    on_store(db, lambda store: _subscribe(store, email, "", False, None))
     click.echo(f"{email}: no subscription", err=True)
 
 
 @accounts.command("delete")
 @_EMAIL
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_DB
+@db_option
 def delete_account(email: str, yes: bool, db: str) -> None:
     """Delete an account with its traces, pages and keys, for good.
 
     Example: tracen accounts delete ada@team.example --yes
     """
-    account = _on_store(db, lambda store: _account(store, email))
+    account = on_store(db, lambda store: _account(store, email))
     if not yes:
         click.confirm(f"Delete {account.email} and all of its traces, for good?", abort=True, err=True)
 
     async def work(store: Store) -> None:
         await store.accounts.close_account(account.id, time.time_ns())
 
-    _on_store(db, work)
+    on_store(db, work)
     if account.subscription.customer_id:
         click.echo(f"Stripe may still charge {account.subscription.customer_id}: end that there.", err=True)
     click.echo(
@@ -230,30 +224,6 @@ def delete_account(email: str, yes: bool, db: str) -> None:
 
 
 # -- over the store ------------------------------------------------------------------------------------
-
-
-def _on_store(db: str, work: Work[T], *, is_made: bool = False) -> T:
-    """Do something with the store; the server may have it open too. `is_made`: where there is none, it is made."""
-    if not is_made and not Path(db).exists():
-        raise click.BadParameter(f"there is no store {db}", param_hint="--db")
-
-    async def with_store() -> T:
-        async with _opened(db) as store:
-            return await work(store)
-
-    with clear_errors():
-        return run(with_store())
-
-
-@asynccontextmanager
-async def _opened(db: str) -> AsyncIterator[Store]:
-    from viewer.store.engines import open_store
-
-    store = open_store(db, exclusive=False)
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 async def _all(store: Store) -> list[Account]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from bridge.accounts_command import accounts
+from bridge.commands.accounts import accounts
 from tests.processes import TracenProcess, start_tracen
 from tests.viewer.accounts.site import EMAIL, FROM_A_PAGE, PASSWORD
 from viewer.front.sample import page_of_sample, plant

@@ -1,0 +1,68 @@
+"""A Tracen server as the commands ask it, over HTTP; what is wrong with it or its answers, in words.
+
+Redirects are not followed: they would take the key along.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import urllib3
+
+logger = logging.getLogger("tracen.asking")
+
+TIMEOUT_S = 10.0
+
+
+class ServerError(Exception):
+    """The server can not be asked, or refuses; the message says what would help. `status`: of its answer, if any."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Server:
+    """One server, asked with one key."""
+
+    def __init__(self, endpoint: str, key: str | None = None, timeout_s: float = TIMEOUT_S) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        headers = {"accept": "application/json", "user-agent": "tracen"}
+        if key:
+            headers["x-tracen-key"] = key
+        self._http = urllib3.PoolManager(headers=headers, timeout=timeout_s, retries=False)
+
+    def get(self, path: str, **fields: str) -> dict[str, Any]:
+        """The JSON object at a path. Raises ServerError."""
+        answer = self.ask("GET", path, fields=fields or None)
+        url = self.endpoint + path
+        if answer.status == 401:
+            raise ServerError(
+                f"{url} refuses the key; give that of `tracen keys create` as --key or TRACEN_KEY", 401
+            )
+        if answer.status != 200:
+            raise ServerError(f"{url} answered {answer.status}; is that a Tracen server?", answer.status)
+        try:
+            value = answer.json()
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise ServerError(f"{url} did not answer as Tracen does", 200)
+        return value
+
+    def ask(self, method: str, path: str, **more: Any) -> urllib3.BaseHTTPResponse:
+        """One request, whatever is answered. Raises ServerError where nothing is."""
+        url, started_s = self.endpoint + path, time.monotonic()
+        try:
+            answer = self._http.request(method, url, redirect=False, **more)
+        except urllib3.exceptions.HTTPError as error:
+            logger.debug("%s %s: %s", method, url, type(error).__name__)
+            raise ServerError(f"{url} can not be reached: {_reason(error)}") from None
+        logger.debug("%s %s: %d in %.0f ms", method, url, answer.status, (time.monotonic() - started_s) * 1e3)
+        return answer
+
+
+def _reason(error: Exception) -> str:
+    return str(error.__cause__ or error).rsplit(": ", 1)[-1]

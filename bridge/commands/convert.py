@@ -1,0 +1,27 @@
+"""`tracen convert`: OTLP in files to payloads, without a server."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option(
+    "--logs", multiple=True, metavar="FILE", help="OTLP log bodies whose events belong to the spans."
+)
+@click.option("--extended", is_flag=True, help="Add the documented extension to every payload.")
+@click.option("--redact/--no-redact", default=True, show_default=True, help="Mask secrets.")
+def convert(files: tuple[str, ...], logs: tuple[str, ...], extended: bool, redact: bool) -> None:
+    """Turn OTLP trace request bodies (.pb, .json; - is stdin) into payloads, one JSON line a trace.
+
+    Example: tracen convert request.pb | jq .title
+    """
+    from bridge.convert import convert as convert_files
+    from tracen_otel.otlp import UndecodableBody
+
+    try:
+        for line in convert_files(files, logs, extended=extended, redacts=redact):
+            click.echo(line)
+    except (OSError, UndecodableBody) as error:
+        raise click.ClickException(str(error)) from None

@@ -1,0 +1,171 @@
+"""`tracen serve`: one option a setting, and the words of a server that has started."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge import presence
+from bridge.console import DEFAULT_BASE_URL, BaseUrl, clear_errors, run
+from viewer.settings import Settings, default_db, duration_ns, flag_of
+
+if TYPE_CHECKING:
+    from bridge.server import Ready
+
+Command = Callable[..., None]
+
+
+def with_settings(command: Command) -> Command:
+    """Give a command one option per setting, each with its environment variable and default in --help."""
+    for setting in reversed(fields(Settings)):
+        default = setting.default_factory() if setting.default is MISSING else setting.default
+        command = click.option(
+            flag_of(setting),
+            setting.name,
+            default=default,
+            show_default=bool(default),  # of a switch, its name that is on
+            type=_type_of(setting, default),
+            envvar=f"TRACEN_{setting.name.upper()}",
+            show_envvar=True,
+            help=setting.metadata["help"],
+        )(command)
+    return command
+
+
+def _type_of(setting: Field[Any], default: Any) -> Any:
+    if setting.name.endswith("port"):
+        return click.IntRange(0, 65535)
+    if setting.name in ("base_url", "forward_to"):
+        return BaseUrl()
+    if setting.name == "retention":
+        return _Duration()
+    if setting.name == "allowed_hosts":
+        return _Hosts()
+    if setting.name == "plans":
+        return _Plans()
+    if setting.name == "stripe_prices":
+        return _Prices()
+    if setting.metadata["choices"]:
+        return click.Choice(setting.metadata["choices"])
+    if isinstance(default, bool):
+        return click.BOOL
+    return click.IntRange(min=setting.metadata["least"]) if isinstance(default, int) else str
+
+
+class _Duration(click.ParamType[str]):
+    """A time such as 30d."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            if value:
+                duration_ns(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
+class _Hosts(click.ParamType[str]):
+    """Names such as a.example,b.example, or *."""
+
+    name = "hosts"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from viewer.network import host_of
+
+        for name in filter(None, (part.strip() for part in str(value).split(","))):
+            if name != "*" and host_of(name) != name.lower().rstrip("."):
+                self.fail(f"expected names without scheme or port such as a.example, or *, got {name[:80]!r}")
+        return str(value)
+
+
+class _Plans(click.ParamType[str]):
+    """Plans such as free=100,pro=1000."""
+
+    name = "plans"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value:
+            from viewer.limits import plans_of
+
+            try:
+                plans_of(str(value), 1)
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        return str(value)
+
+
+class _Prices(click.ParamType[str]):
+    """Plans and their prices such as pro=price_123."""
+
+    name = "prices"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value:
+            from viewer.subscriptions.prices import prices_of
+
+            try:
+                prices_of(str(value))
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        return str(value)
+
+
+@click.command()
+@with_settings
+def serve(**options: Any) -> None:
+    """Run viewer and bridge in one process until SIGTERM or Ctrl-C.
+
+    When every port accepts, one line goes to stdout: ready http=… otlp-grpc=… otlp-http=…
+
+    Example: tracen serve --base-url https://traces.team.example --tls-cert chain.pem --tls-key key.pem
+    """
+    os.environ.setdefault(
+        "GRPC_VERBOSITY", "NONE"
+    )  # before grpc is imported: its errors reach us as exceptions
+    from bridge.heap import give_back_large_blocks
+    from bridge.server import serve as serve_until_stopped
+    from viewer.logs import configure
+
+    settings = Settings(**options)
+    configure(settings.log_format, settings.log_level)
+    give_back_large_blocks()
+    with clear_errors():
+        run(serve_until_stopped(settings, partial(_announce, settings.db)))
+
+
+def _announce(db: str, ready: Ready) -> None:
+    """Machines read stdout, people stderr, other commands what is beside the store."""
+    if "://" not in db:
+        presence.tell(db, presence.Doors(ready.http, ready.otlp_grpc, ready.otlp_http, ready.base_url))
+    if ready.first_secret:
+        click.echo(f"A local account was made. Its key, shown this once: {ready.first_secret}", err=True)
+        click.echo(
+            f"Its traces in a browser, with a link that works once, for 15 minutes: {ready.first_link}\n"
+            f"`{_link_command(db, ready.base_url)}` makes another one.",
+            err=True,
+        )
+    if sys.stderr.isatty():
+        click.secho(f"Tracen is at {ready.base_url} (Ctrl-C ends it)", err=True, bold=True)
+    click.echo(f"ready http={ready.http} otlp-grpc={ready.otlp_grpc} otlp-http={ready.otlp_http}")
+    sys.stdout.flush()
+
+
+def _link_command(db: str, base_url: str) -> str:
+    """What makes another link to this server from any folder, with what is not the default."""
+    from viewer.accounts.addresses import LOCAL
+
+    words = ["tracen", "accounts", "link", LOCAL]
+    if db != default_db():
+        words += ["--db", os.path.abspath(db)]
+    if base_url != DEFAULT_BASE_URL:
+        words += ["--base-url", base_url]
+    return shlex.join(words)
