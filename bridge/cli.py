@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import click
 
 from bridge.commands.accounts import accounts
+from bridge.commands.backup import backup
+from bridge.commands.check import check
 from bridge.commands.convert import convert
 from bridge.commands.keys import keys
 from bridge.commands.serve import serve
@@ -23,6 +25,8 @@ COMMANDS: tuple[click.Command, ...] = (
     accounts,
     keys,
     convert,
+    backup,
+    check,
 )
 """In the order in which somebody meets them: --help and the README list them so."""
 
