@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from viewer.store.check import Finding, Report
 
 
+_ONE = {"accounts": "account", "pages": "page", "batches": "batch", "posts": "post"}
+
+
 @click.command()
 @db_option
 @click.option(
