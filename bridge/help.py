@@ -56,6 +56,24 @@ class Context(click.Context):
     formatter_class = Formatter
 
 
+class Sectioned(click.Command):
+    """A command of many options, which are told in sections; those in none come last."""
+
+    context_class = Context
+    sections: ClassVar[Mapping[str, Sequence[str]]] = {}
+
+    def format_options(self, ctx: click.Context, formatter: HelpFormatter) -> None:
+        titles = {name: title for title, names in self.sections.items() for name in names}
+        rows: dict[str, list[tuple[str, str]]] = {title: [] for title in (*self.sections, "Options")}
+        for param in self.get_params(ctx):
+            if (row := param.get_help_record(ctx)) is not None:
+                rows[titles.get(param.name or "", "Options")].append(row)
+        for title, told_rows in rows.items():
+            if told_rows:
+                with formatter.section(title):
+                    formatter.write_dl(told_rows)
+
+
 class Commands(click.Group):
     """Commands in the order in which they were added."""
 
