@@ -172,10 +172,19 @@ def clear_errors() -> Iterator[None]:
         sys.exit(2)
 
 
+def sqlite_file(db: str) -> Path:
+    """The file that --db names, there or not. Raises click.BadParameter for the address of another database."""
+    if "://" in db:
+        raise click.BadParameter(
+            f"expected a SQLite file, got {db.partition('://')[0]}://…", param_hint="--db"
+        )
+    return Path(db).expanduser()
+
+
 def store_path(db: str) -> Path:
-    """The file of a store that must be there. Raises click.BadParameter."""
-    path = Path(db).expanduser()
-    if "://" in db or not path.exists():
+    """The same of a store that must be there. Raises click.BadParameter."""
+    path = sqlite_file(db)
+    if not path.exists():
         raise click.BadParameter(f"there is no store {db}", param_hint="--db")
     return path
 

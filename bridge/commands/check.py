@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import sys
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bridge.console import bar_a_stage, bytes_told, clear_errors, db_option, json_option, remark
+from bridge.console import bar_a_stage, bytes_told, clear_errors, db_option, json_option, remark, sqlite_file
 
 if TYPE_CHECKING:
     from viewer.store.check import Finding, Report
@@ -41,8 +41,8 @@ def check(db: str, quick: bool, as_json: bool) -> None:
     from viewer.store.check import check as check_store
 
     started_s = time.monotonic()
-    path = Path(db).expanduser()
-    if "://" in db or not path.parent.is_dir():
+    path = sqlite_file(db)
+    if not any(path.parent.glob(f"{glob.escape(path.name)}*")):  # a lost file of a store is a finding
         raise click.BadParameter(f"there is no store {db}", param_hint="--db")
     with clear_errors(), bar_a_stage(in_bytes=True) as watch:
         report = check_store(path, Depth.QUICK if quick else Depth.ALL, watch)

@@ -220,7 +220,7 @@ def _check_nobody_opens_half(target: Path, wanted: set[str]) -> None:
     [
         (("b.db", "--db", "no.db"), 2, "there is no store no.db"),
         (("b.db", "--db", "letter.txt"), 2, "file is not a database"),
-        (("b.db", "--db", "postgresql://user:secret@db/x"), 2, "only a SQLite file"),
+        (("b.db", "--db", "postgresql://user:secret@db/x"), 2, "expected a SQLite file, got postgresql://…"),
         (("letter.txt", "--db", "t.db"), 2, "is there and no backup of Tracen; --force writes over it"),
         (("t.db", "--db", "t.db"), 2, "a part of the store itself"),
         ((".", "--db", "t.db"), 2, "is a folder"),
