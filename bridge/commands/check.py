@@ -50,7 +50,8 @@ def check(db: str, quick: bool, as_json: bool) -> None:
     for finding in report.findings:
         click.echo(json.dumps(asdict(finding), ensure_ascii=False) if as_json else _line(finding))
     if report.findings:
-        remark(f"{len(report.findings)} findings in {seconds:.1f} s", fg="red")
+        count = len(report.findings)
+        remark(f"{count} finding{'s' * (count > 1)} in {seconds:.1f} s", fg="red")
         sys.exit(1)
     remark(f"{db} is whole: {_told(report)}, looked at in {seconds:.1f} s", fg="green")
 
