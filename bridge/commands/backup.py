@@ -51,7 +51,7 @@ def backup(file: str, db: str, force: bool) -> None:
 
 
 def _check(copy: Copy, source: Path, watch: Watch, *, is_forced: bool) -> None:
-    """A copy of a damaged store must not take the place of a whole one."""
+    """A copy of what is damaged must not take the place of a whole one."""
     from viewer.store.check import Depth, check
 
     def look(stage: str, done: int, total: int) -> None:
@@ -61,7 +61,7 @@ def _check(copy: Copy, source: Path, watch: Watch, *, is_forced: bool) -> None:
     if not findings:
         return
     lines = [f"  {source}{finding.file.removeprefix(str(copy.main))} {finding.what}" for finding in findings]
-    told = "\n".join(["the store is damaged:", *lines])
+    told = "\n".join(["the store is not as it should be:", *lines])
     if not is_forced:
         raise click.ClickException(f"{told}\n{copy.target} is as it was; --force keeps the copy all the same")
     remark(f"{told}\nThe copy is kept all the same.", fg="yellow")

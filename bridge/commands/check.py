@@ -53,7 +53,7 @@ def check(db: str, quick: bool, as_json: bool) -> None:
         count = len(report.findings)
         remark(f"{count} finding{'s' * (count > 1)} in {seconds:.1f} s", fg="red")
         sys.exit(1)
-    remark(f"{db} is whole: {_told(report)}, looked at in {seconds:.1f} s", fg="green")
+    remark(f"{db} is whole: {_told(report)}; looked at in {seconds:.1f} s", fg="green")
 
 
 def _line(finding: Finding) -> str:
@@ -63,5 +63,10 @@ def _line(finding: Finding) -> str:
 
 
 def _told(report: Report) -> str:
+    if report.is_older:
+        return (
+            f"{bytes_told(report.size_bytes)}, made by an older Tracen; the next `tracen serve` brings it up to date, "
+            "before that its rows are not checked"
+        )
     counts = [f"{count:,} {_ONE[name] if count == 1 else name}" for name, count in report.counts.items()]
     return ", ".join([bytes_told(report.size_bytes), *counts])

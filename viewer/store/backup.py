@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import secrets
 import shutil
@@ -21,6 +22,8 @@ from typing import IO
 
 from viewer.store.base import StoreError
 from viewer.store.durable import DERIVED, DURABLE, MAIN, DurableFile, one_moment, present
+
+logger = logging.getLogger("tracen.store")
 
 _STEP_BYTES = 4 * 1024 * 1024
 _NEW = ".backup-in-progress"
@@ -163,6 +166,7 @@ def _copy(db: Path, target: Path, watch: Watch) -> Copy:
             try:
                 _copy_file(reading, file, path, partial(_told, watch, sum(sizes[:number]), sum(sizes)))
                 _rename_pair(path, file, name)
+                logger.debug("%s: %d bytes are copied", path, sizes[number])
             except (sqlite3.Error, OSError) as error:
                 raise BackupFailed(f"{path}: {_reason(error)}; {_AS_IT_WAS}") from None
     return Copy(target, files, sum(sizes))
@@ -235,6 +239,7 @@ def put_in_place(copy: Copy) -> None:
             for file in reversed(copy.files):  # FILE last
                 file.beside(_new(target)).rename(file.beside(target))
             _sync(target.parent)
+            logger.debug("%s: the copy is in its place", target)
         finally:
             put_back(target)
     except OSError as error:

@@ -6,6 +6,7 @@ For what copies or checks a whole store: it writes to none of them, and makes no
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from sqlite_utils.migrations import Migrations
 
 from viewer.store.base import StoreUnusable
 from viewer.store.schema import bodies_migrations, migrations
+
+logger = logging.getLogger("tracen.store")
 
 _TRIES_S = 5.0
 """After that a moment between the two commits of a write will do, as a crash would leave it."""
@@ -123,10 +126,12 @@ def _begin(reading: sqlite3.Connection, watching: sqlite3.Connection, aliases: l
         _await_commit(watching)
         _look_at(reading, MAIN.alias)
         if _version(watching, BODIES.alias) == bodies:
+            logger.debug("all files are seen as of one moment")
             return
         reading.execute("rollback")
     reading.execute("begin")
     _look_at(reading, *rest, MAIN.alias, BODIES.alias)
+    logger.debug("all files are seen as of one moment, perhaps in the midst of a write")
 
 
 def _await_commit(watching: sqlite3.Connection) -> None:

@@ -183,7 +183,7 @@ def test_backup_that_is_killed_in_the_last_moment_is_one_or_the_other(
     place.mkdir()
     if is_replaced:
         back_up(store.path, place / "b.db")
-    arguments = [store.path, place, "b.db"]
+    arguments = [str(store.path), str(place), "b.db"]
     subprocess.run([sys.executable, "-c", _KILLED_IN_TURN, *arguments], check=True, timeout=TIMEOUT_S)
     states = list(tmp_path.glob("place-*"))
     assert len(states) > 4
@@ -252,7 +252,7 @@ def test_backup_of_a_damaged_store_replaces_nothing(tmp_path: Path) -> None:
     bodies.write_bytes(content)
     refused = run("backup", tmp_path / "b.db", "--db", store.path)
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "the store is damaged" in refused.stderr
+    assert "the store is not as it should be" in refused.stderr
     assert f"{bodies} is damaged" in refused.stderr
     assert "--force keeps the copy all the same" in refused.stderr
     assert (tmp_path / "b.db-bodies").read_bytes() == before

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from viewer.store.base import StoreUnusable
 from viewer.store.check import bodies, files, rows
+from viewer.store.check.files import Release
 from viewer.store.check.findings import Depth, Finding, Findings, Report, Watch
 from viewer.store.durable import one_moment
 
@@ -15,26 +16,27 @@ def check(main: Path, depth: Depth, watch: Watch) -> Report:
     """Look at every file of a store, as far as `depth` says. Raises KeyboardInterrupt alone."""
     main = main.resolve()
     findings = Findings(main)
-    counts: dict[str, int] = {}
+    release, counts = Release.THIS, dict[str, int]()
     if files.are_there(main, findings):
         try:
             with one_moment(main) as moment:
-                counts = _checked(moment, main, depth, findings, watch)
+                release = files.check_schemas(moment, main, findings)
+                counts = _checked(moment, main, release, depth, findings, watch)
         except (StoreUnusable, sqlite3.Error) as error:
             findings.damaged(main, f"can not be read: {error}")
     files.check_search(main, findings, watch)
-    return Report(tuple(findings.all()), counts, files.size_of(main))
+    is_older = release is Release.OLDER
+    return Report(tuple(findings.all()), counts, files.size_of(main), is_older)
 
 
 def _checked(
-    moment: sqlite3.Connection, main: Path, depth: Depth, findings: Findings, watch: Watch
+    moment: sqlite3.Connection, main: Path, release: Release, depth: Depth, findings: Findings, watch: Watch
 ) -> dict[str, int]:
     """Each step only where the ones before leave something to look at."""
-    is_current = files.check_schemas(moment, main, findings)
     files.check_integrity(moment, main, findings, watch, quick=depth is Depth.QUICK)
-    if not is_current or not files.check_pair(moment, main, findings):
+    if release is Release.STRANGE or not files.check_pair(moment, main, findings):
         return {}
-    if findings.any():
+    if findings.any() or release is Release.OLDER:
         return {}  # what is told of the rows of a damaged file is as likely wrong as right
     if depth is not Depth.QUICK:
         rows.check_rows(moment, main, findings, watch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from enum import Enum
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -71,24 +72,31 @@ def _bytes_told(header: bytes) -> int:
 # -- schema and pair -----------------------------------------------------------------------------------
 
 
-def check_schemas(moment: sqlite3.Connection, main: Path, findings: Findings) -> bool:
-    """Whether all files have the tables of this release."""
-    states = [_check_schema(moment, main, file, findings) for file in present(main)]
-    return all(states)
+class Release(Enum):
+    """Whose tables a file has."""
+
+    STRANGE = "of another program, or of a newer release"
+    OLDER = "of an older release"
+    THIS = "of this release"
 
 
-def _check_schema(moment: sqlite3.Connection, main: Path, file: DurableFile, findings: Findings) -> bool:
+def check_schemas(moment: sqlite3.Connection, main: Path, findings: Findings) -> Release:
+    """The worst of all files."""
+    found = {_check_schema(moment, main, file, findings) for file in present(main)}
+    return next(release for release in Release if release in found)
+
+
+def _check_schema(moment: sqlite3.Connection, main: Path, file: DurableFile, findings: Findings) -> Release:
     path = file.beside(main)
     applied = _applied(moment, file)
     known = [migration.name for migration in file.schema.pending(Database(memory=True))]
     if not applied:
         findings.damaged(path, "is a database of another program, or of another of Tracen's files")
-    elif unknown := [name for name in applied if name not in known]:
+        return Release.STRANGE
+    if unknown := [name for name in applied if name not in known]:
         findings.add(path, f"was made by a newer Tracen (it has {unknown[0]!r})", "update this one")
-    elif missing := [name for name in known if name not in applied]:
-        repair = "start `tracen serve` on it once, which brings it up to date"
-        findings.add(path, f"was made by an older Tracen (it has no {missing[0]!r})", repair)
-    return applied == known
+        return Release.STRANGE
+    return Release.THIS if len(applied) == len(known) else Release.OLDER
 
 
 def _applied(moment: sqlite3.Connection, file: DurableFile) -> list[str]:

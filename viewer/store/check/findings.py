@@ -34,11 +34,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check found, how many rows there are of what, and how large the files are."""
+    """What a check found, how many rows there are of what, and how large the files are.
+
+    `is_older`: an older release made it, and what its rows say was not looked at; the next start brings it up to date.
+    """
 
     findings: tuple[Finding, ...]
     counts: dict[str, int]
     size_bytes: int
+    is_older: bool = False
 
 
 class Findings:
