@@ -104,7 +104,7 @@ def show(url: str) -> str:
         browser = webbrowser.get()
         if not os.environ.get("BROWSER") and type(browser) is webbrowser.GenericBrowser:
             return "there is none but for terminals"
-        with _own_stdout():
+        with _own_pipes():
             is_shown = browser.open(url)
     except (webbrowser.Error, OSError):
         return "there is none"
@@ -118,17 +118,17 @@ def _has_display() -> bool:
 
 
 @contextlib.contextmanager
-def _own_stdout() -> Iterator[None]:
-    """Keep a pipe from the browser, which would hold it for as long as it is open."""
-    if os.isatty(1):
-        yield
-        return
+def _own_pipes() -> Iterator[None]:
+    """Keep pipes from the browser, which would write to them and hold them for as long as it is open."""
     sys.stdout.flush()
-    kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    kept = {number: os.dup(number) for number in (1, 2) if not os.isatty(number)}
+    nothing = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nothing, 1)
+        for number in kept:
+            os.dup2(nothing, number)
         yield
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        for number, copy in kept.items():
+            os.dup2(copy, number)
+            os.close(copy)
         os.close(nothing)

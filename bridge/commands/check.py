@@ -32,8 +32,8 @@ def check(db: str, quick: bool, as_json: bool) -> None:
     Every page of every file, whether the files belong together, what their rows say of each other, and every body,
     payload and document as a page would read it. Nothing is changed. A backup is checked in the same way.
 
-    A line for each thing that is wrong, and exit code 1. Beside a server, what is deleted meanwhile is overwritten in
-    its log once the check is done.
+    A line for each thing that is wrong, and exit code 1. While the files are read a server can not empty its logs: then
+    a deletion takes some seconds more.
 
     Example: tracen check --db nightly.db && echo whole
     """

@@ -97,7 +97,8 @@ def _name_in(connection: sqlite3.Connection, file: DurableFile) -> str | None:
 def one_moment(main: Path) -> Iterator[sqlite3.Connection]:
     """A connection that sees all files as they were between two writes of the server. Raises StoreUnusable.
 
-    For as long as the block runs, the server's write-ahead logs can not be emptied: it grows them.
+    For as long as the block runs, the server's write-ahead logs grow; and where something is deleted meanwhile, each
+    of its writes waits some time for the block to end.
     """
     with contextlib.closing(open_readonly(main)) as reading:
         if BODIES in present(main):

@@ -81,7 +81,9 @@ def test_bash_completes_traces_of_the_server(shell_env: dict[str, str], tracen: 
     key = tracen.create_key(f"{fresh_id().hex()}@example.com")
     headers = {"content-type": "application/json", "x-tracen-key": key}
     body = json_body(json_span(fresh_id()))
-    answer = httpx2.post(f"{tracen.http}/v1/traces", content=body, headers=headers, trust_env=False)
+    answer = httpx2.post(
+        f"{tracen.http}/v1/traces", content=body, headers=headers, trust_env=False, timeout=60
+    )
     page_id = answer.headers["x-tracen-url"].rpartition("/")[2]
     env = shell_env | {"TRACEN_KEY": key, "TRACEN_ENDPOINT": tracen.http}
     assert completed(env, "tracen open ''") == [page_id]

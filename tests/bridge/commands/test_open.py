@@ -55,7 +55,9 @@ def key(tracen: TracenProcess) -> str:
 def export(tracen: TracenProcess, key: str, trace_id: bytes) -> str:
     headers = {"content-type": "application/json", "x-tracen-key": key}
     body = json_body(json_span(trace_id))
-    answer = httpx2.post(f"{tracen.http}/v1/traces", content=body, headers=headers, trust_env=False)
+    answer = httpx2.post(
+        f"{tracen.http}/v1/traces", content=body, headers=headers, trust_env=False, timeout=60
+    )
     url: str = answer.headers["x-tracen-url"]
     return url
 
@@ -149,7 +151,9 @@ def test_deleted_page_is_told(tracen: TracenProcess, key: str) -> None:
     page_id = export(tracen, key, fresh_id()).rpartition("/")[2]
     headers = {"x-tracen-key": key}
     assert (
-        httpx2.delete(f"{tracen.http}/api/traces/{page_id}", headers=headers, trust_env=False).status_code
+        httpx2.delete(
+            f"{tracen.http}/api/traces/{page_id}", headers=headers, trust_env=False, timeout=60
+        ).status_code
         == 204
     )
     done = run(page_id, "--endpoint", tracen.http)

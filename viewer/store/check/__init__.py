@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from viewer.store.base import StoreUnusable
 from viewer.store.check import bodies, files, rows
 from viewer.store.check.files import Release
 from viewer.store.check.findings import Depth, Finding, Findings, Report, Watch
-from viewer.store.durable import one_moment
+from viewer.store.durable import one_moment, open_readonly
 
 
 def check(main: Path, depth: Depth, watch: Watch) -> Report:
@@ -22,6 +23,9 @@ def check(main: Path, depth: Depth, watch: Watch) -> Report:
             with one_moment(main) as moment:
                 release = files.check_schemas(moment, main, findings)
                 counts = _checked(moment, main, release, depth, findings, watch)
+            if counts and depth is Depth.ALL:
+                with contextlib.closing(open_readonly(main)) as reading:
+                    bodies.check_bodies(reading, main, findings, watch)
         except (StoreUnusable, sqlite3.Error) as error:
             findings.damaged(main, f"can not be read: {error}")
     files.check_search(main, findings, watch)
@@ -40,8 +44,6 @@ def _checked(
         return {}  # what is told of the rows of a damaged file is as likely wrong as right
     if depth is not Depth.QUICK:
         rows.check_rows(moment, main, findings, watch)
-    if depth is Depth.ALL:
-        bodies.check_bodies(moment, main, findings, watch)
     return rows.counts(moment)
 
 

@@ -1,4 +1,7 @@
-"""Every stored body, payload and document, read as a page would read it."""
+"""Every stored body, payload and document, read as a page would read it.
+
+One at a time, and each as it is then: what is read for minutes must not keep a server from emptying its logs.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _TOLD_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """One kind of content: where it is, how it is named, how it is read. `sql`: name, hint, body."""
+    """One kind of content: where it is, how it is named and read. `sql`: id, name, hint and body of the one after an id."""
 
     file: DurableFile
     sql: str
@@ -29,12 +32,12 @@ class _Kind:
     read: Callable[[str, bytes], object]
 
 
-def check_bodies(moment: sqlite3.Connection, main: Path, findings: Findings, watch: Watch) -> None:
-    """Read everything, a body at a time."""
-    total = sum(moment.execute(kind.size_sql).fetchone()[0] for kind in _KINDS)
+def check_bodies(reading: sqlite3.Connection, main: Path, findings: Findings, watch: Watch) -> None:
+    """Read everything, a body at a time, on a connection that is in no transaction."""
+    total = sum(reading.execute(kind.size_sql).fetchone()[0] for kind in _KINDS)
     done = told = 0
     stage = f"{main.name}, contents"
-    for kind, name, hint, body in _each(moment):
+    for kind, name, hint, body in _each(reading):
         try:
             kind.read(hint, body)
         except Exception as error:  # whatever a reader makes of broken bytes: a page would show the same
@@ -43,15 +46,17 @@ def check_bodies(moment: sqlite3.Connection, main: Path, findings: Findings, wat
         done += len(body)
         if done - told >= _TOLD_BYTES:
             told = done
-            watch(stage, done, total)
-    for (page_id,) in moment.execute(_INCOMPLETE):
+            watch(stage, min(done, total), total)
+    for (page_id,) in reading.execute(_INCOMPLETE):
         findings.damaged(main, f"document of page {page_id} has lost a part", "documents: parts lost")
     watch(stage, total, total)
 
 
-def _each(moment: sqlite3.Connection) -> Iterator[tuple[_Kind, object, str, bytes]]:
+def _each(reading: sqlite3.Connection) -> Iterator[tuple[_Kind, object, str, bytes]]:
     for kind in _KINDS:
-        for name, hint, body in moment.execute(kind.sql):
+        last = 0
+        while row := reading.execute(kind.sql, (last,)).fetchone():
+            last, name, hint, body = row
             yield kind, name, hint, body
 
 
@@ -71,29 +76,29 @@ def _read_part(name: str, body: bytes) -> object:
 _KINDS = (
     _Kind(
         BODIES,
-        "select id, kind, body from batches where body is not null order by id",
+        "select id, id, kind, body from batches where id > ? and body is not null order by id limit 1",
         "select coalesce(sum(length(body)), 0) from batches",
         "batch",
         _read_otlp,
     ),
     _Kind(
         BODIES,
-        """select pieces.id, kind, pieces.body from pieces join batches on batches.id = batch_id
-           order by pieces.id""",
+        """select pieces.id, pieces.id, kind, pieces.body from pieces join batches on batches.id = batch_id
+           where pieces.id > ? order by pieces.id limit 1""",
         "select coalesce(sum(length(body)), 0) from pieces",
         "piece",
         _read_otlp,
     ),
     _Kind(
         MAIN,
-        "select id, '', body from posts order by id",
+        "select id, id, '', body from posts where id > ? order by id limit 1",
         "select coalesce(sum(length(body)), 0) from posts",
         "post",
         _read_payload,
     ),
     _Kind(
         MAIN,
-        "select page_id, name, body from document_parts order by id",
+        "select id, page_id, name, body from document_parts where id > ? order by id limit 1",
         "select coalesce(sum(length(body)), 0) from document_parts",
         "document of page",
         _read_part,
