@@ -288,9 +288,9 @@ def _empty_log(path: Path) -> None:
     try:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("pragma journal_mode = delete")
-    except sqlite3.OperationalError as error:
-        raise BackupFailed(f"{path}: {error}; {_AS_IT_WAS}") from None
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY):
+            raise BackupFailed(f"{path}: {error}; {_AS_IT_WAS}") from None
         return  # broken, or no database: it is on its way out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -107,6 +108,22 @@ async def test_deleted_content_is_in_no_copy(tmp_path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.anyio
+async def test_store_that_a_crash_left_is_copied_with_its_log(tmp_path: Path) -> None:
+    """What was committed and not yet in the files themselves; nobody has opened them since."""
+    store = SqliteStore(tmp_path / "a.db")
+    _, pages = await fill(store)
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+    for name in ("a.db", "a.db-wal", "a.db-bodies", "a.db-bodies-wal"):
+        shutil.copy(tmp_path / name, crashed)
+    await store.close()
+    assert (crashed / "a.db-wal").stat().st_size > 50_000
+    await asyncio.to_thread(back_up, crashed / "a.db", crashed / "b.db")
+    assert not await asyncio.to_thread(findings, crashed / "b.db")
+    assert await asyncio.to_thread(page_ids, crashed / "b.db") == {page.id for page in pages}
+
+
 def test_copies_belong_to_nothing_but_themselves(tmp_path: Path) -> None:
     """One file of a copy beside one of another, or of the store, is refused and not taken for a pair."""
     store = filled(tmp_path / "a.db")
@@ -190,6 +207,18 @@ def test_copy_is_not_written_there(place: Path, target: str, words: str, is_forc
     """Over the store, and without being told to over what is somebody else's."""
     with pytest.raises(BackupRefused, match=words):
         back_up(place / "a.db", place / target, is_forced=is_forced)
+
+
+@pytest.mark.parametrize("broken", [b"", b"\x00" * 20_480, b"SQLite format 3\x00 and no more"])
+def test_force_restores_over_what_is_broken(tmp_path: Path, broken: bytes) -> None:
+    """A store that nothing can be read of, with a log beside it that belongs to it no more."""
+    store = filled(tmp_path / "a.db")
+    back_up(store.path, tmp_path / "b.db")
+    store.path.write_bytes(broken)
+    (tmp_path / "a.db-wal").write_bytes(b"\x37\x7f\x06\x82 torn")
+    back_up(tmp_path / "b.db", store.path, is_forced=True)
+    assert not (tmp_path / "a.db-wal").exists()
+    assert not findings(store.path)
 
 
 def test_force_writes_over_what_is_somebody_elses(tmp_path: Path) -> None:

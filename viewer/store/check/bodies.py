@@ -23,7 +23,7 @@ _TOLD_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """One kind of content: where it is, how it is named and read. `sql`: id, name, hint and body of the one after an id."""
+    """One kind of content: where it is and how it is read. `sql`: id, name, hint and body of the one after an id."""
 
     file: DurableFile
     sql: str
