@@ -47,7 +47,8 @@ def tracen() -> None:
 
     Each command tells more with --help, and what it does with --verbose.
 
-    Exit codes: 0 done, 1 it failed, 2 called wrongly, or it can not start.
+    Exit codes: 0 done, 1 it failed, 2 called wrongly, or it can not start; 130 and 141 where Ctrl-C or a closed pipe
+    ended it.
 
     Example: tracen serve
     """

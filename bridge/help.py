@@ -89,7 +89,7 @@ class CommandLine(Commands):
     sections: ClassVar[Mapping[str, Sequence[str]]] = {
         "Start": ("serve", "run", "demo", "doctor"),
         "Look": ("open", "tail"),
-        "Send on": ("push", "forward", "convert", "import"),
+        "Move traces": ("push", "forward", "convert", "import"),
         "Keep": ("backup", "check"),
         "Accounts": ("accounts", "keys"),
         "Shell": ("completion",),
