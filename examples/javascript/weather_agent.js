@@ -9,11 +9,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { NodeSDK } from "@opentelemetry/sdk-node";
+import { NodeSDK, resources } from "@opentelemetry/sdk-node";
 
 const MODEL = "gpt-5-mini";
 
-const sdk = new NodeSDK({ serviceName: "weather-agent-javascript" });
+const sdk = new NodeSDK({
+  serviceName: "weather-agent-javascript",
+  resourceDetectors: [resources.envDetector], // by default host, user and command line are told to all readers
+});
 sdk.start();
 const tracer = trace.getTracer("weather-agent");
 
@@ -50,7 +53,6 @@ function chat(messages) {
     const answer = { role: "assistant", parts: [part] };
     span.setAttributes({
       "gen_ai.response.model": MODEL,
-      "gen_ai.response.finish_reasons": [finishReason],
       "gen_ai.usage.input_tokens": inputTokens,
       "gen_ai.usage.output_tokens": outputTokens,
       "gen_ai.output.messages": JSON.stringify([{ ...answer, finish_reason: finishReason }]),
