@@ -9,13 +9,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { NodeSDK, resources } from "@opentelemetry/sdk-node";
+import { envDetector } from "@opentelemetry/resources";
+import { NodeSDK } from "@opentelemetry/sdk-node";
 
 const MODEL = "gpt-5-mini";
 
 const sdk = new NodeSDK({
   serviceName: "weather-agent-javascript",
-  resourceDetectors: [resources.envDetector], // by default host, user and command line are told to all readers
+  resourceDetectors: [envDetector], // by default host, user and command line are told to all readers
 });
 sdk.start();
 const tracer = trace.getTracer("weather-agent");
