@@ -4,18 +4,19 @@
 //     export TRACEN_KEY=tracen_sk_… OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=tracen_sk_…
 //     node examples/javascript/weather_agent.js
 //
-// More of the environment: TRACEN_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, …_PROTOCOL (http/protobuf, http/json, or grpc).
+// Also read: TRACEN_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, …_PROTOCOL (http/protobuf, http/json, or grpc).
 
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { NodeSDK, resources } from "@opentelemetry/sdk-node";
+import { envDetector } from "@opentelemetry/resources";
+import { NodeSDK } from "@opentelemetry/sdk-node";
 
 const MODEL = "gpt-5-mini";
 
 const sdk = new NodeSDK({
   serviceName: "weather-agent-javascript",
-  resourceDetectors: [resources.envDetector], // by default host, user and command line are told to all readers
+  resourceDetectors: [envDetector], // else host, user and command line are told to whoever can read the page
 });
 sdk.start();
 const tracer = trace.getTracer("weather-agent");
@@ -102,7 +103,7 @@ function runAgent(question) {
     const [call] = wanted.parts;
     const response = await getWeather(call);
     messages.push(wanted, { role: "tool", parts: [{ type: "tool_call_response", id: call.id, response }] });
-    const { parts: [{ content: answer }] } = await chat(messages);
+    const answer = (await chat(messages)).parts[0].content;
     await sendPostcard(answer).catch((error) => console.log(`No postcard: ${error.message}`));
     return { answer, traceId: span.spanContext().traceId };
   });
@@ -117,7 +118,7 @@ async function pageOf(traceId) {
   return (await reply.json()).url;
 }
 
-const { answer, traceId } = await runAgent("What is the weather in Paris?");
-await sdk.shutdown(); // sends what is not out yet
+const run = runAgent("What is the weather in Paris?");
+const { answer, traceId } = await run.finally(() => sdk.shutdown()); // sends what is not out yet
 console.log(answer);
 console.log(await pageOf(traceId));

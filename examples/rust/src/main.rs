@@ -4,7 +4,7 @@
 //!     export TRACEN_KEY=tracen_sk_… OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=tracen_sk_…
 //!     cargo run
 //!
-//! More of the environment: TRACEN_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, …_PROTOCOL (http/json, http/protobuf, or grpc).
+//! Also read: TRACEN_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, …_PROTOCOL (http/json, http/protobuf, or grpc).
 
 use std::error::Error;
 use std::time::Duration;
