@@ -1,11 +1,10 @@
-// OTLP with OpenTelemetry's own Go SDK: nothing of Tracen in the program, and its page all the same.
+// OTLP with OpenTelemetry's Go SDK: nothing of Tracen in the program, and its page all the same.
 //
-//	cd examples/go
+//	cd examples/go # with Go 1.26, or later
 //	export TRACEN_KEY=tracen_sk_… OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=tracen_sk_…
 //	go run .
 //
-// More of the environment: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL (http/protobuf, or grpc),
-// TRACEN_ENDPOINT. It needs Go 1.26, as the SDK does.
+// Also read: TRACEN_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, …_PROTOCOL (http/protobuf, or grpc).
 package main
 
 import (
@@ -14,9 +13,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"os"
+	"time"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
@@ -27,10 +28,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-const (
-	model    = "gpt-5-mini"
-	question = "What is the weather in Paris?"
-)
+const model = "gpt-5-mini"
 
 var tracer = otel.Tracer("weather-agent")
 
@@ -64,80 +62,86 @@ func run(ctx context.Context) error {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(service))
 	otel.SetTracerProvider(provider)
 
-	traceID := invokeAgent(ctx)
+	answer, traceID := runAgent(ctx, "What is the weather in Paris?")
 	if err := provider.Shutdown(ctx); err != nil { // sends what is not out yet
 		return err
 	}
-	url, err := pageOf(ctx, traceID)
+	fmt.Println(answer)
+	page, err := pageOf(ctx, traceID)
 	if err != nil {
 		return err
 	}
-	fmt.Println(url)
+	fmt.Println(page)
 	return nil
 }
 
-func invokeAgent(ctx context.Context) trace.TraceID {
+// runAgent answers a question; it also tells the id of the trace.
+func runAgent(ctx context.Context, question string) (string, trace.TraceID) {
 	ctx, span := tracer.Start(ctx, "invoke_agent weather_agent", trace.WithAttributes(
 		attribute.String("gen_ai.operation.name", "invoke_agent"),
 		attribute.String("gen_ai.agent.name", "weather_agent"),
 		attribute.String("gen_ai.provider.name", "openai")))
 	defer span.End()
 
-	conversation := []message{{Role: "user", Parts: []part{{"type": "text", "content": question}}}}
-	asked := chat(ctx, conversation)
-	call := asked.Parts[0]
-	told := part{"type": "tool_call_response", "id": call["id"], "response": getWeather(ctx, call)}
-	answer := chat(ctx, append(conversation, asked, message{Role: "tool", Parts: []part{told}}))
-	if err := sendPostcard(ctx, answer.Parts[0]["content"]); err != nil {
-		fmt.Println("No postcard:", err) // a failed tool does not fail the run
+	messages := []message{{Role: "user", Parts: []part{{"type": "text", "content": question}}}}
+	wanted := chat(ctx, messages)
+	call := wanted.Parts[0]
+	result := part{"type": "tool_call_response", "id": call["id"], "response": getWeather(ctx, call)}
+	messages = append(messages, wanted, message{Role: "tool", Parts: []part{result}})
+	answer := chat(ctx, messages).Parts[0]["content"].(string)
+	if err := sendPostcard(ctx, answer); err != nil {
+		fmt.Println("No postcard:", err) // a tool that fails does not fail the run
 	}
-	return span.SpanContext().TraceID()
+	return answer, span.SpanContext().TraceID()
 }
 
-// chat is one call of the model: here it knows two answers; yours goes over the network.
-func chat(ctx context.Context, conversation []message) message {
-	_, span := tracer.Start(ctx, "chat "+model, trace.WithSpanKind(trace.SpanKindClient))
-	defer span.End()
-	call := part{"type": "tool_call", "id": "call_1", "name": "get_weather", "arguments": part{"city": "Paris"}}
-	answer, inputTokens, outputTokens := message{"assistant", []part{call}, "tool_call"}, 42, 17
-	if len(conversation) > 1 {
-		text := part{"type": "text", "content": "It is 18 °C and sunny in Paris."}
-		answer, inputTokens, outputTokens = message{"assistant", []part{text}, "stop"}, 78, 14
-	}
-	span.SetAttributes(
+// chat is a call of the model: this one waits a moment and knows two answers, yours goes over the network.
+func chat(ctx context.Context, messages []message) message {
+	_, span := tracer.Start(ctx, "chat "+model, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 		attribute.String("gen_ai.operation.name", "chat"),
 		attribute.String("gen_ai.provider.name", "openai"),
 		attribute.String("gen_ai.request.model", model),
+		attribute.String("gen_ai.input.messages", asJSON(messages))))
+	defer span.End()
+
+	time.Sleep(30 * time.Millisecond)
+	call := part{"type": "tool_call", "id": "call_1", "name": "get_weather", "arguments": part{"city": "Paris"}}
+	output, inputTokens, outputTokens := message{"assistant", []part{call}, "tool_call"}, 42, 17
+	if len(messages) > 1 {
+		text := part{"type": "text", "content": "It is 18 °C and sunny in Paris."}
+		output, inputTokens, outputTokens = message{"assistant", []part{text}, "stop"}, 78, 14
+	}
+	span.SetAttributes(
 		attribute.String("gen_ai.response.model", model),
-		attribute.StringSlice("gen_ai.response.finish_reasons", []string{answer.FinishReason}),
 		attribute.Int("gen_ai.usage.input_tokens", inputTokens),
 		attribute.Int("gen_ai.usage.output_tokens", outputTokens),
-		attribute.String("gen_ai.input.messages", asJSON(conversation)),
-		attribute.String("gen_ai.output.messages", asJSON([]message{answer})))
-	return message{Role: answer.Role, Parts: answer.Parts}
+		attribute.String("gen_ai.output.messages", asJSON([]message{output})))
+	return message{Role: output.Role, Parts: output.Parts}
 }
 
-// getWeather is a tool that the model asked for.
+// getWeather is a tool that the model asks for.
 func getWeather(ctx context.Context, call part) part {
-	_, span := tracer.Start(ctx, "execute_tool get_weather")
-	defer span.End()
-	result := part{"temperature_c": 18, "sky": "sunny"}
-	span.SetAttributes(
+	_, span := tracer.Start(ctx, "execute_tool get_weather", trace.WithAttributes(
 		attribute.String("gen_ai.operation.name", "execute_tool"),
 		attribute.String("gen_ai.tool.name", "get_weather"),
 		attribute.String("gen_ai.tool.call.id", call["id"].(string)),
-		attribute.String("gen_ai.tool.call.arguments", asJSON(call["arguments"])),
-		attribute.String("gen_ai.tool.call.result", asJSON(result)))
-	return result
+		attribute.String("gen_ai.tool.call.arguments", asJSON(call["arguments"]))))
+	defer span.End()
+
+	time.Sleep(10 * time.Millisecond)
+	weather := part{"temperature_c": 18, "sky": "sunny"}
+	span.SetAttributes(attribute.String("gen_ai.tool.call.result", asJSON(weather)))
+	return weather
 }
 
 // sendPostcard is a tool that fails: the span records the error, and has its status.
-func sendPostcard(ctx context.Context, text any) error {
+func sendPostcard(ctx context.Context, text string) error {
 	_, span := tracer.Start(ctx, "execute_tool send_postcard", trace.WithAttributes(
 		attribute.String("gen_ai.operation.name", "execute_tool"),
 		attribute.String("gen_ai.tool.name", "send_postcard"),
-		attribute.String("gen_ai.tool.call.arguments", asJSON(part{"message": text}))))
+		attribute.String("gen_ai.tool.call.arguments", asJSON(part{"text": text}))))
 	defer span.End()
+
 	err := errors.New("no stamps left")
 	span.RecordError(err)
 	span.SetStatus(codes.Error, err.Error())
@@ -145,24 +149,25 @@ func sendPostcard(ctx context.Context, text any) error {
 	return err
 }
 
-// pageOf asks Tracen where the trace is shown.
+// pageOf asks Tracen where a trace is shown.
 func pageOf(ctx context.Context, traceID trace.TraceID) (string, error) {
-	endpoint := cmp.Or(os.Getenv("TRACEN_ENDPOINT"), "http://127.0.0.1:8000")
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint+"/api/traces/by-otel/"+traceID.String(), nil)
+	url := fmt.Sprintf("%s/api/traces/by-otel/%s", cmp.Or(os.Getenv("TRACEN_ENDPOINT"), "http://127.0.0.1:8000"), traceID)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
 	}
 	request.Header.Set("X-Tracen-Key", os.Getenv("TRACEN_KEY"))
-	response, err := http.DefaultClient.Do(request)
+	reply, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return "", err
 	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("no page of trace %s: %s", traceID, response.Status)
+	defer reply.Body.Close()
+	if reply.StatusCode != http.StatusOK {
+		told, _ := io.ReadAll(reply.Body)
+		return "", fmt.Errorf("%s answers %s: %s", url, reply.Status, told)
 	}
 	var page struct{ URL string }
-	err = json.NewDecoder(response.Body).Decode(&page)
+	err = json.NewDecoder(reply.Body).Decode(&page)
 	return page.URL, err
 }
 

@@ -67,13 +67,13 @@ def test_page_of_a_program_behind_a_collector_tells_the_run(
     key = tracen.create_key(f"{protocol.replace('/', '-')}@collector-examples.example")
     environment = {"TRACEN_ENDPOINT": tracen.http, "TRACEN_KEY": key}
     with configured_collector("collector.yaml", tmp_path / "collector", environment) as collector:
-        told = run_agent(collector, protocol)
+        told = run_agent(collector, protocol, tracen.http)
         assert wait_until(lambda: len(pages(tracen, key)) == 1), told
     (url,) = pages(tracen, key)
     assert_page_tells_the_run(url, "python")
 
 
-def run_agent(collector: ConfiguredCollector, protocol: str) -> str:
+def run_agent(collector: ConfiguredCollector, protocol: str, http: str) -> str:
     """Run the Python example; answers what it said on stderr.
 
     At its end it asks in vain for its page: it has no key, and the Collector has hardly handed the trace on.
@@ -84,6 +84,7 @@ def run_agent(collector: ConfiguredCollector, protocol: str) -> str:
             "PATH": os.environ["PATH"],
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{collector.grpc}" if protocol == GRPC else collector.http,
             "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+            "TRACEN_ENDPOINT": http,
         },
         capture_output=True,
         text=True,

@@ -23,7 +23,7 @@ def program() -> Program:
     return Program("go", ("./weather-agent",), folder, default_protocol=PROTOBUF)
 
 
-@pytest.mark.parametrize(("protocol", "compression"), [("", "none"), (PROTOBUF, "gzip"), (GRPC, "gzip")])
+@pytest.mark.parametrize(("protocol", "compression"), [("", ""), (PROTOBUF, "gzip"), (GRPC, "gzip")])
 def test_page_tells_the_run(program: Program, protocol: str, compression: str, tracen: TracenProcess) -> None:
     """Over the default protocol, and over each that the SDK has."""
     url = program.run(tracen, protocol, OTEL_EXPORTER_OTLP_COMPRESSION=compression)

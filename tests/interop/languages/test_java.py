@@ -27,7 +27,7 @@ def program() -> Program:
     return Program("java", (*OFFLINE, "exec:java"), folder, default_protocol=GRPC)
 
 
-@pytest.mark.parametrize(("protocol", "compression"), [("", "none"), (GRPC, "gzip"), (PROTOBUF, "gzip")])
+@pytest.mark.parametrize(("protocol", "compression"), [("", ""), (GRPC, "gzip"), (PROTOBUF, "gzip")])
 def test_page_tells_the_run(program: Program, protocol: str, compression: str, tracen: TracenProcess) -> None:
     """Over the default protocol, and over each that the SDK has."""
     url = program.run(tracen, protocol, OTEL_EXPORTER_OTLP_COMPRESSION=compression)

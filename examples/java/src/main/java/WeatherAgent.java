@@ -1,13 +1,11 @@
-// OTLP with OpenTelemetry's own Java SDK: nothing of Tracen in the program, and its page all the same.
+// OTLP with OpenTelemetry's Java SDK: nothing of Tracen in the program, and its page all the same.
 //
-//     cd examples/java
+//     cd examples/java # with Java 17, or later, and Maven
 //     export TRACEN_KEY=tracen_sk_… OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=tracen_sk_…
 //     mvn --quiet compile exec:java
 //
-// More of the environment: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL (grpc, or http/protobuf),
-// TRACEN_ENDPOINT. Java 17; what a project of your own needs are the two dependencies in pom.xml.
+// Also read: TRACEN_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, …_PROTOCOL (grpc, or http/protobuf).
 
-import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;
@@ -35,9 +33,10 @@ public final class WeatherAgent {
         {"type": "tool_call", "id": "call_1", "name": "get_weather", "arguments": {"city": "Paris"}}]}""";
   private static final String RESULT = """
       {"role": "tool", "parts": [{"type": "tool_call_response", "id": "call_1", "response": %s}]}""";
+  private static final String ANSWER_TEXT = "It is 18 °C and sunny in Paris.";
   private static final String ANSWER = """
-      {"role": "assistant", "finish_reason": "stop", "parts": [
-        {"type": "text", "content": "It is 18 °C and sunny in Paris."}]}""";
+      {"role": "assistant", "finish_reason": "stop", "parts": [{"type": "text", "content": "%s"}]}"""
+      .formatted(ANSWER_TEXT);
 
   private final Tracer tracer;
 
@@ -53,25 +52,27 @@ public final class WeatherAgent {
         .addPropertiesSupplier(() -> defaults)
         .build()
         .getOpenTelemetrySdk();
-    var traceId = new WeatherAgent(sdk.getTracer("weather-agent")).invoke();
+    var traceId = new WeatherAgent(sdk.getTracer("weather-agent")).run();
     sdk.getSdkTracerProvider().forceFlush().join(10, TimeUnit.SECONDS); // sends what is not out yet
     System.out.println(pageOf(traceId));
   }
 
-  private String invoke() {
+  /** Answers a question; tells the id of the trace. */
+  private String run() throws InterruptedException {
     var span = tracer.spanBuilder("invoke_agent weather_agent")
         .setAttribute("gen_ai.operation.name", "invoke_agent")
         .setAttribute("gen_ai.agent.name", "weather_agent")
         .setAttribute("gen_ai.provider.name", "openai")
         .startSpan();
     try (Scope scope = span.makeCurrent()) {
-      chat(List.of(QUESTION), CALL, "tool_call", 42, 17);
+      chat(List.of(QUESTION), CALL, 42, 17);
       var result = RESULT.formatted(getWeather());
-      chat(List.of(QUESTION, CALL, result), ANSWER, "stop", 78, 14);
+      chat(List.of(QUESTION, CALL, result), ANSWER, 78, 14);
+      System.out.println(ANSWER_TEXT);
       try {
-        sendPostcard();
+        sendPostcard(ANSWER_TEXT);
       } catch (IllegalStateException error) {
-        System.out.println("No postcard: " + error.getMessage()); // a failed tool does not fail the run
+        System.out.println("No postcard: " + error.getMessage()); // a tool that fails does not fail the run
       }
       return span.getSpanContext().getTraceId();
     } finally {
@@ -79,38 +80,46 @@ public final class WeatherAgent {
     }
   }
 
-  /** One call of the model: here the answer is known; yours comes over the network. */
-  private void chat(List<String> conversation, String answer, String finish, long inputTokens, long outputTokens) {
-    tracer.spanBuilder("chat " + MODEL)
+  /** A call of the model: this one waits a moment for an answer that is known, yours goes over the network. */
+  private void chat(List<String> messages, String answer, long inputTokens, long outputTokens)
+      throws InterruptedException {
+    var span = tracer.spanBuilder("chat " + MODEL)
         .setSpanKind(SpanKind.CLIENT)
         .setAttribute("gen_ai.operation.name", "chat")
         .setAttribute("gen_ai.provider.name", "openai")
         .setAttribute("gen_ai.request.model", MODEL)
-        .setAttribute("gen_ai.response.model", MODEL)
-        .setAttribute(AttributeKey.stringArrayKey("gen_ai.response.finish_reasons"), List.of(finish))
-        .setAttribute("gen_ai.usage.input_tokens", inputTokens)
-        .setAttribute("gen_ai.usage.output_tokens", outputTokens)
-        .setAttribute("gen_ai.input.messages", conversation.toString()) // "[…, …]": an array in JSON too
-        .setAttribute("gen_ai.output.messages", List.of(answer).toString())
-        .startSpan()
-        .end();
+        .setAttribute("gen_ai.input.messages", messages.toString()) // "[…, …]": an array in JSON too
+        .startSpan();
+    try {
+      Thread.sleep(30);
+      span.setAttribute("gen_ai.response.model", MODEL)
+          .setAttribute("gen_ai.usage.input_tokens", inputTokens)
+          .setAttribute("gen_ai.usage.output_tokens", outputTokens)
+          .setAttribute("gen_ai.output.messages", List.of(answer).toString());
+    } finally {
+      span.end();
+    }
   }
 
-  /** A tool that the model asked for. */
-  private String getWeather() {
-    var span = startTool("get_weather", "{\"city\": \"Paris\"}");
+  /** A tool that the model asks for. */
+  private String getWeather() throws InterruptedException {
+    var span = startTool("get_weather", """
+        {"city": "Paris"}""");
     try {
-      var result = "{\"temperature_c\": 18, \"sky\": \"sunny\"}";
-      span.setAttribute("gen_ai.tool.call.id", "call_1").setAttribute("gen_ai.tool.call.result", result);
-      return result;
+      Thread.sleep(10);
+      var weather = """
+          {"temperature_c": 18, "sky": "sunny"}""";
+      span.setAttribute("gen_ai.tool.call.id", "call_1").setAttribute("gen_ai.tool.call.result", weather);
+      return weather;
     } finally {
       span.end();
     }
   }
 
   /** A tool that fails: the span records the exception, and has its status. */
-  private void sendPostcard() {
-    var span = startTool("send_postcard", "{\"message\": \"It is 18 °C and sunny in Paris.\"}");
+  private void sendPostcard(String text) {
+    var span = startTool("send_postcard", """
+        {"text": "%s"}""".formatted(text));
     try {
       throw new IllegalStateException("no stamps left");
     } catch (IllegalStateException error) {
@@ -131,17 +140,17 @@ public final class WeatherAgent {
         .startSpan();
   }
 
-  /** Asks Tracen where the trace is shown. */
+  /** Asks Tracen where a trace is shown. */
   private static String pageOf(String traceId) throws IOException, InterruptedException {
     var environment = System.getenv();
     var endpoint = environment.getOrDefault("TRACEN_ENDPOINT", "http://127.0.0.1:8000");
     var request = HttpRequest.newBuilder(URI.create(endpoint + "/api/traces/by-otel/" + traceId))
         .header("X-Tracen-Key", environment.getOrDefault("TRACEN_KEY", ""))
         .build();
-    var response = HttpClient.newHttpClient().send(request, BodyHandlers.ofString());
-    var url = Pattern.compile("\"url\": *\"([^\"]+)\"").matcher(response.body());
-    if (response.statusCode() != 200 || !url.find()) {
-      throw new IOException("no page of trace " + traceId + ": status " + response.statusCode());
+    var reply = HttpClient.newHttpClient().send(request, BodyHandlers.ofString());
+    var url = Pattern.compile("\"url\": *\"([^\"]+)\"").matcher(reply.body());
+    if (reply.statusCode() != 200 || !url.find()) {
+      throw new IOException(request.uri() + " answers " + reply.statusCode() + ": " + reply.body());
     }
     return url.group(1);
   }
