@@ -118,10 +118,17 @@ def configured_collector(
         _running(log, {**os.environ, **told, **environment}, *configs) as process,
         grpc.insecure_channel(told["COLLECTOR_GRPC"]) as channel,
     ):
-        grpc.channel_ready_future(channel).result(READY_TIMEOUT_S)
+        _wait_until_ready(channel, log)
         yield ConfiguredCollector(
             log, channel, process, told["COLLECTOR_GRPC"], f"http://{told['COLLECTOR_HTTP']}"
         )
+
+
+def _wait_until_ready(channel: grpc.Channel, log: Path) -> None:
+    try:
+        grpc.channel_ready_future(channel).result(READY_TIMEOUT_S)
+    except grpc.FutureTimeoutError:
+        raise AssertionError(f"the Collector did not start: {log.read_text(encoding='utf-8')}") from None
 
 
 @contextlib.contextmanager
