@@ -14,7 +14,6 @@ from bridge.console import DEFAULT_BASE_URL, db_option, json_option, key_option
 
 if TYPE_CHECKING:
     from bridge.diagnosis.environment import Given
-    from bridge.diagnosis.finding import Finding
     from bridge.diagnosis.report import Report
 
 
@@ -44,9 +43,8 @@ def doctor(ctx: click.Context, endpoint: str, key: str | None, db: str, post: bo
     os.environ.setdefault(
         "GRPC_VERBOSITY", "NONE"
     )  # before grpc is imported: its errors reach us as exceptions
+    from bridge.diagnosis import report
     from bridge.diagnosis.examination import Examination, Options
-    from bridge.diagnosis.report import as_json as json_lines
-    from bridge.diagnosis.report import conclusion
 
     options = Options(
         _given(ctx, "endpoint", endpoint),
@@ -56,16 +54,14 @@ def doctor(ctx: click.Context, endpoint: str, key: str | None, db: str, post: bo
         posts=post,
     )
     examination = Examination(os.environ, options)
-    report, findings = _report(sys.stdout), []
+    writer, findings = _report(sys.stdout), []
     for finding in examination.findings():
         findings.append(finding)
-        if not as_json:
-            _print(report, finding)
-    if as_json:
-        click.echo("\n".join(json_lines(findings)))
-    else:
-        click.echo("\n" + click.style(conclusion(findings), bold=True))
-    ctx.exit(1 if any(finding.verdict == "fail" for finding in findings) else 0)
+        click.echo(report.json_line(finding) if as_json else "\n".join(writer.lines(finding)))
+        sys.stdout.flush()
+    last = click.style(report.conclusion(findings), bold=True)
+    click.echo(report.json_conclusion(findings) if as_json else f"\n{last}")
+    ctx.exit(1 if report.is_failed(findings) else 0)
 
 
 def _given(ctx: click.Context, name: str, text: str) -> Given:
@@ -92,8 +88,3 @@ def _report(stream: TextIO) -> Report:
     else:
         has_signs = is_terminal
     return Report(has_signs=has_signs, width=shutil.get_terminal_size().columns if is_terminal else None)
-
-
-def _print(report: Report, finding: Finding) -> None:
-    click.echo("\n".join(report.lines(finding)))
-    sys.stdout.flush()

@@ -128,6 +128,13 @@ class Sender:
         if speech is Speech.TLS:
             repair = f"export {_variable(target)}=https://{place}"
             return Refused("TLS answers there, and the endpoint begins with http://", repair)
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            repair = (
+                "export OTEL_EXPORTER_OTLP_CERTIFICATE=chain.pem, a file with the certificate that signed it"
+            )
+            return Refused(
+                "gRPC does not trust the certificate: it has its own list of whom to trust", repair
+            )
         if speech is wanted or speech is Speech.OTHER:
             return Refused(f"{place} broke off: {reason}", *self._elsewhere(target))
         meant = "grpc" if wanted is Speech.HTTP_1 else "http/protobuf"
@@ -152,6 +159,11 @@ class Sender:
 
 def _variable(target: Target) -> str:
     return target.variable or ("TRACEN_ENDPOINT" if target.is_api else "OTEL_EXPORTER_OTLP_ENDPOINT")
+
+
+def _start(target: Target) -> str:
+    """What the variable of a target should say, path included where the variable takes it as it is."""
+    return f"{target.origin}/v1/traces" if "_TRACES_" in target.variable else target.origin
 
 
 def _roots(target: Target) -> bytes | None:
@@ -190,7 +202,7 @@ def refusal_of(answer: Answer, target: Target) -> Refused:
     if answer.status == 404:
         path = target.url.removeprefix(target.origin) or "/"
         return Refused(
-            f"404: nothing is received at {shown(path)}", f"export {_variable(target)}={target.origin}"
+            f"404: nothing is received at {shown(path)}", f"export {_variable(target)}={_start(target)}"
         )
     if answer.status == 429:
         wait = answer.headers.get("retry-after", "")

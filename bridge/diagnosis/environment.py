@@ -41,7 +41,7 @@ class Environment:
         self._endpoint = endpoint
         self._key = key
         self._doors = doors
-        self._subject = Subject("environment")
+        self._subject = Subject("Environment")
         self._headers = header_variables.read(variables)
         self._otlp_endpoint = endpoint_variables.read_endpoint(variables)
         self._protocol_name, self._protocol = endpoint_variables.read_protocol(variables)
@@ -202,7 +202,8 @@ class Environment:
             else:
                 yield self._subject.ok("key", f"{hint(text.strip())} ({name})")
         elif not self._is_otlp_chosen or meant.is_api_chosen:
-            found = "there is none: TRACEN_KEY is not set"
+            is_empty = self._variables.get("TRACEN_KEY") == ""
+            found = f"there is no key: TRACEN_KEY is {'empty' if is_empty else 'not set'}"
             if self._is_otlp_chosen and self._headers.secret:
                 yield self._subject.ok("key", f"that of {self._headers.name} is used for the post too")
             else:

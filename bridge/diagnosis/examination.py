@@ -21,9 +21,9 @@ from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.pages import Pages
 from bridge.diagnosis.specimen import Specimen
 from bridge.diagnosis.speech import Address
-from bridge.diagnosis.target import Meant, Target, Transport
+from bridge.diagnosis.target import Target, Transport, is_loopback
 from bridge.diagnosis.tracen_server import KeyCheck, KeyState, TracenServer
-from bridge.diagnosis.web import Web
+from bridge.diagnosis.web import Unanswered, Web
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,25 @@ class Examination:
         meant = self._environment.meant()
         yield from self._environment.findings()
         yield from self._machine.judge(meant)
-        address = None
-        if meant.api:
-            address = yield from self._judge_server(meant.api, meant.otlp)
+        api = meant.api or self._api_at(meant.otlp)
+        if api:
+            address = yield from self._judge_server(api, meant.otlp)
+            yield from self._judge_post(api, address)
         for target in meant.otlp:
-            yield from self._judge_otlp(target, meant)
-        if meant.api:
-            yield from self._judge_post(meant.api, address)
+            yield from self._judge_otlp(target, api)
         yield from self._pages.clean()
+
+    def _api_at(self, otlp: tuple[Target, ...]) -> Target | None:
+        """The place that OTLP goes to, where pages and API are there as well, as behind a proxy."""
+        for target in (target for target in otlp if not target.is_grpc):
+            try:
+                with closing(Web(target.origin, self._pace, "", target.ca_file)) as web:
+                    is_api = web.get("/healthz").json().get("status") == "ok"
+            except (Unanswered, OSError):  # told when its door is tried
+                continue
+            if is_api:
+                return replace(target, url=target.origin, transports=(Transport.POST,))
+        return None
 
     def _judge_server(
         self, api: Target, otlp: tuple[Target, ...]
@@ -101,14 +112,14 @@ class Examination:
             yield from check.judge(subject, self._clock_ns() / 1e9)
         self._state_by_secret[secret] = check.state
 
-    def _judge_otlp(self, target: Target, meant: Meant) -> Iterator[Finding]:
+    def _judge_otlp(self, target: Target, api: Target | None) -> Iterator[Finding]:
         subject = Subject(f"OTLP {shown(target.url)}")
         address = yield from self._network.reach(target, subject)
         for transport in target.transports:
             if address is None:
                 yield subject.skipped(transport.door, f"not tried: {place_of(target.url)} is not reached")
             else:
-                yield self._judged_door(target, transport, address, subject, meant.api)
+                yield self._judged_door(target, transport, address, subject, api)
 
     def _judge_post(self, api: Target, address: Address | None) -> Iterator[Finding]:
         subject = Subject(f"Tracen {shown(api.url)}")
@@ -146,7 +157,9 @@ def _api_of(taken: Taken, target: Target, api: Target | None) -> Target | None:
     if api is not None:
         return api
     parts = urlsplit(taken.url)
-    if parts.hostname and parts.hostname == target.host and parts.scheme in ("http", "https"):
+    host = parts.hostname or ""
+    is_same = host == target.host or (is_loopback(host) and target.is_local)
+    if host and is_same and parts.scheme in ("http", "https"):
         is_downgrade = target.is_tls and parts.scheme == "http"
         return (
             None if is_downgrade else Target(f"{parts.scheme}://{parts.netloc}", (), ca_file=target.ca_file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sqlite3
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -35,7 +36,7 @@ class Machine:
     def __init__(self, db: str, *, is_chosen: bool) -> None:
         self._db = db
         self._is_chosen = is_chosen
-        self._subject = Subject("this machine")
+        self._subject = Subject("This machine")
         self.doors: Doors | None = None if "://" in db else presence.find(db)
         """Of the server that has the store."""
 
@@ -44,7 +45,8 @@ class Machine:
         asked = (*meant.otlp, *([meant.api] if meant.api else []))
         if self.doors:
             yield self._judged_presence(self.doors, asked)
-        is_here = self.doors is not None or self._is_chosen or Path(self._db).exists()
+        is_local = any(target.is_local for target in asked)
+        is_here = self.doors is not None or self._is_chosen or (is_local and Path(self._db).exists())
         if is_here and "://" not in self._db:
             yield from self._judge_store(Path(self._db).expanduser())
         yield self._judged_versions(is_here)
@@ -67,9 +69,11 @@ class Machine:
         if not elsewhere:
             return self._subject.ok("running", f"Tracen runs at {doors.http}")
         places = ", ".join(dict.fromkeys(place_of(target.url) for target in elsewhere))
-        repairs = dict.fromkeys(exported(target, doors) for target in elsewhere)
+        line_by_variable = {
+            line.partition("=")[0]: line for line in (exported(target, doors) for target in elsewhere)
+        }
         found = f"Tracen runs at {doors.http}, the environment points at {places}"
-        return self._subject.warning("running", found, *repairs)
+        return self._subject.warning("running", found, *line_by_variable.values())
 
     def _judge_store(self, db: Path) -> Iterator[Finding]:
         subject, name = self._subject, shown(str(db))
@@ -100,7 +104,9 @@ class Machine:
 
     def _judged_versions(self, is_store_here: bool) -> Finding:
         versions = {label: found for package, label in _PACKAGES if (found := _version(package))}
-        told = ", ".join(f"{label} {number}" for label, number in versions.items())
+        told = ", ".join(
+            f"{label} {number}" for label, number in {**versions, "Python": platform.python_version()}.items()
+        )
         sdk = versions.get("SDK", "")
         if _numbers(sdk) < _OLDEST_SDK:
             return self._subject.warning(

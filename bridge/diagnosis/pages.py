@@ -108,7 +108,7 @@ class Pages:
     def clean(self) -> Iterator[Finding]:
         """Delete what was made, where the key may."""
         for api, secret, page_id in self._left.values():
-            subject = Subject("afterwards")
+            subject = Subject("Afterwards")
             try:
                 with closing(Web(api.url, self._pace, secret, api.ca_file)) as web:
                     answer = web.ask("DELETE", f"{api.url}/api/traces/{page_id}")

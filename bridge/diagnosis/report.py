@@ -56,16 +56,24 @@ def conclusion(findings: Sequence[Finding]) -> str:
     failures = [finding for finding in findings if finding.verdict is Verdict.FAILURE]
     warnings = [finding for finding in findings if finding.verdict is Verdict.WARNING]
     if failures:
-        more = f" ({len(failures) - 1} more below it)" if len(failures) > 1 else ""
-        return f"Likeliest cause: {failures[0].check}: {failures[0].found}.{more}"
+        more = f" {len(failures) - 1} more may follow from it." if len(failures) > 1 else ""
+        return f"Likeliest cause ({failures[0].check}): {failures[0].found}.{more}"
     if warnings:
-        first = f"{warnings[0].check}: {warnings[0].found}"
-        return f"Nothing is broken. Worth a look: {first}."
+        return f"Nothing is broken. Worth a look ({warnings[0].check}): {warnings[0].found}."
     return "All is well: what you send becomes a page."
 
 
-def as_json(findings: Sequence[Finding]) -> list[str]:
-    """One object a check, then one with the verdict and the likeliest cause."""
-    is_failed = any(finding.verdict is Verdict.FAILURE for finding in findings)
-    last = {"verdict": "fail" if is_failed else "ok", "conclusion": conclusion(findings)}
-    return [json.dumps(told, ensure_ascii=False) for told in (*map(asdict, findings), last)]
+def is_failed(findings: Sequence[Finding]) -> bool:
+    """Whether anything is broken."""
+    return any(finding.verdict is Verdict.FAILURE for finding in findings)
+
+
+def json_line(finding: Finding) -> str:
+    """A check as an object."""
+    return json.dumps(asdict(finding), ensure_ascii=False)
+
+
+def json_conclusion(findings: Sequence[Finding]) -> str:
+    """The last line: whether anything is broken, and the likeliest cause."""
+    verdict = Verdict.FAILURE if is_failed(findings) else Verdict.OK
+    return json.dumps({"verdict": verdict, "conclusion": conclusion(findings)}, ensure_ascii=False)

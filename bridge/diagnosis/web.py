@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import urllib3
 from bridge.diagnosis.pace import Pace
 from tracen_otel.transport import new_pool
 from viewer.logs import one_line
+
+logger = logging.getLogger("tracen.diagnosis")
 
 _MAX_BODY_BYTES = 2 * 1024 * 1024
 _MAX_WORDS = 160
@@ -78,10 +81,11 @@ class Web:
         self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] = {}
     ) -> Answer:
         """One request. Raises Unanswered."""
+        path = urllib3.util.parse_url(url).request_uri
         try:
             response = self._pool.urlopen(
                 method,
-                urllib3.util.parse_url(url).request_uri,
+                path,
                 body,
                 self._headers | dict(headers),
                 retries=False,
@@ -96,6 +100,7 @@ class Web:
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             is_silent = isinstance(error, urllib3.exceptions.TimeoutError | TimeoutError)
             raise Unanswered(_reason(error), is_silent=is_silent) from None
+        logger.debug("%s %s%s: %d", method, self.origin, path, response.status)
         told = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status, told, content)
 
