@@ -10,7 +10,7 @@ from bridge.diagnosis.finding import place_of, shown
 from bridge.diagnosis.network import exported
 from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.specimen import Specimen
-from bridge.diagnosis.speech import Address, Speech, speech_at
+from bridge.diagnosis.speech import PROBE_S, Address, Speech, speech_at
 from bridge.diagnosis.target import Target, Transport
 from bridge.diagnosis.web import AGENT, Answer, Unanswered, Web
 from bridge.presence import Doors
@@ -19,7 +19,6 @@ from viewer.logs import one_line
 _METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _URL_FIELD = "x-tracen-url"
 _MEDIA_TYPES = {Transport.HTTP_PROTOBUF: "application/x-protobuf", Transport.HTTP_JSON: "application/json"}
-_PROBE_S = 2.0
 
 
 class Refused(Exception):
@@ -54,7 +53,7 @@ class Sender:
         try:
             answer = self._request(target, transport, span_id)
         except Unanswered as error:
-            raise self._unspoken(target, address, str(error)) from None
+            raise self._unspoken(target, address, str(error), is_silent=error.is_silent) from None
         if answer.status == 200 and _is_taken(answer, transport):
             return Taken(_url_of(answer, transport), answer.headers.get("ratelimit", ""))
         raise refusal_of(answer, target)
@@ -107,20 +106,28 @@ class Sender:
         if code == "PERMISSION_DENIED":
             return Refused(details or "the key may not write", "make a key that may write, at /app/settings")
         if code in ("UNAVAILABLE", "UNKNOWN", "INTERNAL", "DEADLINE_EXCEEDED", "UNIMPLEMENTED"):
-            slip = self._unspoken(target, address, f"{code}: {details}", wanted=Speech.HTTP_2)
+            slip = self._unspoken(
+                target, address, f"{code}: {details}", Speech.HTTP_2, is_silent=code == "DEADLINE_EXCEEDED"
+            )
             if code != "UNIMPLEMENTED" or "answers there" in slip.found:
                 return slip
             return Refused(f"gRPC answers at {place_of(target.url)}, but takes no OTLP: {details}")
         return Refused(f"the call ended with {code}: {details}")
 
     def _unspoken(
-        self, target: Target, address: Address, reason: str, wanted: Speech = Speech.HTTP_1
+        self,
+        target: Target,
+        address: Address,
+        reason: str,
+        wanted: Speech = Speech.HTTP_1,
+        *,
+        is_silent: bool,
     ) -> Refused:
         """What is spoken at the port, in place of what was expected."""
         place = place_of(target.url)
-        timeout_s = min(_PROBE_S, self._pace.step_s)
+        timeout_s = min(PROBE_S, self._pace.step_s)
         speech = speech_at(address, timeout_s, in_tls=target.is_tls)
-        if speech is Speech.NOTHING:
+        if speech is Speech.NOTHING or (is_silent and speech in (wanted, Speech.OTHER)):
             return Refused(
                 f"{place} takes connections, and says nothing: it hangs, or is no Tracen",
                 *self._elsewhere(target),

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from bridge.diagnosis.environment import grpc_url, is_at
 from bridge.diagnosis.finding import Finding, Subject, place_of
 from bridge.diagnosis.pace import Pace
-from bridge.diagnosis.speech import Address
+from bridge.diagnosis.speech import PROBE_S, Address, Speech, speech_at
 from bridge.diagnosis.target import Target
 from bridge.presence import Doors
 
@@ -23,7 +23,6 @@ Resolve = Callable[[str, int], list[str]]
 _SOON = timedelta(days=1)
 _EXPIRED, _NOT_YET_VALID, _SELF_SIGNED, _SELF_SIGNED_IN_CHAIN, _NO_ISSUER = 10, 9, 18, 19, 20  # X509_V_ERR_…
 _NOT_THIS_NAME = (62, 64)
-_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST")
 
 
 def addresses_of(host: str, port: int) -> list[str]:
@@ -136,7 +135,7 @@ class Network:
             ):
                 yield _judged_certificate(secured, subject)
         except OSError as error:  # ssl.SSLError is one
-            yield subject.failure("TLS", *_tls_slip(error, target))
+            yield subject.failure("TLS", *_tls_slip(error, target, address, min(PROBE_S, self._pace.step_s)))
             return False
         return True
 
@@ -187,18 +186,16 @@ def _judged_certificate(secured: ssl.SSLSocket, subject: Subject) -> Finding:
     return subject.ok("TLS", found)
 
 
-def _tls_slip(error: OSError, target: Target) -> tuple[str, str]:
-    """What went wrong with TLS, and its repair."""
-    place = place_of(target.url)
+def _tls_slip(error: OSError, target: Target, address: Address, timeout_s: float) -> tuple[str, str]:
+    """What went wrong with TLS, and its repair; where it is not the certificate, what is spoken in place of it."""
+    place, variable = place_of(target.url), target.variable or "TRACEN_ENDPOINT"
     if isinstance(error, ssl.SSLCertVerificationError):
         return _certificate_slip(error, target)
+    if speech_at(address, timeout_s) in (Speech.HTTP_1, Speech.HTTP_2):
+        found = f"{place} speaks no TLS, though the endpoint begins with https://"
+        return found, f"export {variable}=http://{place}"
     if isinstance(error, TimeoutError):
         return f"{place} takes connections, but does not answer TLS", "is that the port of Tracen?"
-    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
-        return (
-            f"{place} speaks no TLS, though the endpoint begins with https://",
-            f"export {target.variable or 'TRACEN_ENDPOINT'}=http://{place}",
-        )
     reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
     return f"{place} breaks off TLS: {reason or 'the connection was closed'}", "is that the port of Tracen?"
 

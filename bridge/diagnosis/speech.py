@@ -8,6 +8,9 @@ from enum import StrEnum
 
 Address = tuple[str, int]
 
+PROBE_S = 2.0
+"""For one protocol; three are tried."""
+
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
 """RFC 9113, 3.4: the preface and an empty SETTINGS frame."""
 _SETTINGS = 4
