@@ -12,13 +12,13 @@ from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.specimen import Specimen
 from bridge.diagnosis.speech import PROBE_S, Address, Speech, speech_at
 from bridge.diagnosis.target import Target, Transport
-from bridge.diagnosis.web import AGENT, Answer, Unanswered, Web
+from bridge.diagnosis.web import AGENT, PROTOBUF, Answer, Unanswered, Web
 from bridge.presence import Doors
 from viewer.logs import one_line
 
 _METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _URL_FIELD = "x-tracen-url"
-_MEDIA_TYPES = {Transport.HTTP_PROTOBUF: "application/x-protobuf", Transport.HTTP_JSON: "application/json"}
+_MEDIA_TYPES = {Transport.HTTP_PROTOBUF: PROTOBUF, Transport.HTTP_JSON: "application/json"}
 
 
 class Refused(Exception):

@@ -115,11 +115,16 @@ class Examination:
     def _judge_otlp(self, target: Target, api: Target | None) -> Iterator[Finding]:
         subject = Subject(f"OTLP {shown(target.url)}")
         address = yield from self._network.reach(target, subject)
+        last: Finding | None = None
         for transport in target.transports:
             if address is None:
                 yield subject.skipped(transport.door, f"not tried: {place_of(target.url)} is not reached")
             else:
-                yield self._judged_door(target, transport, address, subject, api)
+                finding = self._judged_door(target, transport, address, subject, api)
+                yield (
+                    replace(finding, found="the same", repair=()) if _is_repeated(finding, last) else finding
+                )
+                last = finding
 
     def _judge_post(self, api: Target, address: Address | None) -> Iterator[Finding]:
         subject = Subject(f"Tracen {shown(api.url)}")
@@ -150,6 +155,11 @@ class Examination:
         where = _api_of(taken, target, api)
         finding = self._pages.read_back(taken, transport, span_id, target.secret, where, subject)
         return _counted(finding, self._state_by_secret.get(target.secret)) if target.is_api else finding
+
+
+def _is_repeated(finding: Finding, last: Finding | None) -> bool:
+    """Whether the other encoding has failed in the same way, which needs no second repair."""
+    return last is not None and finding.verdict == "fail" and finding.found == last.found
 
 
 def _api_of(taken: Taken, target: Target, api: Target | None) -> Target | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import ssl
@@ -12,6 +13,8 @@ from typing import Any
 import urllib3
 
 from bridge.diagnosis.pace import Pace
+from tracen_otel.otlp_wire import UndecodableBody
+from tracen_otel.protobuf_wire import fields
 from tracen_otel.transport import new_pool
 from viewer.logs import one_line
 
@@ -19,6 +22,9 @@ logger = logging.getLogger("tracen.diagnosis")
 
 _MAX_BODY_BYTES = 2 * 1024 * 1024
 _MAX_WORDS = 160
+PROTOBUF = "application/x-protobuf"
+_STATUS_MESSAGE = 2
+"""The field of google.rpc.Status."""
 AGENT = "tracen-doctor"
 
 
@@ -58,8 +64,18 @@ class Answer:
     def words(self) -> str:
         """What a refusal says of itself: `detail` of problem+json, `message` of a google.rpc.Status."""
         told = self.json()
-        words = told.get("detail") or told.get("message") or ""
+        words = told.get("detail") or told.get("message") or self._words_in_protobuf()
         return one_line(str(words))[:_MAX_WORDS]
+
+    def _words_in_protobuf(self) -> str:
+        if self.media_type != PROTOBUF:
+            return ""
+        with contextlib.suppress(UndecodableBody):
+            told = [
+                payload for number, _, payload in fields(self.body) if number == _STATUS_MESSAGE and payload
+            ]
+            return told[0].decode("utf-8", "replace") if told else ""
+        return ""
 
 
 class Web:

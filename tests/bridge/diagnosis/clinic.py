@@ -92,8 +92,8 @@ def over_grpc(origin: str, key: str, **more: str) -> dict[str, str]:
     return over_http(origin, key, **({PROTOCOL: "grpc"} | more))
 
 
-def add_key(tracen: TracenProcess, *scopes: Scope, is_revoked: bool = False) -> str:
-    """Make a key of an account of its own, beside the running server."""
+def add_key(tracen: TracenProcess, *scopes: Scope, is_revoked: bool = False, is_private: bool = False) -> str:
+    """Make a key of an account of its own, beside the running server. `is_private`: so its OTLP traces begin."""
     secret, now_ns = new_secret(), time.time_ns()
 
     async def add(store: Store) -> None:
@@ -101,6 +101,7 @@ def add_key(tracen: TracenProcess, *scopes: Scope, is_revoked: bool = False) -> 
         key = await store.accounts.add_key(
             account.id, new_key(secret, scopes=frozenset(scopes) or ALL_SCOPES), now_ns
         )
+        await store.accounts.set_otlp_private(account.id, is_private)
         if is_revoked:
             await store.accounts.revoke_key(account.id, key.id, now_ns)
 
