@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -55,10 +56,11 @@ def doctor(ctx: click.Context, endpoint: str, key: str | None, db: str, post: bo
     )
     examination = Examination(os.environ, options)
     writer, findings = _report(sys.stdout), []
-    for finding in examination.findings():
-        findings.append(finding)
-        click.echo(report.json_line(finding) if as_json else "\n".join(writer.lines(finding)))
-        sys.stdout.flush()
+    with closing(examination):
+        for finding in examination.findings():
+            findings.append(finding)
+            click.echo(report.json_line(finding) if as_json else "\n".join(writer.lines(finding)))
+            sys.stdout.flush()
     last = click.style(report.conclusion(findings), bold=True)
     click.echo(report.json_conclusion(findings) if as_json else f"\n{last}")
     ctx.exit(1 if report.is_failed(findings) else 0)

@@ -45,15 +45,20 @@ class Sender:
         self._specimen = specimen
         self._pace = pace
         self._doors = doors
+        self._unspoken_by_url: dict[str, Refused] = {}
 
     def send(self, target: Target, transport: Transport, address: Address, span_id: bytes) -> Taken:
         """Send a span, or the payload. Raises Refused."""
         if transport is Transport.GRPC:
             return self._call(target, address, span_id)
+        if target.url in self._unspoken_by_url:  # what hangs is not waited for twice
+            raise self._unspoken_by_url[target.url]
         try:
             answer = self._request(target, transport, span_id)
         except Unanswered as error:
-            raise self._unspoken(target, address, str(error), is_silent=error.is_silent) from None
+            refused = self._unspoken(target, address, str(error), is_silent=error.is_silent)
+            self._unspoken_by_url[target.url] = refused
+            raise refused from None
         if answer.status == 200 and _is_taken(answer, transport):
             return Taken(_url_of(answer, transport), answer.headers.get("ratelimit", ""))
         raise refusal_of(answer, target)
@@ -91,6 +96,8 @@ class Sender:
             )
         except grpc.RpcError as error:
             raise self._uncalled(target, address, error) from None
+        except ValueError:
+            raise Refused("the headers have a name that gRPC can not send") from None
         finally:
             channel.close()
         told = {name: value for name, value in call.trailing_metadata() or () if isinstance(value, str)}

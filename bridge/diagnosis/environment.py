@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from bridge.console import DEFAULT_BASE_URL
@@ -98,8 +98,21 @@ class Environment:
             headers = {"x-tracen-key": secret} if secret and not slip_in(secret) else {}
         is_gzip = sdk_variables.compression_of(self._variables)[1] == "gzip"
         return Target(
-            url, transports, self._otlp_endpoint.name, secret, headers, self._ca_file(url), is_gzip=is_gzip
+            url,
+            transports,
+            self._otlp_endpoint.name,
+            secret,
+            headers,
+            self._ca_file(url),
+            is_gzip,
+            is_key_broken=self._is_otlp_key_broken(),
         )
+
+    def _is_otlp_key_broken(self) -> bool:
+        """Where OTLP was not chosen, the key of posts is taken, and there must be one."""
+        if self._is_otlp_chosen:
+            return bool(header_variables.slip_of(self._headers, self._variables))
+        return bool(slip_in(self._key.text.strip()))
 
     def _otlp_url(self) -> str:
         is_insecure = self._first(_INSECURE).lower() == "true"
@@ -109,11 +122,16 @@ class Environment:
         secret = self._key.text.strip() or self._headers.secret
         if self._endpoint.name:
             url = self._endpoint.text.rstrip("/")
-            return None if self._api_slip() else Target(url, (Transport.POST,), self._endpoint.name, secret)
+            return None if self._api_slip() else self._api_target(url, secret)
         doors = self._doors
         if doors is not None and any(is_at(target, doors) for target in otlp):
-            return Target(doors.http, (Transport.POST,), "", secret, ca_file=otlp[0].ca_file)
-        return None if self._is_otlp_chosen else Target(DEFAULT_BASE_URL, (Transport.POST,), "", secret)
+            return replace(self._api_target(doors.http, secret), ca_file=otlp[0].ca_file)
+        return None if self._is_otlp_chosen else self._api_target(DEFAULT_BASE_URL, secret)
+
+    def _api_target(self, url: str, secret: str) -> Target:
+        return Target(
+            url, (Transport.POST,), self._endpoint.name, secret, is_key_broken=bool(slip_in(secret))
+        )
 
     def _ca_file(self, url: str) -> str:
         return self._first(_CERTIFICATE) if url.startswith("https:") else ""

@@ -14,14 +14,13 @@ from urllib.parse import urlsplit
 from bridge.diagnosis.doors import Refused, Sender, Taken
 from bridge.diagnosis.environment import Environment, Given
 from bridge.diagnosis.finding import Finding, Subject, place_of, shown
-from bridge.diagnosis.key_text import slip_in
 from bridge.diagnosis.machine import Machine
 from bridge.diagnosis.network import Network, Resolve, addresses_of
 from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.pages import Pages
 from bridge.diagnosis.specimen import Specimen
 from bridge.diagnosis.speech import Address
-from bridge.diagnosis.target import Target, Transport, is_loopback
+from bridge.diagnosis.target import Target, Transport
 from bridge.diagnosis.tracen_server import KeyCheck, KeyState, TracenServer
 from bridge.diagnosis.web import Unanswered, Web
 
@@ -74,6 +73,11 @@ class Examination:
             yield from self._judge_otlp(target, api)
         yield from self._pages.clean()
 
+    def close(self) -> None:
+        """Delete what is still there, where nobody has waited for the end."""
+        for _ in self._pages.clean():
+            pass
+
     def _api_at(self, otlp: tuple[Target, ...]) -> Target | None:
         """The place that OTLP goes to, where pages and API are there as well, as behind a proxy."""
         for target in (target for target in otlp if not target.is_grpc):
@@ -83,7 +87,12 @@ class Examination:
             except (Unanswered, OSError):  # told when its door is tried
                 continue
             if is_api:
-                return replace(target, url=target.origin, transports=(Transport.POST,))
+                return replace(
+                    target,
+                    url=target.origin,
+                    transports=(Transport.POST,),
+                    is_key_broken=target.is_key_broken or not target.secret,
+                )
         return None
 
     def _judge_server(
@@ -101,7 +110,8 @@ class Examination:
                 yield finding
         if not is_well:
             return None
-        secrets = dict.fromkeys(filter(None, (api.secret, *(target.secret for target in otlp))))
+        senders = (api, *(target for target in otlp if target.is_beside(api)))
+        secrets = dict.fromkeys(one.secret for one in senders if one.secret and not one.is_key_broken)
         for secret in secrets:
             yield from self._judge_key(secret, api, subject)
         return address
@@ -143,7 +153,7 @@ class Examination:
         self, target: Target, transport: Transport, address: Address, subject: Subject, api: Target | None
     ) -> Finding:
         door = transport.door
-        if not target.secret or slip_in(target.secret):
+        if target.is_key_broken:
             return subject.skipped(door, "not tried: there is no key that could be right")
         if target.secret in self._state_by_secret and not self._state_by_secret[target.secret]:
             return subject.skipped(door, "not tried: the key is refused")
@@ -152,8 +162,7 @@ class Examination:
             taken = self._sender.send(target, transport, address, span_id)
         except Refused as refused:
             return subject.failure(door, refused.found, *refused.repair)
-        where = _api_of(taken, target, api)
-        finding = self._pages.read_back(taken, transport, span_id, target.secret, where, subject)
+        finding = self._pages.read_back(taken, transport, span_id, _api_of(taken, target, api), subject)
         return _counted(finding, self._state_by_secret.get(target.secret)) if target.is_api else finding
 
 
@@ -163,18 +172,19 @@ def _is_repeated(finding: Finding, last: Finding | None) -> bool:
 
 
 def _api_of(taken: Taken, target: Target, api: Target | None) -> Target | None:
-    """Where a page can be read: what was meant, else what the door told, if that is the host that was asked."""
-    if api is not None:
-        return api
+    """Where a page can be read, and with which key; None where no place is known that may see one.
+
+    The host that took the span is trusted with its key, as it has it; another host is asked with its own.
+    """
+    if api is not None and api.is_beside(target):
+        return replace(api, secret=target.secret or api.secret)
     parts = urlsplit(taken.url)
-    host = parts.hostname or ""
-    is_same = host == target.host or (is_loopback(host) and target.is_local)
-    if host and is_same and parts.scheme in ("http", "https"):
-        is_downgrade = target.is_tls and parts.scheme == "http"
-        return (
-            None if is_downgrade else Target(f"{parts.scheme}://{parts.netloc}", (), ca_file=target.ca_file)
-        )
-    return None
+    is_downgrade = target.is_tls and parts.scheme == "http"
+    if parts.hostname and parts.scheme in ("http", "https") and not is_downgrade:
+        told = Target(f"{parts.scheme}://{parts.netloc}", (), secret=target.secret, ca_file=target.ca_file)
+        if told.is_beside(target):
+            return told
+    return api if api is not None and not api.is_key_broken else None
 
 
 def _counted(finding: Finding, state: KeyState | None) -> Finding:

@@ -59,9 +59,15 @@ def _unquoted(text: str) -> str:
 def judge(variable: HeaderVariable, environ: Mapping[str, str], subject: Subject) -> Iterator[Finding]:
     """What is wrong with the headers, or whose key they hold."""
     repair = f"export {variable.name}=x-tracen-key=$TRACEN_KEY"
-    slip = _slip_in_form(variable) or _slip_in_key(variable, environ)
+    slip = slip_of(variable, environ)
     if slip:
         yield subject.failure(_CHECK, f"{variable.name} {slip}", repair)
+        return
+    if not variable.secret:
+        how = "has no key" if variable.text else "is not set, so no key is sent"
+        yield subject.warning(
+            _CHECK, f"{variable.name} {how}: enough for a Collector in between, not for Tracen", repair
+        )
         return
     found = f"key {hint(variable.secret)} in {variable.name}"
     if re.search(r"=\s*bearer +\S", variable.text, re.IGNORECASE):
@@ -69,6 +75,11 @@ def judge(variable: HeaderVariable, environ: Mapping[str, str], subject: Subject
         yield subject.warning(_CHECK, found, f"{repair}, or authorization=Bearer%20…")
         return
     yield subject.ok(_CHECK, found)
+
+
+def slip_of(variable: HeaderVariable, environ: Mapping[str, str]) -> str:
+    """What keeps the headers, or the key in them, from being right; "" where they are, or where no key was meant."""
+    return _slip_in_form(variable) or _slip_in_key(variable, environ)
 
 
 def _slip_in_form(variable: HeaderVariable) -> str:
@@ -102,7 +113,7 @@ def _slip_in_key(variable: HeaderVariable, environ: Mapping[str, str]) -> str:
             return f"has the key under `{name}`, which Tracen does not read"
     if variable.name == OF_TRACES and PREFIX in environ.get(GENERAL, ""):
         return f"has no key, and replaces {GENERAL}, which has one"
-    return "has no key" if variable.text else "is not set, so no key is sent"
+    return ""
 
 
 def _slip_in_bearer(value: str) -> str:

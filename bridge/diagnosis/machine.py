@@ -15,6 +15,8 @@ from bridge.diagnosis.finding import Finding, Subject, place_of, shown
 from bridge.diagnosis.network import exported
 from bridge.diagnosis.target import Meant, Target
 from bridge.presence import Doors
+from viewer.store.base import StoreError
+from viewer.store.people import Key
 
 _MIB = 1024 * 1024
 _SCARCE_BYTES, _NONE_BYTES = 512 * _MIB, 8 * _MIB
@@ -53,12 +55,12 @@ class Machine:
 
     def why_refused(self, secret: str, api: Target) -> str:
         """What the store here knows of a key that its own server refused; "" where another server has refused it."""
-        from bridge.console import on_store
-        from viewer.keys import sha256_of
-
         if self.doors is None or not is_at(api, self.doors):
             return ""
-        key = on_store(self._db, lambda store: store.accounts.key(sha256_of(secret)))
+        try:
+            key = _key_in(self._db, secret)
+        except (OSError, StoreError):  # of another user, or being moved
+            return ""
         if key is None:
             return "this server has never had such a key: is it that of another one?"
         return "it was revoked" if key.revoked else "it has expired"
@@ -118,6 +120,22 @@ class Machine:
             if sqlite3.sqlite_version_info < _MENDED_SQLITE:
                 remark.append("SQLite before 3.51.3: let nothing but Tracen write the store's files")
         return self._subject.ok("versions", told, *remark)
+
+
+def _key_in(db: str, secret: str) -> Key | None:
+    """The key as a store has it, asked beside its server. Raises OSError and StoreError."""
+    from bridge.console import run
+    from viewer.keys import sha256_of
+    from viewer.store.engines import open_store
+
+    async def find() -> Key | None:
+        store = open_store(db, exclusive=False)
+        try:
+            return await store.accounts.key(sha256_of(secret))
+        finally:
+            await store.close()
+
+    return run(find())
 
 
 def _version(package: str) -> str:

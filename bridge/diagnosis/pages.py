@@ -9,7 +9,7 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 from bridge.diagnosis.doors import Taken
-from bridge.diagnosis.finding import Finding, Subject, shown
+from bridge.diagnosis.finding import Finding, Subject, hint, shown
 from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.specimen import NAME, Specimen
 from bridge.diagnosis.target import Target, Transport, is_loopback
@@ -26,14 +26,13 @@ class Pages:
     def __init__(self, specimen: Specimen, pace: Pace) -> None:
         self._specimen = specimen
         self._pace = pace
-        self._left: dict[tuple[str, str], tuple[Target, str, str]] = {}
+        self._left: dict[tuple[str, str], Target] = {}
 
     def read_back(
         self,
         taken: Taken,
         transport: Transport,
         span_id: bytes,
-        secret: str,
         api: Target | None,
         subject: Subject,
     ) -> Finding:
@@ -42,8 +41,8 @@ class Pages:
         if api is None:
             return self._unread(taken, door, subject)
         try:
-            with closing(Web(api.url, self._pace, secret, api.ca_file)) as web:
-                return self._read_back(web, taken, transport, span_id, secret, api, subject)
+            with closing(Web(api.url, self._pace, api.secret, api.ca_file)) as web:
+                return self._read_back(web, transport, span_id, api, subject)
         except Unanswered as error:
             return subject.warning(door, f"taken, but could not be read back: {error}")
 
@@ -59,10 +58,8 @@ class Pages:
     def _read_back(
         self,
         web: Web,
-        taken: Taken,
         transport: Transport,
         span_id: bytes,
-        secret: str,
         api: Target,
         subject: Subject,
     ) -> Finding:
@@ -70,11 +67,16 @@ class Pages:
         answer = self._find(web)
         page_id = str(answer.json().get("trace_id", ""))
         url = str(answer.json().get("url", ""))
-        if answer.status != 200 or not _PAGE_ID.fullmatch(page_id):
+        if answer.status not in (200, 404):
+            found = f"taken, but could not be read back: {answer.status} {answer.words}"
+            return subject.warning(
+                door, found, f"{shown(api.url)} was asked, with the key {hint(api.secret)}"
+            )
+        if not _PAGE_ID.fullmatch(page_id):
             found = "taken, but Tracen has no page of it: what answers there sends it elsewhere"
             repair = f"{shown(api.url)} knows nothing of the trace ({answer.status})"
             return subject.failure(door, found, repair)
-        self._left[(api.url, page_id)] = (api, secret, page_id)
+        self._left[(api.url, page_id)] = api
         path = f"/traces/{page_id}.json" if transport is Transport.POST else f"/traces/{page_id}.otlp.json"
         page = web.get(path)
         if page.status == 400:
@@ -107,10 +109,11 @@ class Pages:
 
     def clean(self) -> Iterator[Finding]:
         """Delete what was made, where the key may."""
-        for api, secret, page_id in self._left.values():
+        while self._left:
+            (_, page_id), api = self._left.popitem()
             subject = Subject("Afterwards")
             try:
-                with closing(Web(api.url, self._pace, secret, api.ca_file)) as web:
+                with closing(Web(api.url, self._pace, api.secret, api.ca_file)) as web:
                     answer = web.ask("DELETE", f"{api.url}/api/traces/{page_id}")
             except Unanswered as error:
                 yield subject.warning("test page", f"one page called {NAME!r} stays: {error}")

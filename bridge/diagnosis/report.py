@@ -37,12 +37,9 @@ class Report:
         found = self._wrapped(finding.found)
         lines.append(f"  {mark} {finding.check:{_CHECK_WIDTH}} {found[0]}")
         lines += [" " * self._indent + line for line in found[1:]]
-        dim = finding.verdict in (Verdict.OK, Verdict.WARNING)
+        look = {"bold": True} if finding.verdict is Verdict.FAILURE else {"dim": True}
         arrow = "→" if self._marks is _SIGNS else "->"
-        lines += [
-            " " * self._indent + click.style(f"{arrow} {repair}", dim=dim, bold=not dim)
-            for repair in finding.repair
-        ]
+        lines += [" " * self._indent + click.style(f"{arrow} {repair}", **look) for repair in finding.repair]
         return lines
 
     def _wrapped(self, text: str) -> list[str]:

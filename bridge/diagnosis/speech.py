@@ -8,7 +8,7 @@ from enum import StrEnum
 
 Address = tuple[str, int]
 
-PROBE_S = 2.0
+PROBE_S = 1.0
 """For one protocol; three are tried."""
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)

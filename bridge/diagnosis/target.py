@@ -47,6 +47,8 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ca_file: str = ""
     is_gzip: bool = False
+    is_key_broken: bool = False
+    """What should have been a key is none, which is told where the environment is judged."""
 
     @property
     def host(self) -> str:
@@ -77,6 +79,10 @@ class Target:
     @property
     def is_local(self) -> bool:
         return is_loopback(self.host)
+
+    def is_beside(self, other: Target) -> bool:
+        """Whether both are on one host, so that a key of one may be shown to the other."""
+        return self.host == other.host or (self.is_local and other.is_local)
 
 
 @dataclass(frozen=True, slots=True)

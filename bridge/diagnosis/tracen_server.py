@@ -11,7 +11,6 @@ from typing import Any
 
 from bridge.diagnosis.doors import key_refused, redirected
 from bridge.diagnosis.finding import Finding, Subject, hint, place_of
-from bridge.diagnosis.key_text import slip_in
 from bridge.diagnosis.network import exported
 from bridge.diagnosis.target import Target
 from bridge.diagnosis.web import AGENT, Answer, Unanswered, Web
@@ -128,8 +127,6 @@ class KeyCheck:
 
     def judge(self, subject: Subject, clock_s: float) -> Iterator[Finding]:
         """Whether it is valid, what it may do, what is left of its hour, and what was refused of late."""
-        if slip_in(self._secret):  # told where the environment is judged
-            return
         try:
             answer = self._web.get("/api/requests")
             if answer.status != 200:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bridge.console import DEFAULT_BASE_URL
+from bridge.diagnosis.doors import Taken
 from bridge.diagnosis.environment import Environment, Given
+from bridge.diagnosis.examination import _api_of
 from bridge.diagnosis.finding import Finding, Verdict, hint, shown
-from bridge.diagnosis.target import Transport
+from bridge.diagnosis.target import Target, Transport
 from bridge.presence import Doors
 from tests.bridge.certificates import make_pair
 from tests.bridge.diagnosis.clinic import GENERAL, HEADERS, OF_TRACES, PROTOCOL, STRANGE_KEY, Examined
@@ -204,13 +207,11 @@ def test_what_works_by_luck_is_a_warning(name: str) -> None:
 
 
 WRONG_HEADERS = {
-    "none at all": ("", "is not set"),
     "a colon": (f"x-tracen-key: {STRANGE_KEY}", "with a colon"),
     "the key alone": (STRANGE_KEY, "no `=` in pair 1"),
     "quotes around all": (f"'x-tracen-key={STRANGE_KEY}'", "quotes around it"),
     "quotes around the key": (f'x-tracen-key="{STRANGE_KEY}"', "has quotes in it"),
     "another name": (f"x-api-key={STRANGE_KEY}", "under `x-api-key`, which Tracen does not read"),
-    "other headers": ("x-team=search", "has no key"),
     "no Bearer": (f"authorization={STRANGE_KEY}", "without `Bearer%20`"),
     "Bearer with a plus": (f"authorization=Bearer+{STRANGE_KEY}", "not apart by one space"),
     "Bearer encoded twice": (f"authorization=Bearer%2520{STRANGE_KEY}", "not apart by one space"),
@@ -235,6 +236,14 @@ def test_headers_that_hold_no_key_are_told_by_their_slip(name: str) -> None:
     told = repr([one for one in examined.findings if one.check == "OTLP headers"])
     assert STRANGE_KEY[14:30] not in told
     assert "dTpw" not in told
+
+
+@pytest.mark.parametrize("text", ["", "x-team=search"])
+def test_headers_without_a_key_are_a_warning(text: str) -> None:
+    """A Collector in between needs none; whether Tracen itself is there, its door tells."""
+    variables = {GENERAL: HTTP, HEADERS: text}
+    judged(variables).warned("OTLP headers", "enough for a Collector in between", "x-tracen-key=$TRACEN_KEY")
+    assert not environment(variables).meant().otlp[0].is_key_broken
 
 
 def test_mistyped_key_is_told_by_its_check_digits() -> None:
@@ -349,6 +358,21 @@ def test_setup_that_is_right_has_nothing_to_repair() -> None:
     assert examined.verdicts == {Verdict.OK}
     assert not [one for one in examined.findings if one.repair]
     assert [one.check for one in examined.findings] == ["OTel SDK", "OTLP", "OTLP headers", "key", "proxy"]
+
+
+def test_key_is_shown_to_its_own_host_alone() -> None:
+    """The API of another host is not asked about the key of OTLP."""
+    here, there = Target("http://127.0.0.1:4318", ()), Target("https://traces.example", ())
+    assert here.is_beside(Target("http://localhost:8000", ()))
+    assert there.is_beside(Target("https://traces.example:4317", ()))
+    assert not here.is_beside(there)
+    assert _api_of(Taken("http://127.0.0.1:8000/traces/x"), there, None) is None
+    assert _api_of(Taken("http://traces.example/traces/x"), there, None) is None
+    told = _api_of(Taken("http://127.0.0.1:8000/traces/x"), replace(here, secret="mine"), there)
+    assert told == Target("http://127.0.0.1:8000", (), secret="mine")
+    assert _api_of(Taken(), replace(here, secret="mine"), replace(there, secret="its own")) == replace(
+        there, secret="its own"
+    )
 
 
 def test_no_more_is_shown_of_a_key_than_the_page_of_keys_does() -> None:

@@ -13,7 +13,15 @@ import httpx2
 import pytest
 
 from bridge.diagnosis.finding import Verdict
-from tests.bridge.diagnosis.clinic import STRANGE_KEY, Examined, add_key, examine, over_grpc, over_http
+from tests.bridge.diagnosis.clinic import (
+    HEADERS,
+    STRANGE_KEY,
+    Examined,
+    add_key,
+    examine,
+    over_grpc,
+    over_http,
+)
 from tests.processes import TracenProcess, running_tracen
 from tests.viewer.samples import PLAIN
 from viewer.store.people import Scope
@@ -75,6 +83,26 @@ def test_key_that_may_only_write_leaves_one_page_and_says_so(tracen: TracenProce
         page = client.get(f"{url}.md")
     assert page.status_code == 200
     assert page.text.startswith("# tracen doctor\n")
+
+
+def test_key_that_is_not_sent_is_named_at_the_door(tracen: TracenProcess) -> None:
+    """With the variable that sends it; TRACEN_KEY alone does nothing for OTLP."""
+    key = add_key(tracen)
+    for variables, door in (
+        (over_http(tracen.otlp_http, "") | {HEADERS: "x-team=search"}, "HTTP protobuf"),
+        (over_grpc(f"http://{tracen.otlp_grpc}", "") | {HEADERS: ""}, "gRPC"),
+    ):
+        examined = examine(variables, endpoint=tracen.http, key=key)
+        examined.failed(door, "no key is sent", f"export {HEADERS}=x-tracen-key=$TRACEN_KEY")
+        assert examined.of("POST").verdict is Verdict.OK
+
+
+def test_subscription_that_is_missing_is_named(tmp_path: Path) -> None:
+    """Posts need one, OTLP does not."""
+    with running_tracen(tmp_path / "t.db", "--require-subscription") as tracen:
+        examined = with_posts(tracen, add_key(tracen))
+    examined.failed("POST", "402: ", "/app/subscription")
+    assert examined.of("gRPC").verdict is examined.of("HTTP JSON").verdict is Verdict.OK
 
 
 def test_keys_of_otlp_and_of_posts_are_both_looked_at(tracen: TracenProcess) -> None:
