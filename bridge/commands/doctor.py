@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 )
 @key_option
 @db_option
-@click.option("--post/--no-post", default=True, help="Try POST /api/traces too, which counts as one request.")
+@click.option(
+    "--post/--no-post",
+    default=True,
+    help="Try POST /api/traces too; it counts as one of the key's requests in this hour.",
+)
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, endpoint: str, key: str | None, db: str, post: bool, as_json: bool) -> None:

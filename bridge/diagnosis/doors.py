@@ -116,7 +116,7 @@ class Sender:
             slip = self._unspoken(
                 target, address, f"{code}: {details}", Speech.HTTP_2, is_silent=code == "DEADLINE_EXCEEDED"
             )
-            if code != "UNIMPLEMENTED" or "answers there" in slip.found:
+            if code != "UNIMPLEMENTED" or "answers at" in slip.found:
                 return slip
             return Refused(f"gRPC answers at {place_of(target.url)}, but takes no OTLP: {details}")
         return Refused(f"the call ended with {code}: {details}")
@@ -141,7 +141,7 @@ class Sender:
             )
         if speech is Speech.TLS:
             repair = f"export {_variable(target)}=https://{place}"
-            return Refused("TLS answers there, and the endpoint begins with http://", repair)
+            return Refused(f"TLS answers at {place}, though the endpoint begins with http://", repair)
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             repair = (
                 "export OTEL_EXPORTER_OTLP_CERTIFICATE=chain.pem, a file with the certificate that signed it"
@@ -152,7 +152,7 @@ class Sender:
         if speech is wanted or speech is Speech.OTHER:
             return Refused(f"{place} broke off: {reason}", *self._elsewhere(target))
         meant = "grpc" if wanted is Speech.HTTP_1 else "http/protobuf"
-        found = f"{speech} answers there, not {wanted}: the port is that of the other protocol"
+        found = f"{speech} answers at {place}, not {wanted}"
         if target.is_api:
             return Refused(
                 found, exported(target, self._doors) if self._doors else "8000 is the port of posts"

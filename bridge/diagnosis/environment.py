@@ -177,7 +177,14 @@ class Environment:
             )
         places = [_told(target) for target in meant.otlp]
         why = self._otlp_endpoint.name or ("of the server here" if self._endpoint.name else "SDKs' default")
-        return self._subject.ok("OTLP", f"{'; '.join(places)} ({why})")
+        return self._subject.ok("OTLP", f"{'; '.join(places)} ({why})", *self._said_plainly(meant))
+
+    def _said_plainly(self, meant: Meant) -> tuple[str, ...]:
+        """The protocol, where it follows from the port alone: SDKs that are not told begin with one or the other."""
+        if self._protocol or not self._otlp_endpoint.name:
+            return ()
+        protocol = meant.otlp[0].transports[0].value
+        return (f"export {endpoint_variables.PROTOCOL}={protocol} too: some SDKs begin with another",)
 
     def _judge_certificate(self, meant: Meant) -> Iterator[Finding]:
         ca_file = self._first(_CERTIFICATE)

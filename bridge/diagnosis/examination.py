@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from bridge.diagnosis.doors import Refused, Sender, Taken
 from bridge.diagnosis.environment import Environment, Given
-from bridge.diagnosis.finding import Finding, Subject, place_of, shown
+from bridge.diagnosis.finding import SAME, Finding, Subject, place_of, shown
 from bridge.diagnosis.machine import Machine
 from bridge.diagnosis.network import Network, Resolve, addresses_of
 from bridge.diagnosis.pace import Pace
@@ -131,9 +131,7 @@ class Examination:
                 yield subject.skipped(transport.door, f"not tried: {place_of(target.url)} is not reached")
             else:
                 finding = self._judged_door(target, transport, address, subject, api)
-                yield (
-                    replace(finding, found="the same", repair=()) if _is_repeated(finding, last) else finding
-                )
+                yield (replace(finding, found=SAME, repair=()) if _is_repeated(finding, last) else finding)
                 last = finding
 
     def _judge_post(self, api: Target, address: Address | None) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from viewer.keys import PREFIX, hint_of
 from viewer.logs import one_line
 
+SAME = "the same"
+"""What is found where a check has failed as the one before it."""
 _MAX_SHOWN = 100
 _KEY = re.compile(rf"{PREFIX}\w+")
 _USER = re.compile(r"//[^/]*@")

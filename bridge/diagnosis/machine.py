@@ -18,7 +18,8 @@ from bridge.presence import Doors
 from viewer.store.base import StoreError
 from viewer.store.people import Key
 
-_MIB = 1024 * 1024
+_MIB, _GIB = 1024**2, 1024**3
+_AMPLE_BYTES = 10 * _GIB
 _SCARCE_BYTES, _NONE_BYTES = 512 * _MIB, 8 * _MIB
 _MENDED_SQLITE = (3, 51, 3)
 _OLDEST_SDK = (1, 30)
@@ -96,7 +97,8 @@ class Machine:
         except OSError as error:
             return self._subject.failure("store", f"{shown(str(db))}: {error.strerror}")
         free_bytes = told.f_bavail * told.f_frsize
-        found = f"{shown(str(db))}, {free_bytes // _MIB:,} MiB are free"
+        free = f"{free_bytes // _MIB:,} MiB" if free_bytes < _AMPLE_BYTES else f"{free_bytes // _GIB:,} GiB"
+        found = f"{shown(str(db))}, {free} are free"
         repair = "make room on that disk, or set --retention for traces that nobody looks at"
         if free_bytes < _NONE_BYTES:
             return self._subject.failure("store", f"the disk is full: {found}", repair)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import click
 
-from bridge.diagnosis.finding import Finding, Verdict
+from bridge.diagnosis.finding import SAME, Finding, Verdict
 
 _CHECK_WIDTH = 13
 _SIGNS = {Verdict.OK: "✓", Verdict.WARNING: "!", Verdict.FAILURE: "✗", Verdict.SKIPPED: "–"}
@@ -53,8 +53,9 @@ def conclusion(findings: Sequence[Finding]) -> str:
     failures = [finding for finding in findings if finding.verdict is Verdict.FAILURE]
     warnings = [finding for finding in findings if finding.verdict is Verdict.WARNING]
     if failures:
-        more = f" {len(failures) - 1} more may follow from it." if len(failures) > 1 else ""
-        return f"Likeliest cause ({failures[0].check}): {failures[0].found}.{more}"
+        others = dict.fromkeys(failure.check for failure in failures[1:] if failure.found != SAME)
+        then = f" Then look at: {', '.join(others)}." if others else ""
+        return f"Likeliest cause ({failures[0].check}): {failures[0].found}.{then}"
     if warnings:
         return f"Nothing is broken. Worth a look ({warnings[0].check}): {warnings[0].found}."
     return "All is well: what you send becomes a page."

@@ -86,7 +86,7 @@ class Web:
         self._pace = pace
         self._headers = {"user-agent": AGENT, **({"x-tracen-key": secret} if secret else {})}
         self._pool = new_pool(self.origin)
-        if ca_file:
+        if ca_file and self.origin.startswith("https:"):
             self._pool.conn_kw["ssl_context"] = ssl.create_default_context(cafile=ca_file)
 
     def get(self, path: str) -> Answer:

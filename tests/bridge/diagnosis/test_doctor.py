@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -162,3 +164,26 @@ def test_reader_that_stops_reading_is_no_error(tracen: TracenProcess, key: str) 
         assert doctor.stdout.readline() == "Environment\n"
         doctor.stdout.close()
         assert "Traceback" not in doctor.stderr.read()
+    assert traces(tracen, key) == []
+
+
+def test_doctor_that_is_interrupted_leaves_nothing(tracen: TracenProcess, key: str) -> None:
+    """What it has sent so far is deleted all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        port = hanging.getsockname()[1]
+        variables = over_grpc(f"http://127.0.0.1:{port}", key, TRACEN_KEY=key, TRACEN_ENDPOINT=tracen.http)
+        with subprocess.Popen(
+            command(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment(**variables),
+        ) as doctor:
+            assert doctor.stdout is not None
+            assert doctor.stderr is not None
+            while not doctor.stdout.readline().startswith("  ok   POST"):
+                assert doctor.poll() is None
+            doctor.send_signal(signal.SIGINT)
+            assert doctor.wait(TIMEOUT_S) == 1
+            assert "Traceback" not in doctor.stderr.read()
+    assert traces(tracen, key) == []

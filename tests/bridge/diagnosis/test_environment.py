@@ -352,6 +352,13 @@ def test_endpoint_of_tracen_alone_means_posts_and_the_doors_of_a_server_that_run
     assert {target.secret for target in here.otlp} == {STRANGE_KEY}
 
 
+def test_protocol_that_follows_from_the_port_alone_is_better_said() -> None:
+    """No fault, as most SDKs do what is meant; but opentelemetry-distro begins with gRPC, and others with HTTP."""
+    for url, protocol in ((HTTP, "http/protobuf"), ("http://127.0.0.1:4317", "grpc")):
+        otlp = judged(SENT | {GENERAL: url}).of("OTLP", Verdict.OK)
+        assert otlp.repair == (f"export {PROTOCOL}={protocol} too: some SDKs begin with another",)
+
+
 def test_setup_that_is_right_has_nothing_to_repair() -> None:
     """One line a matter, each ok."""
     examined = judged(SENT | {PROTOCOL: "http/protobuf", "OTEL_RESOURCE_ATTRIBUTES": "service.name=a"})

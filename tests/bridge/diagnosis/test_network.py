@@ -210,14 +210,14 @@ def test_path_twice_or_none_works_with_tracen_and_is_a_warning(
 
 def test_grpc_at_the_port_of_http_is_named(tracen: TracenProcess, key: str) -> None:
     examined = examine(over_grpc(tracen.otlp_http, key))
-    examined.failed("gRPC", "HTTP answers there, not gRPC", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf")
+    examined.failed("gRPC", ", not gRPC", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf")
     here = examine(over_grpc(tracen.otlp_http, key), db=str(tracen.db))
     assert f"export {GENERAL}={grpc_origin(tracen)}" in here.of("gRPC").repair
 
 
 def test_http_at_the_port_of_grpc_is_named(tracen: TracenProcess, key: str) -> None:
     examined = examine(over_http(grpc_origin(tracen), key, OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf"))
-    examined.failed("HTTP protobuf", "gRPC answers there, not HTTP", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc")
+    examined.failed("HTTP protobuf", ", not HTTP", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc")
 
 
 def test_post_to_the_ports_of_otlp_is_named(tracen: TracenProcess, key: str) -> None:
@@ -284,7 +284,7 @@ def test_http_at_a_port_with_tls_is_named(secured: TracenProcess) -> None:
     ):
         examined = examine(variables)
         place = variables[GENERAL].removeprefix("http://")
-        examined.failed(door, "TLS answers there", f"export {GENERAL}=https://{place}")
+        examined.failed(door, "TLS answers at ", f"export {GENERAL}=https://{place}")
 
 
 def test_tls_at_a_port_without_it_is_named(tracen: TracenProcess, key: str) -> None:
@@ -306,4 +306,4 @@ def test_doors_with_tls_are_all_right_once_the_certificate_is_trusted(
     assert over.verdicts | grpc.verdicts == {Verdict.OK}
     assert "the certificate is valid until" in [one for one in grpc.findings if one.check == "TLS"][-1].found
     crossed = examine(over_grpc(secured.otlp_http, key, **trusting(pair.cert)))
-    crossed.failed("gRPC", "HTTP answers there, not gRPC")
+    crossed.failed("gRPC", ", not gRPC")
