@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.diagnosis.finding import place_of, shown
+from bridge.diagnosis.key_text import NEW_KEY
 from bridge.diagnosis.network import exported
 from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.specimen import Specimen
@@ -143,9 +144,7 @@ class Sender:
             repair = f"export {_variable(target)}=https://{place}"
             return Refused(f"TLS answers at {place}, though the endpoint begins with http://", repair)
         if "CERTIFICATE_VERIFY_FAILED" in reason:
-            repair = (
-                "export OTEL_EXPORTER_OTLP_CERTIFICATE=chain.pem, a file with the certificate that signed it"
-            )
+            repair = "export OTEL_EXPORTER_OTLP_CERTIFICATE=chain.pem"
             return Refused(
                 "gRPC does not trust the certificate: it has its own list of whom to trust", repair
             )
@@ -157,7 +156,7 @@ class Sender:
             return Refused(
                 found, exported(target, self._doors) if self._doors else "8000 is the port of posts"
             )
-        return Refused(found, self._other_port(target), f"or export OTEL_EXPORTER_OTLP_PROTOCOL={meant}")
+        return Refused(found, self._other_port(target), f"export OTEL_EXPORTER_OTLP_PROTOCOL={meant}")
 
     def _other_port(self, target: Target) -> str:
         if self._doors and target.is_local:
@@ -224,7 +223,8 @@ def refusal_of(answer: Answer, target: Target) -> Refused:
     if answer.status == 200:
         kind = one_line(answer.media_type)[:60] or "no type"
         return Refused(
-            f"200, but what answers is no Tracen ({kind})", f"is {place_of(target.url)} really Tracen's?"
+            f"200, but what answers at {place_of(target.url)} is no Tracen ({kind})",
+            f"is {place_of(target.url)} really Tracen's?",
         )
     return Refused(f"{answer.status}{words or ': the server refuses it'}")
 
@@ -239,8 +239,7 @@ def redirected(answer: Answer, target: Target) -> Refused:
 
 def key_refused(words: str, target: Target) -> Refused:
     """The server knows no such key, or got none."""
-    new = "tracen keys create --account YOU@TEAM.EXAMPLE, or /app/settings, makes a new one"
     if not target.secret:
         where = "TRACEN_KEY" if target.is_api else "OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=$TRACEN_KEY"
         return Refused("no key is sent", f"export {where}")
-    return Refused(words or "the key is refused", new)
+    return Refused(words or "the key is refused", *NEW_KEY)

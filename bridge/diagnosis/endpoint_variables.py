@@ -139,4 +139,6 @@ def request_url(variable: EndpointVariable, url: str, protocol: str) -> str:
     if transports_of(protocol, url) == (Transport.GRPC,):
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc}"
-    return url if variable.name == OF_TRACES else url.rstrip("/") + PATH
+    if variable.name != OF_TRACES:
+        return url.rstrip("/") + PATH
+    return url if urlsplit(url).path else f"{url}/"

@@ -14,7 +14,7 @@ from bridge.console import DEFAULT_BASE_URL
 from bridge.diagnosis import endpoint_variables, header_variables, proxies, sdk_variables
 from bridge.diagnosis.endpoint_variables import GRPC_PORT, HTTP_PORT, EndpointVariable
 from bridge.diagnosis.finding import Finding, Subject, hint, shown
-from bridge.diagnosis.key_text import slip_in
+from bridge.diagnosis.key_text import NEW_KEY, slip_in
 from bridge.diagnosis.target import Meant, Target, Transport
 from bridge.presence import Doors
 
@@ -184,7 +184,8 @@ class Environment:
         if self._protocol or not self._otlp_endpoint.name:
             return ()
         protocol = meant.otlp[0].transports[0].value
-        return (f"export {endpoint_variables.PROTOCOL}={protocol} too: some SDKs begin with another",)
+        name = endpoint_variables.PROTOCOL
+        return (f"some SDKs begin with another protocol: export {name}={protocol}",)
 
     def _judge_certificate(self, meant: Meant) -> Iterator[Finding]:
         ca_file = self._first(_CERTIFICATE)
@@ -223,7 +224,7 @@ class Environment:
         if text:
             slip = slip_in(text.strip())
             if slip:
-                yield self._subject.failure("key", f"{name} {slip}", *_new_key(name))
+                yield self._subject.failure("key", f"{name} {slip}", *NEW_KEY)
             else:
                 yield self._subject.ok("key", f"{hint(text.strip())} ({name})")
         elif not self._is_otlp_chosen or meant.is_api_chosen:
@@ -232,7 +233,7 @@ class Environment:
             if self._is_otlp_chosen and self._headers.secret:
                 yield self._subject.ok("key", f"that of {self._headers.name} is used for the post too")
             else:
-                yield self._subject.failure("key", found, *_new_key("TRACEN_KEY"))
+                yield self._subject.failure("key", found, *NEW_KEY)
 
 
 def _told(target: Target) -> str:
@@ -242,11 +243,6 @@ def _told(target: Target) -> str:
 
 def _why_api(meant: Meant) -> str:
     return "of the server here" if meant.is_otlp_chosen else "the default"
-
-
-def _new_key(name: str) -> tuple[str, ...]:
-    variable = "TRACEN_KEY" if name.startswith("-") else name
-    return (f"export {variable}=$(tracen keys create --account YOU@TEAM.EXAMPLE), or one of /app/settings",)
 
 
 def _slip_in_certificates(ca_file: str) -> str:

@@ -24,6 +24,9 @@ from bridge.diagnosis.target import Target, Transport
 from bridge.diagnosis.tracen_server import KeyCheck, KeyState, TracenServer
 from bridge.diagnosis.web import Unanswered, Web
 
+_GLANCE_S = 1.0
+"""For a look whether the API is there as well: one that is slower is found by what its door answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -82,7 +85,8 @@ class Examination:
         """The place that OTLP goes to, where pages and API are there as well, as behind a proxy."""
         for target in (target for target in otlp if not target.is_grpc):
             try:
-                with closing(Web(target.origin, self._pace, "", target.ca_file)) as web:
+                glance = Pace(min(_GLANCE_S, self._pace.step_s))
+                with closing(Web(target.origin, glance, "", target.ca_file)) as web:
                     is_api = web.get("/healthz").json().get("status") == "ok"
             except (Unanswered, OSError):  # told when its door is tried
                 continue

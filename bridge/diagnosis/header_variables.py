@@ -71,8 +71,8 @@ def judge(variable: HeaderVariable, environ: Mapping[str, str], subject: Subject
         return
     found = f"key {hint(variable.secret)} in {variable.name}"
     if re.search(r"=\s*bearer +\S", variable.text, re.IGNORECASE):
-        found = f"{variable.name} has a space that is not encoded; some SDKs drop the header"
-        yield subject.warning(_CHECK, found, f"{repair}, or authorization=Bearer%20…")
+        found = f"{variable.name} has a space that is not encoded as %20; some SDKs drop the header"
+        yield subject.warning(_CHECK, found, repair)
         return
     yield subject.ok(_CHECK, found)
 

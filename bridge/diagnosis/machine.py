@@ -83,7 +83,7 @@ class Machine:
         if not db.exists():
             found = f"there is no store {name}" if self._is_chosen else "no store yet"
             make = f"tracen serve --db {name}" if self._is_chosen else "tracen serve"
-            yield subject.warning("store", found, f"{make} makes it")
+            yield subject.warning("store", found, make)
             return
         locked = _unwritable(db)
         if locked:
@@ -114,7 +114,7 @@ class Machine:
         sdk = versions.get("SDK", "")
         if _numbers(sdk) < _OLDEST_SDK:
             return self._subject.warning(
-                "versions", told, "pip install -U opentelemetry-sdk, which is older than 1.30"
+                "versions", f"{told}; Tracen needs an SDK from 1.30 on", "pip install -U opentelemetry-sdk"
             )
         remark = []
         if is_store_here:
@@ -168,4 +168,4 @@ def _rights(path: Path) -> str:
         is_read_only = False
     if is_read_only:
         return "its disk is mounted for reading alone; mount it anew, or give --db another"
-    return f"chmod u+w {shown(str(path))}, as whoever owns it"
+    return f"chmod u+w {shown(str(path))}"

@@ -212,9 +212,7 @@ def _certificate_slip(error: ssl.SSLCertVerificationError, target: Target) -> tu
             "use a name that it is for, or have one made for this name",
         )
     if code in (_SELF_SIGNED, _SELF_SIGNED_IN_CHAIN, _NO_ISSUER):
-        why = (
-            "is signed by itself" if code == _SELF_SIGNED else "is signed by somebody who is not trusted here"
-        )
+        why = "is signed by itself" if code == _SELF_SIGNED else "is signed by somebody"
         variable = "SSL_CERT_FILE" if target.is_api else "OTEL_EXPORTER_OTLP_CERTIFICATE"
-        return f"{whose} {why}", f"export {variable}=chain.pem, a file with the certificate that signed it"
+        return f"{whose} {why}, and not trusted here", f"export {variable}=chain.pem"
     return f"{whose} is refused: {error.verify_message}", "have another one made"

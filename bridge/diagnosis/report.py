@@ -33,7 +33,8 @@ class Report:
         if finding.about != self._about:
             lines += [*([""] if self._about else []), click.style(finding.about, bold=True)]
             self._about = finding.about
-        mark = click.style(self._marks[finding.verdict].ljust(self._mark_width), fg=_COLOURS[finding.verdict])
+        mark = self._marks[finding.verdict].ljust(self._mark_width)
+        mark = click.style(mark, fg=_COLOURS[finding.verdict]) if _COLOURS[finding.verdict] else mark
         found = self._wrapped(finding.found)
         lines.append(f"  {mark} {finding.check:{_CHECK_WIDTH}} {found[0]}")
         lines += [" " * self._indent + line for line in found[1:]]

@@ -121,8 +121,8 @@ def _numbers(environ: Mapping[str, str], subject: Subject) -> Iterator[Finding]:
             found = f"{name} is {shown(text)!r}, and no time; some SDKs do not start"
             yield subject.failure("OTLP timeout", found, f"unset {name}")
         elif number < _SHORT_TIMEOUT:
-            found = f"{name}={text} is seconds in Python, milliseconds in other languages"
-            yield subject.warning("OTLP timeout", found, f"unset {name}, which makes it 10 s in all")
+            found = f"{name}={text} is seconds in Python, milliseconds in other languages; unset, it is 10 s"
+            yield subject.warning("OTLP timeout", found, f"unset {name}")
         return
 
 

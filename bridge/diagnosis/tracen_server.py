@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from bridge.diagnosis.doors import key_refused, redirected
-from bridge.diagnosis.finding import Finding, Subject, hint, place_of
+from bridge.diagnosis.finding import Finding, Subject, Verdict, hint, place_of
 from bridge.diagnosis.network import exported
 from bridge.diagnosis.target import Target
 from bridge.diagnosis.web import AGENT, Answer, Unanswered, Web
@@ -55,10 +55,11 @@ class TracenServer:
         except Unanswered as error:
             yield subject.failure("Tracen", *self._unanswered(error))
             return
-        yield self._judged_readiness(answer, subject)
-        skew = self._judged_clock(answer, subject)
-        if skew:
-            yield skew
+        finding = self._judged_readiness(answer, subject)
+        yield finding
+        clock = self._judged_clock(answer, subject)
+        if clock and finding.verdict is Verdict.OK:
+            yield clock
 
     def _unanswered(self, error: Unanswered) -> tuple[str, str]:
         place = place_of(self._target.url)
@@ -87,7 +88,7 @@ class TracenServer:
             found = "that is the port of OTLP/HTTP; pages and API are at another one, usually 8000"
             return subject.failure("Tracen", found, self._elsewhere())
         kind = one_line(answer.media_type)[:60] or "no type"
-        found = f"what answers there is no Tracen: {answer.status}, {kind}"
+        found = f"what answers at {place_of(self._target.url)} is no Tracen: {answer.status}, {kind}"
         return subject.failure("Tracen", found, self._elsewhere())
 
     def _version(self) -> str:
@@ -109,7 +110,7 @@ class TracenServer:
             return subject.ok("clock", "as the server's")
         way = "ahead of" if skew_s > 0 else "behind"
         found = f"this machine is {abs(skew_s):,} s {way} the server; traces are shown at the wrong time"
-        return subject.warning("clock", found, "timedatectl set-ntp true, on the machine that is wrong")
+        return subject.warning("clock", found, "timedatectl set-ntp true")
 
 
 class KeyCheck:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -33,6 +34,13 @@ def environment(
 
 def judged(variables: Mapping[str, str], endpoint: str = "", key: str = STRANGE_KEY) -> Examined:
     return Examined(tuple(environment(variables, endpoint, key).findings()))
+
+
+def assert_commands_are_bare(examined: Examined) -> None:
+    """A line that begins as a command can be copied whole."""
+    for finding in examined.findings:
+        for line in finding.repair:
+            assert not re.match(r"(export|unset|tracen) .*(, |: | too| or )", line), line
 
 
 BROKEN = {
@@ -117,6 +125,7 @@ def test_what_breaks_a_setup_is_named_with_its_repair(name: str) -> None:
     variables, check, found, repair = BROKEN[name]
     examined = judged(variables)
     examined.failed(check, found, repair)
+    assert_commands_are_bare(examined)
     assert len([one for one in examined.findings if one.verdict is Verdict.FAILURE]) == 1
     assert "secret" not in repr(examined.of(check).found)
 
@@ -193,8 +202,8 @@ DOUBTFUL = {
     "a space in the header": (
         SENT | {HEADERS: f"Authorization=Bearer {STRANGE_KEY}"},
         "OTLP headers",
-        "not encoded",
-        "Bearer%20",
+        "not encoded as %20",
+        f"export {HEADERS}=x-tracen-key=$TRACEN_KEY",
     ),
 }
 
@@ -203,7 +212,9 @@ DOUBTFUL = {
 def test_what_works_by_luck_is_a_warning(name: str) -> None:
     """Some SDKs, or Tracen alone, make the best of it."""
     variables, check, found, repair = DOUBTFUL[name]
-    judged(variables).warned(check, found, repair)
+    examined = judged(variables)
+    examined.warned(check, found, repair)
+    assert_commands_are_bare(examined)
 
 
 WRONG_HEADERS = {
@@ -356,7 +367,7 @@ def test_protocol_that_follows_from_the_port_alone_is_better_said() -> None:
     """No fault, as most SDKs do what is meant; but opentelemetry-distro begins with gRPC, and others with HTTP."""
     for url, protocol in ((HTTP, "http/protobuf"), ("http://127.0.0.1:4317", "grpc")):
         otlp = judged(SENT | {GENERAL: url}).of("OTLP", Verdict.OK)
-        assert otlp.repair == (f"export {PROTOCOL}={protocol} too: some SDKs begin with another",)
+        assert otlp.repair == (f"some SDKs begin with another protocol: export {PROTOCOL}={protocol}",)
 
 
 def test_setup_that_is_right_has_nothing_to_repair() -> None:

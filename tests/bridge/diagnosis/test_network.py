@@ -150,8 +150,8 @@ def test_web_server_that_is_no_tracen_is_named() -> None:
     with scripted_server(*[answer(200, PAGE, **HTML)] * 20) as server:
         over = examine(over_http(server.endpoint, STRANGE_KEY))
         posting = examine({}, endpoint=server.endpoint, key=STRANGE_KEY)
-    over.failed("HTTP protobuf", "200, but what answers is no Tracen (text/html)", "really Tracen's?")
-    posting.failed("Tracen", "what answers there is no Tracen: 200, text/html", "TRACEN_ENDPOINT")
+    over.failed("HTTP protobuf", "is no Tracen (text/html)", "really Tracen's?")
+    posting.failed("Tracen", "is no Tracen: 200, text/html", "TRACEN_ENDPOINT")
 
 
 def test_collector_in_between_is_told() -> None:

@@ -205,7 +205,7 @@ def test_store_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     """The file that it is of, with the command that helps; and a store that is not there."""
     db = tmp_path / "t.db"
     missing = examine({}, db=str(db), is_db_chosen=True, endpoint="http://127.0.0.1:9", key=STRANGE_KEY)
-    assert missing.of("store", Verdict.WARNING).repair == (f"tracen serve --db {db} makes it",)
+    assert missing.of("store", Verdict.WARNING).repair == (f"tracen serve --db {db}",)
     with running_tracen(db):
         pass
     bodies = Path(f"{db}-bodies")
