@@ -64,9 +64,18 @@ def judge_protocol(name: str, text: str, subject: Subject) -> Iterator[Finding]:
 
 def transports_of(protocol: str, url: str) -> tuple[Transport, ...]:
     """How traces travel. Over HTTP both encodings are looked at: SDKs that know one of them do not ask."""
-    if protocol == "grpc" or (not protocol.startswith("http") and urlsplit(url).port == GRPC_PORT):
+    if protocol == "grpc" or (not protocol.startswith("http") and _host_and_port(url)[1] == GRPC_PORT):
         return (Transport.GRPC,)
     return (Transport.HTTP_PROTOBUF, Transport.HTTP_JSON)
+
+
+def _host_and_port(url: str) -> tuple[str, int | None]:
+    """Of what may be no URL at all; "" and None then."""
+    try:
+        parts = urlsplit(url)
+        return parts.hostname or "", parts.port
+    except ValueError:
+        return "", None
 
 
 def url_slip(bare: str) -> str:
@@ -93,8 +102,7 @@ def url_slip(bare: str) -> str:
 
 def with_scheme(variable: EndpointVariable, protocol: str, is_insecure: bool) -> str:
     """An endpoint that gRPC's SDKs take: host:port without a scheme is TLS, unless it is said not to be."""
-    host = urlsplit(f"//{variable.bare}")
-    is_bare = "://" not in variable.bare and "/" not in variable.bare and bool(host.hostname)
+    is_bare = not set("/@?#") & set(variable.bare) and bool(_host_and_port(f"//{variable.bare}")[0])
     if not is_bare or transports_of(protocol, f"//{variable.bare}") != (Transport.GRPC,):
         return variable.bare
     return f"{'http' if is_insecure else 'https'}://{variable.bare}"

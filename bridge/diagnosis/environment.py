@@ -20,6 +20,7 @@ from bridge.presence import Doors
 
 _INSECURE = ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE")
 _CERTIFICATE = ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE")
+_POST = (Transport.POST,)
 _HTTP = (Transport.HTTP_PROTOBUF, Transport.HTTP_JSON)
 
 
@@ -84,7 +85,7 @@ class Environment:
     def _urls_beside_api(self) -> list[tuple[str, tuple[Transport, ...]]]:
         """Of the server that is asked for by its endpoint alone, where it runs here and has told its other doors."""
         doors = self._doors
-        if doors is None or urlsplit(doors.http).netloc != urlsplit(self._endpoint.text).netloc:
+        if doors is None or self._api_slip() or not is_at(Target(self._endpoint.text, _POST), doors):
             return []
         return [
             (grpc_url(doors), (Transport.GRPC,)),
@@ -119,19 +120,20 @@ class Environment:
         return endpoint_variables.with_scheme(self._otlp_endpoint, self._protocol, is_insecure)
 
     def _api(self, otlp: tuple[Target, ...]) -> Target | None:
-        secret = self._key.text.strip() or self._headers.secret
         if self._endpoint.name:
-            url = self._endpoint.text.rstrip("/")
-            return None if self._api_slip() else self._api_target(url, secret)
+            return None if self._api_slip() else self._api_target(self._endpoint.text.rstrip("/"), otlp)
         doors = self._doors
         if doors is not None and any(is_at(target, doors) for target in otlp):
-            return replace(self._api_target(doors.http, secret), ca_file=otlp[0].ca_file)
-        return None if self._is_otlp_chosen else self._api_target(DEFAULT_BASE_URL, secret)
+            return replace(self._api_target(doors.http, otlp), ca_file=otlp[0].ca_file)
+        return None if self._is_otlp_chosen else self._api_target(DEFAULT_BASE_URL, otlp)
 
-    def _api_target(self, url: str, secret: str) -> Target:
-        return Target(
-            url, (Transport.POST,), self._endpoint.name, secret, is_key_broken=bool(slip_in(secret))
-        )
+    def _api_target(self, url: str, otlp: tuple[Target, ...]) -> Target:
+        """Where posts go; without a key of their own, with that of OTLP, if it goes to the same host anyway."""
+        api = Target(url, _POST, self._endpoint.name)
+        secret = self._key.text.strip()
+        if not secret and any(target.is_beside(api) for target in otlp):
+            secret = self._headers.secret
+        return replace(api, secret=secret, is_key_broken=bool(slip_in(secret)))
 
     def _ca_file(self, url: str) -> str:
         return self._first(_CERTIFICATE) if url.startswith("https:") else ""
@@ -230,7 +232,7 @@ class Environment:
         elif not self._is_otlp_chosen or meant.is_api_chosen:
             is_empty = self._variables.get("TRACEN_KEY") == ""
             found = f"there is no key: TRACEN_KEY is {'empty' if is_empty else 'not set'}"
-            if self._is_otlp_chosen and self._headers.secret:
+            if self._is_otlp_chosen and meant.api and meant.api.secret:
                 yield self._subject.ok("key", f"that of {self._headers.name} is used for the post too")
             else:
                 yield self._subject.failure("key", found, *NEW_KEY)
@@ -265,5 +267,5 @@ def grpc_url(doors: Doors) -> str:
 def is_at(target: Target, doors: Doors) -> bool:
     """Whether a place on this machine is a door of the server here."""
     of_otlp = [grpc_url(doors)] if target.is_grpc else [doors.otlp_http, doors.http]
-    places = [doors.http] if target.is_api else of_otlp
-    return target.is_local and target.port in [urlsplit(place).port for place in places]
+    places = [Target(place, ()) for place in ([doors.http] if target.is_api else of_otlp)]
+    return any(target.is_beside(place) and target.port == place.port for place in places)

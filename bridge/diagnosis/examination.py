@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from bridge.diagnosis.doors import Refused, Sender, Taken
 from bridge.diagnosis.environment import Environment, Given
-from bridge.diagnosis.finding import SAME, Finding, Subject, place_of, shown
+from bridge.diagnosis.finding import SAME, Finding, Subject, origin_of, place_of, shown
 from bridge.diagnosis.machine import Machine
 from bridge.diagnosis.network import Network, Resolve, addresses_of
 from bridge.diagnosis.pace import Pace
@@ -180,10 +179,9 @@ def _api_of(taken: Taken, target: Target, api: Target | None) -> Target | None:
     """
     if api is not None and api.is_beside(target):
         return replace(api, secret=target.secret or api.secret)
-    parts = urlsplit(taken.url)
-    is_downgrade = target.is_tls and parts.scheme == "http"
-    if parts.hostname and parts.scheme in ("http", "https") and not is_downgrade:
-        told = Target(f"{parts.scheme}://{parts.netloc}", (), secret=target.secret, ca_file=target.ca_file)
+    origin = origin_of(taken.url)
+    if origin and not (target.is_tls and origin.startswith("http:")):
+        told = Target(origin, (), secret=target.secret, ca_file=target.ca_file)
         if told.is_beside(target):
             return told
     return api if api is not None and not api.is_key_broken else None

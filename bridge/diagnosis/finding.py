@@ -64,7 +64,8 @@ def shown(text: str) -> str:
     bare = _KEY.sub(f"{PREFIX}…", text)
     bare = _USER.sub("//…@", bare) if "//" in bare else bare.rpartition("@")[2]
     bare = bare.partition("?")[0]
-    return one_line(bare if len(bare) <= _MAX_SHOWN else f"{bare[:_MAX_SHOWN]}…")
+    short = bare if len(bare) <= _MAX_SHOWN else f"{bare[:_MAX_SHOWN]}…"
+    return one_line(short.encode("utf-8", "backslashreplace").decode())  # variables may hold any bytes
 
 
 def hint(secret: str) -> str:
@@ -87,3 +88,14 @@ def port_of(url: str) -> int:
     """The port of a URL that was checked."""
     parts = urlsplit(url)
     return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL that a server told; "" where it is none that can be asked."""
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return ""
+    plain = url.isascii() and url.isprintable() and "@" not in parts.netloc
+    return f"{parts.scheme}://{parts.netloc}" if is_usable and plain else ""

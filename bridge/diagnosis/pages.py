@@ -9,7 +9,7 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 from bridge.diagnosis.doors import Taken
-from bridge.diagnosis.finding import Finding, Subject, hint, shown
+from bridge.diagnosis.finding import Finding, Subject, hint, origin_of, shown
 from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.specimen import NAME, Specimen
 from bridge.diagnosis.target import Target, Transport, is_loopback
@@ -47,7 +47,7 @@ class Pages:
             return subject.warning(door, f"taken, but could not be read back: {error}")
 
     def _unread(self, taken: Taken, door: str, subject: Subject) -> Finding:
-        origin = _origin(taken.url)
+        origin = origin_of(taken.url)
         if not origin:
             found = "taken, but no page was told: a Collector, or another backend, is in between"
             repair = "export TRACEN_ENDPOINT=…, the address of Tracen's pages, and ask again"
@@ -101,9 +101,9 @@ class Pages:
         return answer
 
     def _judged_url(self, url: str, api: Target, door: str, subject: Subject, *, is_private: bool) -> Finding:
-        host = urlsplit(url).hostname or ""
+        host = urlsplit(origin_of(url)).hostname or ""
         if is_loopback(host) and not api.is_local:
-            found = f"taken, but pages are handed out as {shown(_origin(url))}, which others can not open"
+            found = f"taken, but pages are handed out as {shown(origin_of(url))}, which others can not open"
             return subject.warning(door, found, f"tracen serve --base-url {shown(api.url)}")
         return subject.ok(door, "sent, and it has a private page" if is_private else "sent, and on its page")
 
@@ -126,8 +126,3 @@ class Pages:
             )
             found = f"one page called {NAME!r} stays, as {why}"
             yield subject.warning("test page", found, f"{shown(api.url)}/traces/{one_line(page_id)}")
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""

@@ -35,10 +35,9 @@ def _stands_before(target: Target, name: str, environ: Mapping[str, str], subjec
 
 
 def _with(host: str, environ: Mapping[str, str]) -> str:
-    hosts = [part for part in _no_proxy(environ).split(",") if part.strip()]
-    return ",".join(
-        dict.fromkeys([*hosts, host, *(("127.0.0.1", "localhost") if host == "localhost" else ())])
-    )
+    """What is exempt so far, by the name of its variable, and this host."""
+    known = next((f"${name}," for name in ("no_proxy", "NO_PROXY") if environ.get(name)), "")
+    return f"{known}{'127.0.0.1,localhost' if host in ('127.0.0.1', 'localhost') else host}"
 
 
 def _no_proxy(environ: Mapping[str, str]) -> str:

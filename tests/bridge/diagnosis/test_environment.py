@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bridge.console import DEFAULT_BASE_URL
 from bridge.diagnosis.doors import Taken
@@ -308,7 +310,8 @@ def test_proxy_that_takes_what_is_meant_for_this_machine_is_named(name: str) -> 
     assert proxy.verdict is verdict
     if verdict is Verdict.FAILURE:
         assert "HTTP_PROXY=http://…@proxy.example:3128 takes what is sent to 127.0.0.1" in proxy.found
-        assert proxy.repair == ("export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1",)
+        exempt = "127.0.0.1,localhost"
+        assert proxy.repair == (f"export NO_PROXY={exempt} no_proxy={exempt}",)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command on this machine")
@@ -323,8 +326,13 @@ def test_certificates_to_trust_must_be_some(tmp_path: Path) -> None:
 
 def test_proxy_before_another_machine_is_a_warning() -> None:
     """It may well be wanted."""
-    variables = SENT | {GENERAL: "https://traces.example", "https_proxy": "http://p.example:3128"}
-    judged(variables).warned("proxy", "stands before traces.example", "NO_PROXY=traces.example")
+    variables = SENT | {
+        GENERAL: "https://traces.example",
+        "https_proxy": "http://p.example:3128",
+        "no_proxy": "a",
+    }
+    repair = "export NO_PROXY=$no_proxy,traces.example no_proxy=$no_proxy,traces.example"
+    judged(variables).warned("proxy", "stands before traces.example", repair)
 
 
 def test_environment_means_what_an_sdk_would_do() -> None:
@@ -401,6 +409,34 @@ def test_no_more_is_shown_of_a_key_than_the_page_of_keys_does() -> None:
     assert shown("http://u:p@a.example/x?token=1\x1b[31m") == "http://…@a.example/x"
     assert shown("u:p@a.example") == "a.example"
     assert shown("a\x1b[31m") == "a\\x1b[31m"
+
+
+PIECES = st.sampled_from(
+    ["http://", "https://", "grpc", "[::1", "]", "a.example", ":", "4317", "4318", "99999", "/", "/v1/traces", "@",
+     "?", "#", " ", '"', "=", ",", "%20", "%", "\udcff", "é", "\x1b[31m", "\n", "$X", "Bearer", "x-tracen-key",
+     "authorization", "true", "otlp", "0.5", "nan", STRANGE_KEY]
+)  # fmt: skip
+TEXTS = st.lists(PIECES, max_size=6).map("".join)
+NAMES = st.sampled_from(
+    [GENERAL, OF_TRACES, PROTOCOL, HEADERS, "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_TIMEOUT",
+     "OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_INSECURE",
+     "OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_SDK_DISABLED",
+     "OTEL_RESOURCE_ATTRIBUTES", "HTTP_PROXY", "NO_PROXY", "OTEL_EXPORTER_OTLP_X"]
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(NAMES, TEXTS, max_size=6), TEXTS, TEXTS)
+def test_whatever_variables_hold_it_is_told_on_one_line_and_no_key_is(
+    variables: dict[str, str], endpoint: str, key: str
+) -> None:
+    """No text is an exception, drives a terminal, or brings a key to light."""
+    looked_at = environment(variables, endpoint, key, DOORS)
+    looked_at.meant()
+    for finding in looked_at.findings():
+        for text in (finding.found, *finding.repair):
+            assert text.isprintable(), text
+            assert STRANGE_KEY[14:-4] not in text
 
 
 def test_finding_holds_no_secret_in_its_words() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,6 +174,43 @@ def test_otlp_that_never_becomes_a_page_is_named(tracen: TracenProcess, key: str
         variables = over_http(server.endpoint, key)
         examined = examine(variables, endpoint=tracen.http, key=key, posts=False)
     examined.failed("HTTP protobuf", "taken, but Tracen has no page of it", "knows nothing of the trace")
+
+
+LIES: tuple[dict[str, Any], ...] = (
+    {"status": "ok", "info": 5, "requests": 7, "trace_id": "../../healthz", "url": 7},
+    {
+        "status": "ok",
+        "info": {"version": "\x1b[31m9"},
+        "requests": [1, None],
+        "trace_id": "x",
+        "url": "http://[::1",
+    },
+    {
+        "status": "ok",
+        "requests": [{"received_at": 5, "outcome": [], "message": {"a": "\x1b[2J"}}],
+        "url": "\x1b",
+    },
+    {"status": {}, "title": 1, "message": [], "detail": "\x1b]0;x\x07"},
+)
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("status", [200, 204, 302, 401, 404, 500, 503])
+def test_server_that_answers_nonsense_is_told_and_drives_no_terminal(
+    lie: dict[str, Any], status: int
+) -> None:
+    """Whatever it says to whatever is asked; nothing of it is taken for a path."""
+    told = {"RateLimit": '"hour";r=9999999999;t=-5', "Date": "yesterday", "Content_Type": "application/json"}
+    nonsense = answer(
+        status, json.dumps(lie).encode(), **told, X_Tracen_URL="http://[", Location="\x1b[31m//"
+    )
+    with scripted_server(*[nonsense] * 60) as server:
+        variables = over_http(server.endpoint, STRANGE_KEY)
+        examined = examine(variables, endpoint=server.endpoint, key=STRANGE_KEY, step_s=0.5)
+        paths = {request.path for request in server.requests if request.method == "DELETE"}
+    assert Verdict.FAILURE in examined.verdicts or status == 200
+    assert all(line.isprintable() for one in examined.findings for line in (one.found, *one.repair))
+    assert paths <= {"/api/traces/x"}
 
 
 def test_redirect_is_named_with_where_it_leads() -> None:
