@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from bridge.console import DEFAULT_BASE_URL
-from bridge.diagnosis import endpoint_variables, header_variables, proxies, sdk_variables
+from bridge.diagnosis import endpoint_variables, exporter_variables, header_variables, proxies, sdk_variables
 from bridge.diagnosis.endpoint_variables import GRPC_PORT, HTTP_PORT, EndpointVariable
 from bridge.diagnosis.finding import Finding, Subject, hint, shown
 from bridge.diagnosis.key_text import NEW_KEY, slip_in
@@ -147,6 +147,7 @@ class Environment:
         """What is wrong with it, and what holds, one line a matter."""
         subject, meant = self._subject, self.meant()
         yield from sdk_variables.judge(self._variables, subject)
+        yield from exporter_variables.judge(self._variables, subject)
         yield from self._judge_otlp(meant)
         yield from self._judge_api(meant)
         yield from self._judge_key(meant)

@@ -37,10 +37,10 @@ class Machine:
     """The one we run on, with the store that `--db` names. `is_chosen`: it was named, and is not the default."""
 
     def __init__(self, db: str, *, is_chosen: bool) -> None:
-        self._db = db
+        self._db = db if "://" in db else os.path.expanduser(db)
         self._is_chosen = is_chosen
         self._subject = Subject("This machine")
-        self.doors: Doors | None = None if "://" in db else presence.find(db)
+        self.doors: Doors | None = _doors_of(self._db)
         """Of the server that has the store."""
 
     def judge(self, meant: Meant) -> Iterator[Finding]:
@@ -49,9 +49,9 @@ class Machine:
         if self.doors:
             yield self._judged_presence(self.doors, asked)
         is_local = any(target.is_local for target in asked)
-        is_here = self.doors is not None or self._is_chosen or (is_local and Path(self._db).exists())
+        is_here = self.doors is not None or self._is_chosen or (is_local and os.path.exists(self._db))
         if is_here and "://" not in self._db:
-            yield from self._judge_store(Path(self._db).expanduser())
+            yield from self._judge_store(Path(self._db))
         yield self._judged_versions(is_here)
 
     def why_refused(self, secret: str, api: Target) -> str:
@@ -80,16 +80,21 @@ class Machine:
 
     def _judge_store(self, db: Path) -> Iterator[Finding]:
         subject, name = self._subject, shown(str(db))
-        if not db.exists():
+        if not os.path.exists(db):
             found = f"there is no store {name}" if self._is_chosen else "no store yet"
             make = f"tracen serve --db {name}" if self._is_chosen else "tracen serve"
             yield subject.warning("store", found, make)
             return
         locked = _unwritable(db)
-        if locked:
+        if locked is None:
+            yield self._judged_room(db)
+        elif _is_ours(locked):
             yield subject.failure("store", f"{shown(str(locked))} can not be written", _rights(locked))
-            return
-        yield self._judged_room(db)
+        elif self.doors is None:
+            found = f"{shown(str(locked))} belongs to another user, as whom `tracen serve` has to run"
+            yield subject.warning("store", found, f"ls -l {shown(str(locked))}")
+        else:
+            yield subject.ok("store", f"{name}, of another user, as whom Tracen runs")
 
     def _judged_room(self, db: Path) -> Finding:
         try:
@@ -124,6 +129,15 @@ class Machine:
         return self._subject.ok("versions", told, *remark)
 
 
+def _doors_of(db: str) -> Doors | None:
+    if "://" in db:
+        return None
+    try:
+        return presence.find(db)
+    except RuntimeError:  # ~USER of a user that there is not
+        return None
+
+
 def _key_in(db: str, secret: str) -> Key | None:
     """The key as a store has it, asked beside its server. Raises OSError and StoreError."""
     from bridge.console import run
@@ -155,10 +169,17 @@ def _numbers(text: str) -> tuple[int, ...]:
 def _unwritable(db: Path) -> Path | None:
     """The first of a store's files, or its folder, that nobody may write, or not we; root may, so modes count too."""
     files = [Path(f"{db}{suffix}") for suffix in ("", "-bodies", "-search")]
-    for path in (db.parent, *(file for file in files if file.exists())):
+    for path in (db.parent, *(file for file in files if os.path.exists(file))):
         if not os.access(path, os.W_OK) or not path.stat().st_mode & 0o222:
             return path
     return None
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return path.stat().st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def _rights(path: Path) -> str:

@@ -201,6 +201,18 @@ DOUBTFUL = {
         "no variable of Tracen",
         "TRACEN_KEY is meant?",
     ),
+    "a setting of the exporter": (
+        {"TRACEN_WAIT": "soon"},
+        "exporter",
+        "TRACEN_WAIT is not used: wait: expected seconds, 0 or more and at most 3600, got 'soon'",
+        "unset TRACEN_WAIT",
+    ),
+    "a spool that is no folder": (
+        {"TRACEN_SPOOL_DIR": "/etc/hosts"},
+        "exporter",
+        "can not be written",
+        "chmod u+rwx /etc/hosts",
+    ),
     "a space in the header": (
         SENT | {HEADERS: f"Authorization=Bearer {STRANGE_KEY}"},
         "OTLP headers",
@@ -421,7 +433,7 @@ NAMES = st.sampled_from(
     [GENERAL, OF_TRACES, PROTOCOL, HEADERS, "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_TIMEOUT",
      "OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_INSECURE",
      "OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_SDK_DISABLED",
-     "OTEL_RESOURCE_ATTRIBUTES", "HTTP_PROXY", "NO_PROXY", "OTEL_EXPORTER_OTLP_X"]
+     "OTEL_RESOURCE_ATTRIBUTES", "TRACEN_ONLY", "TRACEN_SPOOL_DIR", "HTTP_PROXY", "NO_PROXY", "OTEL_EXPORTER_OTLP_X"]
 )  # fmt: skip
 
 

@@ -214,6 +214,25 @@ def test_store_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     examined.failed("store", f"{bodies} can not be written", f"chmod u+w {bodies}")
 
 
+def test_store_of_another_user_is_no_failure(tmp_path: Path) -> None:
+    """Its server runs as that user; a command of ours can not tell more."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to give a file away")
+    db = tmp_path / "t.db"
+    db.touch(0o444)
+    os.chown(db, 65534, 65534)
+    examined = examine({}, db=str(db), is_db_chosen=True, endpoint="http://127.0.0.1:9", key=STRANGE_KEY)
+    assert "belongs to another user" in examined.of("store", Verdict.WARNING).found
+
+
+@pytest.mark.parametrize("db", ["~nobody-of-that-name/t.db", "postgresql://u:secret@a/b", "a\0b", ""])
+def test_store_that_can_be_none_is_no_crash(db: str) -> None:
+    """What is meant for a server is not looked at here."""
+    examined = examine({}, db=db, is_db_chosen=True, endpoint="http://127.0.0.1:9", key=STRANGE_KEY)
+    examined.failed("port", "nothing listens")
+    assert "secret" not in repr(examined)
+
+
 @pytest.mark.parametrize(("seconds", "way"), [(-95, r"9\d s behind"), (7205, r"7,20\d s ahead of")])
 def test_clock_that_is_wrong_is_a_warning(tracen: TracenProcess, seconds: int, way: str) -> None:
     """Held against the Date of an answer."""
