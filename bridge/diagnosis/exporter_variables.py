@@ -31,6 +31,10 @@ def judge(environ: Mapping[str, str], subject: Subject) -> Iterator[Finding]:
         except ValueError as error:
             yield subject.warning("exporter", f"{name} is not used: {shown(str(error))}", f"unset {name}")
     folder = environ.get("TRACEN_SPOOL_DIR", "").strip()
-    if folder and "\0" not in folder and os.path.exists(folder) and not os.access(folder, os.W_OK | os.X_OK):
-        found = f"TRACEN_SPOOL_DIR={shown(folder)} can not be written, so nothing is kept there"
-        yield subject.warning("exporter", found, f"chmod u+rwx {shown(folder)}")
+    if folder and os.path.exists(folder) and not _may_be_filled(folder):
+        found = f"TRACEN_SPOOL_DIR={shown(folder)} is no folder that can be written, so nothing is kept there"
+        yield subject.warning("exporter", found, "unset TRACEN_SPOOL_DIR")
+
+
+def _may_be_filled(folder: str) -> bool:
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)

@@ -27,6 +27,14 @@ _KNOWN = frozenset(
     "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
     "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
 }
+_TRACEN_SLIPS = {
+    "API_KEY": "KEY",
+    "TOKEN": "KEY",
+    "SECRET_KEY": "KEY",
+    "URL": "ENDPOINT",
+    "SERVER": "ENDPOINT",
+}
+"""Names after TRACEN_ that are taken for others."""
 _SHORT_TIMEOUT = 1000.0
 """Milliseconds by the specification, seconds in Python: what is small is 10 ms to everybody else."""
 
@@ -164,12 +172,3 @@ def _unknown(environ: Mapping[str, str], subject: Subject) -> Iterator[Finding]:
             yield subject.warning(
                 "unknown name", f"TRACEN_{slip} is no variable of Tracen", f"TRACEN_{meant_name} is meant?"
             )
-
-
-_TRACEN_SLIPS = {
-    "API_KEY": "KEY",
-    "TOKEN": "KEY",
-    "SECRET_KEY": "KEY",
-    "URL": "ENDPOINT",
-    "SERVER": "ENDPOINT",
-}

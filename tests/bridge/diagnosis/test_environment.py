@@ -210,8 +210,8 @@ DOUBTFUL = {
     "a spool that is no folder": (
         {"TRACEN_SPOOL_DIR": "/etc/hosts"},
         "exporter",
-        "can not be written",
-        "chmod u+rwx /etc/hosts",
+        "is no folder that can be written",
+        "unset TRACEN_SPOOL_DIR",
     ),
     "a space in the header": (
         SENT | {HEADERS: f"Authorization=Bearer {STRANGE_KEY}"},
