@@ -13,12 +13,14 @@ import click
 
 from bridge.commands.accounts import accounts
 from bridge.commands.convert import convert
+from bridge.commands.doctor import doctor
 from bridge.commands.keys import keys
 from bridge.commands.serve import serve
 from bridge.commands.tail import tail
 
 COMMANDS: tuple[click.Command, ...] = (
     serve,
+    doctor,
     tail,
     accounts,
     keys,
