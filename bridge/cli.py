@@ -17,6 +17,7 @@ from bridge.commands.backup import backup
 from bridge.commands.check import check
 from bridge.commands.completion import completion
 from bridge.commands.convert import convert
+from bridge.commands.doctor import doctor
 from bridge.commands.keys import keys
 from bridge.commands.open import open_
 from bridge.commands.serve import serve
@@ -26,6 +27,7 @@ from bridge.help import CommandLine, shape
 
 COMMANDS: tuple[click.Command, ...] = (
     serve,
+    doctor,
     open_,
     tail,
     accounts,
