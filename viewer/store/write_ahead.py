@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 
 from viewer.store.writer import Writer
 
@@ -16,6 +17,8 @@ logger = logging.getLogger("tracen.store")
 _TRIES = 50
 _PAUSE_S = 0.1
 _BUSY_MS = 100
+_REST_S = 1.0
+"""After a try that a reader was in the way of: each one keeps all writes waiting."""
 
 
 class WriteAheadLogs:
@@ -23,14 +26,15 @@ class WriteAheadLogs:
 
     def __init__(self) -> None:
         self._must_empty = False
+        self._rests_until_s = 0.0
 
     def note_deleted(self) -> None:
         """In a transaction that deletes: what it overwrites is in the logs still, once it is committed."""
         self._must_empty = True
 
     def empty(self, *connections: sqlite3.Connection) -> None:
-        """Between two groups: empty the logs, if need be. Where a reader holds one, the next group tries again."""
-        if not self._must_empty:
+        """Between two groups: empty the logs, if need be. Where a reader holds one, a later group tries again."""
+        if not self._must_empty or time.monotonic() < self._rests_until_s:
             return
         busy = 0
         for connection in connections:
@@ -40,6 +44,7 @@ class WriteAheadLogs:
             finally:
                 connection.execute("pragma busy_timeout = 5000")
         self._must_empty = bool(busy)
+        self._rests_until_s = time.monotonic() + _REST_S if busy else 0.0
 
     async def emptied(self, writer: Writer) -> None:
         """Wait until what was deleted is in no log, or for as long as that is worth."""
