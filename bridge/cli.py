@@ -14,10 +14,12 @@ import click
 from bridge.commands.accounts import accounts
 from bridge.commands.convert import convert
 from bridge.commands.keys import keys
+from bridge.commands.run import run
 from bridge.commands.serve import serve
 from bridge.commands.tail import tail
 
 COMMANDS: tuple[click.Command, ...] = (
+    run,
     serve,
     tail,
     accounts,

@@ -129,8 +129,8 @@ def _requests() -> Schema:
     traces = {
         "type": "array",
         "items": OTEL_TRACE_ID,
-        "description": f"OTel ids of the last {REMEMBERED_TRACES:,} traces that came with the key, the one last heard of "
-        "first.",
+        "description": f"OTel ids of the last {REMEMBERED_TRACES:,} traces that came with the key, the one last heard "
+        "of first.",
     }
     return _record({"requests": {"type": "array", "items": ref("Request")}, "traces": traces})
 
