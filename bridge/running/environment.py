@@ -96,9 +96,9 @@ def content_switches() -> Iterator[tuple[str, str]]:
     for dialect in DIALECTS:
         for switch in dialect.capture:
             name, _, value = switch.setting.partition("=")
-            if switch.where is Where.ENVIRONMENT and not switch.note.startswith("On unless"):
-                if not name.startswith("OTEL_INSTRUMENTATION_GENAI_"):
-                    yield name, value
+            is_off = switch.where is Where.ENVIRONMENT and not switch.note.startswith("On unless")
+            if is_off and not name.startswith("OTEL_INSTRUMENTATION_GENAI_"):
+                yield name, value
 
 
 def _pin_metrics(told: dict[str, str]) -> None:

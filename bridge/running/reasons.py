@@ -19,7 +19,7 @@ _MAX_NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a run from which no trace came. `strangers`: refused requests whose key was nobody's, by door."""
+    """What is known of a run from which no trace came. `strangers`: requests with nobody's key, by door."""
 
     command: str
     ending: Ending

@@ -92,7 +92,7 @@ def _on_sdk(sdk: Any) -> None:
     made, added = sdk.TracerProvider.__init__, sdk.TracerProvider.add_span_processor
 
     @functools.wraps(made)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+    def make(self: Any, *args: Any, **kwargs: Any) -> None:
         if not _ours.makes:
             _notes.tell("own", _caller())
             _ours.withdraw()
@@ -104,7 +104,7 @@ def _on_sdk(sdk: Any) -> None:
         if not _ours.makes:
             _notes.tell("exporters", _exporter(span_processor))
 
-    sdk.TracerProvider.__init__ = __init__
+    sdk.TracerProvider.__init__ = make
     sdk.TracerProvider.add_span_processor = add_span_processor
 
 

@@ -5,6 +5,7 @@ Reads the entry points that opentelemetry-instrument reads, once such a library 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -38,29 +39,11 @@ _PACKAGE_BY_LIBRARY = {
 }
 """By what is imported: what to install where nothing is; "" where that is too much to ask, or nothing is needed."""
 _OTHERS = frozenset(
-    [
-        "aiohttp",
-        "asyncpg",
-        "botocore",
-        "celery",
-        "django",
-        "elasticsearch",
-        "fastapi",
-        "flask",
-        "grpc",
-        "httpx",
-        "mcp",
-        "psycopg",
-        "psycopg2",
-        "pymongo",
-        "pymysql",
-        "redis",
-        "requests",
-        "sqlalchemy",
-        "starlette",
-        "tornado",
-        "urllib3",
-    ]
+    (
+        *("aiohttp", "asyncpg", "botocore", "celery", "django", "elasticsearch", "fastapi", "flask", "grpc"),
+        *("httpx", "mcp", "psycopg", "psycopg2", "pymongo", "pymysql", "redis", "requests", "sqlalchemy"),
+        *("starlette", "tornado", "urllib3"),
+    )
 )
 """What a program's spans pass through on their way."""
 _WATCHED = frozenset(_PACKAGE_BY_LIBRARY) | _OTHERS
@@ -113,10 +96,8 @@ class Watcher:
                 self._seen.add(name)
                 self._tell(name, module)
 
-        try:
+        with contextlib.suppress(AttributeError):
             loader.exec_module = exec_module  # of this one module: loaders of files are made for each
-        except AttributeError:
-            pass
 
     def _tell(self, name: str, module: Any) -> None:
         try:
@@ -151,10 +132,8 @@ class Libraries:
     @staticmethod
     def silence(instrumentor: Any) -> None:
         """Take an instrumentation back; the program may switch the same one on by itself."""
-        try:
+        with contextlib.suppress(Exception):  # what can not be taken back has no provider of ours behind it
             instrumentor.uninstrument()
-        except Exception:  # noqa: S110 - what can not be taken back has no provider of ours behind it
-            pass
         if hasattr(instrumentor, "_is_instrumented_by_opentelemetry"):
             instrumentor._is_instrumented_by_opentelemetry = False
 
