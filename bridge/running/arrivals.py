@@ -15,6 +15,8 @@ _QUIET_LOOKS = 3
 """So many that see the same are the end of it: exporters of a program that has ended are done."""
 _MAX_LOOKS = 50
 MAX_TOLD = 1_000
+MAX_LOOKED_AT = 100
+"""Where people read it: those that came last may have begun earlier, as many may come in one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def _look(place: Place) -> Arrivals:
 
 
 def told_traces(place: Place, arrivals: Arrivals, at_most: int) -> list[dict[str, Any]]:
-    """The traces as `GET /api/traces` tells them, oldest first. Raises ServerError.
+    """The traces as `GET /api/traces` tells them, in the order in which they began. Raises ServerError.
 
     A key that may not read is told where they are, and no more.
     """
@@ -57,7 +59,9 @@ def told_traces(place: Place, arrivals: Arrivals, at_most: int) -> list[dict[str
             raise
         found = {}
     told = (found.get(trace_id) or _address(place, trace_id) for trace_id in reversed(wanted))
-    return [trace for trace in told if trace is not None]
+    return sorted(
+        (trace for trace in told if trace is not None), key=lambda trace: trace.get("started_at") or ""
+    )
 
 
 def _summaries(place: Place, wanted: set[str]) -> dict[str, dict[str, Any]]:

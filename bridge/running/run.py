@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from bridge.asking import ServerError
-from bridge.running.arrivals import MAX_TOLD, Arrivals, settled, told_traces
+from bridge.running.arrivals import MAX_LOOKED_AT, MAX_TOLD, Arrivals, settled, told_traces
 from bridge.running.child import Ending, run_child
 from bridge.running.environment import environment_of
 from bridge.running.executable import path_of
 from bridge.running.notes import findings, left_behind
 from bridge.running.place import Place, Wanted, place_for
 from bridge.running.reasons import Evidence, reasons
-from bridge.running.report import SHOWN
 from bridge.running.strangers import refused_strangers
 
 logger = logging.getLogger("tracen.running")
@@ -66,7 +65,7 @@ def ran(words: Sequence[str], wanted: Wanted, *, instruments: bool, tells_all: b
         place.keeps_key = bool(left)
         try:
             arrivals = settled(place)
-            traces = told_traces(place, arrivals, MAX_TOLD if tells_all else SHOWN)
+            traces = told_traces(place, arrivals, MAX_TOLD if tells_all else MAX_LOOKED_AT)
         except ServerError as error:
             yield Ran(Outcome(ending, left=left, error=str(error)), place)
             return

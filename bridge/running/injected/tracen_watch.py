@@ -7,13 +7,15 @@ exports over OTLP. One that the program makes later replaces it. Knows nothing o
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
-from typing import Any
 
 from tracen_watch_imports import Watcher, libraries  # type: ignore[import-not-found]
 from tracen_watch_notes import Notes, address_of  # type: ignore[import-not-found]
+
+TYPE_CHECKING = False  # typing itself takes longer to import than all of this
+if TYPE_CHECKING:
+    from typing import Any
 
 _notes: Notes
 _ours: Ours
@@ -89,16 +91,18 @@ def _on_api(api: Any) -> None:
 
 def _on_sdk(sdk: Any) -> None:
     """opentelemetry.sdk.trace: who makes a provider has a set-up of its own."""
+    from functools import wraps
+
     made, added = sdk.TracerProvider.__init__, sdk.TracerProvider.add_span_processor
 
-    @functools.wraps(made)
+    @wraps(made)
     def make(self: Any, *args: Any, **kwargs: Any) -> None:
         if not _ours.makes:
             _notes.tell("own", _caller())
             _ours.withdraw()
         made(self, *args, **kwargs)
 
-    @functools.wraps(added)
+    @wraps(added)
     def add_span_processor(self: Any, span_processor: Any) -> None:
         added(self, span_processor)
         if not _ours.makes:
@@ -110,9 +114,11 @@ def _on_sdk(sdk: Any) -> None:
 
 def _on_instrumentor(module: Any) -> None:
     """Who switches an instrumentation on gets it as if it had been off."""
+    from functools import wraps
+
     original = module.BaseInstrumentor.instrument
 
-    @functools.wraps(original)
+    @wraps(original)
     def instrument(self: Any, **kwargs: Any) -> Any:
         if not _ours.makes:
             _ours.give_up(self)

@@ -5,11 +5,12 @@ Reads the entry points that opentelemetry-instrument reads, once such a library 
 
 from __future__ import annotations
 
-import contextlib
-import re
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+
+TYPE_CHECKING = False  # typing itself takes longer to import than all of this
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 _PACKAGE_BY_LIBRARY = {
     "agents": "openinference-instrumentation-openai-agents",
@@ -58,7 +59,7 @@ _LIBRARY_BY_DISTRIBUTION = {
     "psycopg2_binary": "psycopg2",
 }
 """Whose import has another name."""
-_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+).*extra\s*==\s*['\"]instruments(?:-any)?['\"]")
+_REQUIREMENT = r"([A-Za-z0-9._-]+).*extra\s*==\s*['\"]instruments(?:-any)?['\"]"
 
 
 class Watcher:
@@ -96,8 +97,10 @@ class Watcher:
                 self._seen.add(name)
                 self._tell(name, module)
 
-        with contextlib.suppress(AttributeError):
+        try:  # noqa: SIM105 - contextlib takes long to import
             loader.exec_module = exec_module  # of this one module: loaders of files are made for each
+        except AttributeError:
+            pass
 
     def _tell(self, name: str, module: Any) -> None:
         try:
@@ -132,8 +135,10 @@ class Libraries:
     @staticmethod
     def silence(instrumentor: Any) -> None:
         """Take an instrumentation back; the program may switch the same one on by itself."""
-        with contextlib.suppress(Exception):  # what can not be taken back has no provider of ours behind it
+        try:  # noqa: SIM105
             instrumentor.uninstrument()
+        except Exception:  # noqa: S110 - what can not be taken back has no provider of ours behind it
+            pass
         if hasattr(instrumentor, "_is_instrumented_by_opentelemetry"):
             instrumentor._is_instrumented_by_opentelemetry = False
 
@@ -166,7 +171,9 @@ def _disabled() -> frozenset[str]:
 
 def _libraries_of(distribution: Any, point_name: str) -> set[str]:
     """What it instruments, as its optional requirements say; where they do not, its own name."""
-    requirements = [_REQUIREMENT.match(text) for text in distribution.requires or ()]
+    import re
+
+    requirements = [re.match(_REQUIREMENT, text) for text in distribution.requires or ()]
     names = {match[1].lower().replace("-", "_").replace(".", "_") for match in requirements if match}
     names = names or {point_name.lower().replace("-", "_")}
     return {_LIBRARY_BY_DISTRIBUTION.get(name, name) for name in names}

@@ -35,7 +35,11 @@ with tracer.start_as_current_span(sys.argv[1] if len(sys.argv) > 1 else "a span"
 
 def clean_environment(**more: str) -> dict[str, str]:
     """Ours, without what would decide something; the checkout can be imported from any folder."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("TRACEN_", "OTEL_", "OPENAI_"))}
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TRACEN_", "OTEL_", "OPENAI_"))
+    }
     return own | {"PYTHONPATH": str(CHECKOUT)} | more
 
 
@@ -72,7 +76,11 @@ class Runner:
         return ["--db", str(self.tracen.db), "--output", str(self.folder / "traces"), *more, "--"]
 
     def run(
-        self, *words: str, options: tuple[str, ...] = (), stdin: bytes = b"", environment: Mapping[str, str] | None = None
+        self,
+        *words: str,
+        options: tuple[str, ...] = (),
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
     ) -> Done:
         """Run a program to its end."""
         ended = subprocess.run(

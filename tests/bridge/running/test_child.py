@@ -136,7 +136,7 @@ class Terminal:
         if self.pid == 0:
             os.chdir(runner.folder)
             command = run_command(*runner.options(*options), *words)
-            os.execve(command[0], command, runner.environment)
+            os.execve(command[0], command, runner.environment)  # noqa: S606 - in the terminal
 
     def read_until(self, pattern: str) -> str:
         """What was shown; up to a pattern."""
@@ -169,7 +169,9 @@ class Terminal:
         return os.waitpid(self.pid, 0)[1]
 
 
-INTERRUPTED = SPAN + """
+INTERRUPTED = (
+    SPAN
+    + """
 import time
 print("ready", flush=True)
 try:
@@ -180,6 +182,7 @@ except KeyboardInterrupt:
     provider.shutdown()
     raise
 """
+)
 
 
 def test_ctrl_c_reaches_the_program_once_and_the_page_is_told(runner: Runner) -> None:
@@ -223,7 +226,7 @@ def test_ctrl_z_stops_both_and_both_go_on(runner: Runner, tmp_path: Path) -> Non
     pid, fd = pty.fork()
     if pid == 0:
         os.chdir(runner.folder)
-        os.execve("/bin/bash", ["bash", str(tmp_path / "job.sh")], runner.environment)
+        os.execve("/bin/bash", ["bash", str(tmp_path / "job.sh")], runner.environment)  # noqa: S606
     terminal = Terminal.__new__(Terminal)
     terminal.told, terminal.pid, terminal.fd = b"", pid, fd
     terminal.read_until("ready")
@@ -235,7 +238,9 @@ def test_ctrl_z_stops_both_and_both_go_on(runner: Runner, tmp_path: Path) -> Non
     assert terminal.told.count(b"typed") == 2
 
 
-LEAVES = SPAN + """
+LEAVES = (
+    SPAN
+    + """
 import os, time
 if os.fork() == 0:
     os.setsid()
@@ -244,6 +249,7 @@ if os.fork() == 0:
     time.sleep(3)
     os._exit(0)
 """
+)
 
 
 def test_program_that_leaves_a_process_behind_is_told_of(runner: Runner) -> None:
