@@ -123,8 +123,8 @@ def _tell(outcome: Outcome, as_json: bool, output: str | None) -> None:
             remark(f"  {plural(count, 'trace')} unfinished: the root span has not come.")
     else:
         remark(f"tracen: no trace arrived ({outcome.ending.told()}).")
-        for reason in outcome.reasons:
-            remark(f"  {reason}")
+    for sentence in outcome.remarks:
+        remark(f"  {sentence}")
     if outcome.left:
         numbers = ", ".join(map(str, outcome.left[:5])) + (", …" if len(outcome.left) > 5 else "")
         remark(f"  The program left processes behind (pid {numbers}): more may come.")
@@ -145,13 +145,12 @@ def _stays(outcome: Outcome, stay: bool | None, as_json: bool) -> bool:
 def _told_for_later(done: Ran, stays: bool, db: str) -> None:
     """The pages are kept, and a server that ends with us shows them no longer."""
     if stays:
-        remark(f"Tracen is at {done.place.destination.http} (Ctrl-C ends it)", bold=True)
-        _wait_for_signal()
+        _wait_for_signal(f"Tracen is at {done.place.destination.http} (Ctrl-C ends it)")
     elif done.outcome.traces:
         remark("  The pages are kept; `tracen serve` shows them again.")
 
 
-def _wait_for_signal() -> None:
+def _wait_for_signal(words: str) -> None:
     def ended(number: int, frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
@@ -159,6 +158,7 @@ def _wait_for_signal() -> None:
         number: signal.signal(number, ended) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
     }
     try:
+        remark(words, bold=True)
         while True:
             signal.pause()
     except KeyboardInterrupt:

@@ -11,7 +11,9 @@ from typing import Any
 from bridge.running.child import Ending
 from bridge.running.environment import GRPC, HTTP, Destination
 from bridge.running.notes import Findings
+from bridge.running.strangers import HTTP2
 from viewer.logs import one_line
+from viewer.wording import plural
 
 _FRAMEWORKS = frozenset(("httpx", "requests", "urllib3", "aiohttp", "boto3"))
 _MAX_NAMED = 4
@@ -31,10 +33,18 @@ class Evidence:
     instruments: bool
 
 
+def missing_packages(findings: Findings) -> Iterator[str]:
+    """What has to be installed to see more, where the program has no set-up of its own."""
+    if findings.missing and not findings.own:
+        packages = {*findings.missing, "opentelemetry-sdk", "opentelemetry-exporter-otlp"}
+        python = findings.pythons[-1] if findings.pythons else "python"
+        yield one_line(f"To record calls of models: {python} -m pip install {' '.join(sorted(packages))}")
+
+
 def reasons(evidence: Evidence) -> Iterator[str]:
     """Sentences, the likeliest reason first."""
     found = False
-    for reason in (_refused, _strangers, _switched_off, _own_set_up, _not_instrumented, _killed, _no_traces):
+    for reason in _REASONS:
         for sentence in reason(evidence):
             found = True
             yield sentence
@@ -53,10 +63,14 @@ def _refused(evidence: Evidence) -> Iterator[str]:
 
 
 def _strangers(evidence: Evidence) -> Iterator[str]:
+    if evidence.strangers.get(HTTP2):
+        yield f"The program speaks gRPC to a port of OTLP/HTTP: run it with --protocol {GRPC}."
     for door, count in evidence.strangers.items():
+        if door == HTTP2:
+            continue
         yield (
-            f"{count} requests came over {door} with a key that is nobody's, or with none: the program sets its own "
-            "headers; have it send OTEL_EXPORTER_OTLP_HEADERS, or TRACEN_KEY as x-tracen-key."
+            f"{plural(count, 'request')} came over {door} with a key that is nobody's, or with none: the program sets "
+            "its own headers; have it send OTEL_EXPORTER_OTLP_HEADERS, or TRACEN_KEY as x-tracen-key."
         )
 
 
@@ -110,12 +124,12 @@ def _not_instrumented(evidence: Evidence) -> Iterator[str]:
         return
     python = findings.pythons[-1]
     if findings.missing:
-        packages = " ".join(sorted({*findings.missing, "opentelemetry-sdk", "opentelemetry-exporter-otlp"}))
-        yield f"No instrumentation of what it uses is installed: {python} -m pip install {packages}"
+        yield from missing_packages(findings)
     elif not evidence.instruments:
         yield "The program has no OpenTelemetry set-up, and --no-instrument keeps Tracen from adding one."
     elif findings.instrumented and not findings.failed:
-        names = ", ".join(findings.instrumented[:_MAX_NAMED])
+        by_weight = sorted(findings.instrumented, key=lambda name: name.rpartition(".")[2] in _FRAMEWORKS)
+        names = ", ".join(by_weight[:_MAX_NAMED])
         yield f"It was instrumented ({names}), but called nothing that is recorded."
     elif not set(findings.libraries) - _FRAMEWORKS:
         yield (
@@ -141,6 +155,10 @@ def _no_traces(evidence: Evidence) -> Iterator[str]:
         )
 
 
+_REASONS = (_refused, _strangers, _switched_off, _own_set_up, _no_traces, _not_instrumented, _killed)
+"""The likeliest first."""
+
+
 def _unknown(evidence: Evidence) -> Iterator[str]:
     where = evidence.destination.otlp
     if evidence.findings.pythons and (evidence.findings.own or evidence.findings.provider):
@@ -150,5 +168,9 @@ def _unknown(evidence: Evidence) -> Iterator[str]:
         f"Nothing connected to {where}. Has {os.path.basename(evidence.command)} an OpenTelemetry SDK, and does that "
         "read OTEL_EXPORTER_OTLP_ENDPOINT?"
     )
-    if evidence.instruments and not evidence.findings.pythons:
-        yield "No Python that reads PYTHONPATH was started, so nothing could be instrumented."
+    if (
+        evidence.instruments
+        and not evidence.findings.pythons
+        and "python" in os.path.basename(evidence.command)
+    ):
+        yield "It could not be instrumented: -I, -E and -S keep a Python from reading PYTHONPATH."

@@ -5,36 +5,37 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bridge.asking import ServerError
-from bridge.running.arrivals import MAX_LOOKED_AT, MAX_TOLD, Arrivals, settled, told_traces
+from bridge.running.arrivals import MAX_LOOKED_AT, MAX_TOLD, settled, told_traces
 from bridge.running.child import Ending, run_child
 from bridge.running.environment import environment_of
 from bridge.running.executable import path_of
 from bridge.running.notes import findings, left_behind
 from bridge.running.place import Place, Wanted, place_for
-from bridge.running.reasons import Evidence, reasons
-from bridge.running.strangers import refused_strangers
+from bridge.running.reasons import Evidence, missing_packages, reasons
+from bridge.running.strangers import strangers_at
 
 logger = logging.getLogger("tracen.running")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the program ended, the traces that came, oldest first, and how many they are; why there are none.
+    """How the program ended, the traces that came, oldest first, and how many they are.
 
-    `left` are processes that it left behind. `error`: what kept us from asking.
+    `remarks` say why there are none, or what could be seen besides. `left` are processes that it left behind.
+    `error`: what kept us from asking.
     """
 
     ending: Ending
     traces: tuple[dict[str, Any], ...] = ()
     total: int = 0
-    reasons: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     left: tuple[int, ...] = ()
     error: str = ""
 
@@ -58,7 +59,7 @@ def ran(words: Sequence[str], wanted: Wanted, *, instruments: bool, tells_all: b
         told = environment_of(os.environ, place.destination, folder, instruments=instruments)
         for name in told.overridden:
             logger.debug("%s is not what it was: spans would go elsewhere", name)
-        strangers = refused_strangers(place.server)
+        strangers = strangers_at(place.server)
         ending = run_child(path, words, told.variables)
         logger.debug("%s ended: %s", words[0], ending.told())
         left = tuple(left_behind(Path(folder)))
@@ -69,36 +70,18 @@ def ran(words: Sequence[str], wanted: Wanted, *, instruments: bool, tells_all: b
         except ServerError as error:
             yield Ran(Outcome(ending, left=left, error=str(error)), place)
             return
-        more = refused_strangers(place.server) - strangers
-        why = (
-            ()
-            if traces
-            else _why(words, ending, place, arrivals, more, told.variables, Path(folder), instruments)
+        evidence = Evidence(
+            words[0],
+            ending,
+            place.destination,
+            told.variables,
+            arrivals.requests,
+            strangers_at(place.server) - strangers,
+            findings(Path(folder)),
+            instruments,
         )
-        yield Ran(Outcome(ending, tuple(traces), len(arrivals.trace_ids), why, left), place)
-
-
-def _why(
-    words: Sequence[str],
-    ending: Ending,
-    place: Place,
-    arrivals: Arrivals,
-    strangers: Mapping[str, int],
-    environment: Mapping[str, str],
-    folder: Path,
-    instruments: bool,
-) -> tuple[str, ...]:
-    evidence = Evidence(
-        words[0],
-        ending,
-        place.destination,
-        environment,
-        arrivals.requests,
-        strangers,
-        findings(folder),
-        instruments,
-    )
-    return tuple(reasons(evidence))
+        remarks = missing_packages(evidence.findings) if traces else reasons(evidence)
+        yield Ran(Outcome(ending, tuple(traces), len(arrivals.trace_ids), tuple(remarks), left), place)
 
 
 def _label(words: Sequence[str]) -> str:

@@ -144,8 +144,10 @@ class Libraries:
 
 
 def _loaded(libraries: dict[str, list[Any]]) -> Iterator[str]:
+    """What was imported before; what is being imported right now tells when it is done."""
     for name in libraries:
-        if name in sys.modules and name not in _PACKAGE_BY_LIBRARY:
+        spec = getattr(sys.modules.get(name), "__spec__", None)
+        if spec is not None and not getattr(spec, "_initializing", False) and name not in _PACKAGE_BY_LIBRARY:
             yield name
 
 
