@@ -102,7 +102,7 @@ class Requests:
         self.metrics = metrics
         self._clock_ns = clock_ns
         self._by_key: OrderedDict[str, deque[RequestRecord]] = OrderedDict()
-        self._traces_by_key: dict[str, dict[bytes, None]] = {}
+        self._traces_by_key: dict[str, OrderedDict[bytes, None]] = {}
         self._stranger_by_network: OrderedDict[str, Stranger] = OrderedDict()
         self._listeners: dict[tuple[str, str], set[asyncio.Event]] = {}
         self._told_ns_by_outcome: dict[str, int] = {}
@@ -140,7 +140,7 @@ class Requests:
 
     def traces_of_key(self, key_id: str) -> list[bytes]:
         """The OTel trace ids that came last with a key, the one that was last heard of first."""
-        return list(reversed(self._traces_by_key.get(key_id, {})))
+        return list(reversed(self._traces_by_key.get(key_id, OrderedDict())))
 
     def of_account(self, account_id: str, limit: int) -> list[RequestRecord]:
         """The last requests with keys of an account, newest first; keys that were revoked since included."""
@@ -191,12 +191,12 @@ class Requests:
         self._wake("account", record.account_id or "")
 
     def _remember_traces(self, key_id: str, trace_ids: frozenset[bytes]) -> None:
-        traces = self._traces_by_key.setdefault(key_id, {})
+        traces = self._traces_by_key.setdefault(key_id, OrderedDict())
         for trace_id in islice(trace_ids, REMEMBERED_TRACES):
-            traces.pop(trace_id, None)  # so that it is the newest again
             traces[trace_id] = None
+            traces.move_to_end(trace_id)
         while len(traces) > REMEMBERED_TRACES:
-            del traces[next(iter(traces))]
+            traces.popitem(last=False)
 
     def _remember_stranger(self, network: str, record: RequestRecord) -> None:
         self._stranger_by_network[network] = Stranger(

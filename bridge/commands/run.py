@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -84,9 +85,12 @@ def run(
     try:
         with ran(command, wanted, instruments=instrument, tells_all=as_json or output is not None) as done:
             ending = done.outcome.ending
-            _tell(done.outcome, as_json, output)
-            if done.place.was_started:
-                _told_for_later(done, _stays(done.outcome, stay, as_json), db)
+            try:
+                _tell(done.outcome, as_json, output)
+                if done.place.was_started:
+                    _told_for_later(done, _stays(done.outcome, stay, as_json))
+            except BrokenPipeError:  # whoever read has seen enough, and the exit code is still the program's
+                _close_streams()
     except NotStarted as error:
         click.secho(f"tracen: {error}", fg="red", err=True)
         sys.exit(error.code)
@@ -142,7 +146,13 @@ def _stays(outcome: Outcome, stay: bool | None, as_json: bool) -> bool:
     )
 
 
-def _told_for_later(done: Ran, stays: bool, db: str) -> None:
+def _close_streams() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+
+
+def _told_for_later(done: Ran, stays: bool) -> None:
     """The pages are kept, and a server that ends with us shows them no longer."""
     if stays:
         _wait_for_signal(f"Tracen is at {done.place.destination.http} (Ctrl-C ends it)")

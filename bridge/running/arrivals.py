@@ -27,11 +27,14 @@ class Arrivals:
     requests: tuple[dict[str, Any], ...]
 
 
-def settled(place: Place) -> Arrivals:
-    """What came, once it is quiet, or after a few seconds. Raises ServerError."""
+def settled(place: Place, *, goes_on: bool) -> Arrivals:
+    """What came, once it is quiet, or after a few seconds. Raises ServerError.
+
+    `goes_on`: there are processes left that may still send.
+    """
     seen, quiet = _look(place), 0
     for _ in range(_MAX_LOOKS):
-        if quiet >= _QUIET_LOOKS:
+        if quiet >= _QUIET_LOOKS * (3 if goes_on else 1):
             break
         time.sleep(_LOOK_S)
         now = _look(place)

@@ -58,16 +58,22 @@ class Wanted:
 @contextmanager
 def place_for(wanted: Wanted, label: str) -> Iterator[Place]:
     """Where a run's spans go, for the length of a block. `label` is for a key that is made. Raises NoPlace."""
-    if wanted.endpoint is None and wanted.key and _answers(DEFAULT_BASE_URL, wanted.key):
-        wanted = replace(wanted, endpoint=DEFAULT_BASE_URL)
-    doors = presence.find(wanted.db)
-    is_ours = doors is not None and wanted.endpoint in (doors.http, doors.base_url)
-    if wanted.endpoint is not None and not is_ours:
-        yield _elsewhere(wanted, wanted.endpoint)
+    is_file = "://" not in wanted.db
+    doors = presence.find(wanted.db) if is_file else None
+    endpoint = wanted.endpoint
+    if endpoint is None and doors is None and (not is_file or (wanted.key and _answers(wanted.key))):
+        endpoint = DEFAULT_BASE_URL
+    is_ours = doors is not None and endpoint in (doors.http, doors.base_url)
+    if endpoint is not None and not is_ours and (is_file or wanted.key):
+        yield _elsewhere(endpoint, wanted.protocol, wanted.key)
         return
     with ExitStack() as ending:
         made: list[Place] = []
         key = wanted.key or ending.enter_context(_own_key(wanted.db, label, made))
+        if endpoint is not None and not is_ours:
+            made.append(_elsewhere(endpoint, wanted.protocol, key))
+            yield made[0]
+            return
         try:
             local = ending.enter_context(local_server(wanted.db))
         except NoServer as error:
@@ -84,17 +90,17 @@ def _here(local: LocalServer, protocol: str, key: str) -> Place:
     return _asked(destination, was_started=local.process is not None)
 
 
-def _elsewhere(wanted: Wanted, endpoint: str) -> Place:
+def _elsewhere(endpoint: str, protocol: str, key: str | None) -> Place:
     """The port of pages takes OTLP/HTTP as well; of gRPC the usual port is all that can be known."""
-    if not wanted.key:
+    if not key:
         raise NoPlace(f"{endpoint} takes a key: give it as TRACEN_KEY, or --key")
     otlp = endpoint.rstrip("/")
-    if wanted.protocol == GRPC:
+    if protocol == GRPC:
         parts = urlsplit(otlp)
         otlp = f"{parts.scheme}://{_bracketed(parts.hostname or '')}:{_GRPC_PORT}"
         with contextlib.closing(_reached(parts.hostname or "", otlp)):
             pass
-    return _asked(Destination(endpoint.rstrip("/"), otlp, wanted.protocol, wanted.key))
+    return _asked(Destination(endpoint.rstrip("/"), otlp, protocol, key))
 
 
 def _bracketed(host: str) -> str:
@@ -122,9 +128,10 @@ def _asked(destination: Destination, *, was_started: bool = False) -> Place:
     return Place(destination, server, frozenset(map(str, told["traces"])), was_started)
 
 
-def _answers(endpoint: str, key: str) -> bool:
+def _answers(key: str) -> bool:
+    """Whether a server is where one is that was given no setting."""
     try:
-        return bool(Server(endpoint, key, timeout_s=2.0).get("/api/requests"))
+        return bool(Server(DEFAULT_BASE_URL, key, timeout_s=2.0).get("/api/requests"))
     except ServerError:
         return False
 

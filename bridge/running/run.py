@@ -65,7 +65,7 @@ def ran(words: Sequence[str], wanted: Wanted, *, instruments: bool, tells_all: b
         left = tuple(left_behind(Path(folder)))
         place.keeps_key = bool(left)
         try:
-            arrivals = settled(place)
+            arrivals = settled(place, goes_on=bool(left))
             traces = told_traces(place, arrivals, MAX_TOLD if tells_all else MAX_LOOKED_AT)
         except ServerError as error:
             yield Ran(Outcome(ending, left=left, error=str(error)), place)

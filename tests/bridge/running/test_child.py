@@ -258,3 +258,12 @@ def test_program_that_leaves_a_process_behind_is_told_of(runner: Runner) -> None
     assert done.code == 0
     assert [trace["title"] for trace in done.traces] == ["leaving"]
     assert re.search(r"left processes behind \(pid \d+\)", done.err)
+
+
+def test_exit_code_is_the_programs_though_nobody_reads_ours(runner: Runner) -> None:
+    """As after `2>&1 >/dev/null | head -1`."""
+    command = run_command(*runner.options(), "sh", "-c", "exec 2>&-; sleep 0.2; exit 4")
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=runner.environment, cwd=runner.folder)
+    assert process.stderr is not None
+    process.stderr.close()
+    assert process.wait(TIMEOUT_S) == 4
