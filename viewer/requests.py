@@ -25,6 +25,8 @@ REMEMBERED = 50
 """Requests of a key."""
 REMEMBERED_TRACES = 1_000
 """Traces of a key whose ids are remembered."""
+MAX_TRACES = 100_000
+"""Over all keys, some 15 MB."""
 MAX_KEYS = 1_000
 MAX_NETWORKS = 1_000
 """Whose last request without a good key is remembered."""
@@ -102,7 +104,8 @@ class Requests:
         self.metrics = metrics
         self._clock_ns = clock_ns
         self._by_key: OrderedDict[str, deque[RequestRecord]] = OrderedDict()
-        self._traces_by_key: dict[str, OrderedDict[bytes, None]] = {}
+        self._traces_by_key: OrderedDict[str, OrderedDict[bytes, None]] = OrderedDict()
+        self._trace_count = 0
         self._stranger_by_network: OrderedDict[str, Stranger] = OrderedDict()
         self._listeners: dict[tuple[str, str], set[asyncio.Event]] = {}
         self._told_ns_by_outcome: dict[str, int] = {}
@@ -184,7 +187,7 @@ class Requests:
         self._by_key.move_to_end(key_id)
         if len(self._by_key) > MAX_KEYS:
             forgotten, _ = self._by_key.popitem(last=False)
-            self._traces_by_key.pop(forgotten, None)
+            self._trace_count -= len(self._traces_by_key.pop(forgotten, ()))
         if record.trace_ids:
             self._remember_traces(key_id, record.trace_ids)
             record.trace_ids = frozenset()
@@ -192,11 +195,16 @@ class Requests:
 
     def _remember_traces(self, key_id: str, trace_ids: frozenset[bytes]) -> None:
         traces = self._traces_by_key.setdefault(key_id, OrderedDict())
+        self._traces_by_key.move_to_end(key_id)
+        self._trace_count -= len(traces)
         for trace_id in islice(trace_ids, REMEMBERED_TRACES):
             traces[trace_id] = None
             traces.move_to_end(trace_id)
         while len(traces) > REMEMBERED_TRACES:
             traces.popitem(last=False)
+        self._trace_count += len(traces)
+        while self._trace_count > MAX_TRACES and len(self._traces_by_key) > 1:
+            self._trace_count -= len(self._traces_by_key.popitem(last=False)[1])
 
     def _remember_stranger(self, network: str, record: RequestRecord) -> None:
         self._stranger_by_network[network] = Stranger(

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from bridge.running.run import Outcome, Ran
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.argument("command", nargs=-1, required=True, metavar="COMMAND…", type=click.UNPROCESSED)
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.option(
     "--endpoint",
     type=BaseUrl(),
@@ -58,8 +57,8 @@ if TYPE_CHECKING:
     help="One JSON object a trace, on stdout, after what the program wrote.",
 )
 @click.option("--output", metavar="FILE", type=click.Path(dir_okay=False), help="The same, into a file.")
+@click.argument("command", nargs=-1, required=True, metavar="-- COMMAND…", type=click.UNPROCESSED)
 def run(
-    command: tuple[str, ...],
     endpoint: str | None,
     key: str | None,
     db: str,
@@ -68,6 +67,7 @@ def run(
     stay: bool | None,
     as_json: bool,
     output: str | None,
+    command: tuple[str, ...],
 ) -> None:
     """Run a program, and print each trace that came of it: status, name, duration, tokens, URL.
 

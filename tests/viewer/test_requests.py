@@ -160,3 +160,16 @@ def test_traces_of_a_key_are_bounded(requests: Requests, monkeypatch: pytest.Mon
         requests.end(record)
     assert len(requests.traces_of_key(OTHER.id)) == 3
     assert requests.traces_of_key(LAPTOP.id) == []
+    assert requests._trace_count == 3
+
+
+def test_traces_over_all_keys_are_bounded(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the keys that sent last are kept."""
+    monkeypatch.setattr(subject, "MAX_TRACES", 4)
+    for key in (LAPTOP, CI, LAPTOP, OTHER):
+        record = requests.begin(Door.OTLP_HTTP, "traces")
+        record.belongs_to(key)
+        record.trace_ids = frozenset(bytes([n]) * 16 for n in (1, 2))
+        requests.end(record)
+    assert [len(requests.traces_of_key(key.id)) for key in (LAPTOP, CI, OTHER)] == [2, 0, 2]
+    assert requests._trace_count == 4

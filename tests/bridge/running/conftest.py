@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bridge.running.runs import Runner, clean_environment
-from tests.examples.programs import running_model
+from tests.examples.programs import EXAMPLES, Instructions, running_model
 from tests.processes import TracenProcess
 
 
@@ -22,5 +22,8 @@ def model() -> Iterator[str]:
 @pytest.fixture
 def runner(tracen: TracenProcess, tmp_path: Path, model: str) -> Runner:
     """Runs programs with the shared server, in a folder of their own."""
-    environment = clean_environment(OPENAI_BASE_URL=model + "/v1", OPENAI_API_KEY="unused")
+    alone = Instructions.of(
+        EXAMPLES / "openai_sdk.py"
+    ).others_off()  # importing all that is installed takes long
+    environment = clean_environment(OPENAI_BASE_URL=model + "/v1", OPENAI_API_KEY="unused", **alone)
     return Runner(tracen, tmp_path, environment)

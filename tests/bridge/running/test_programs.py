@@ -142,6 +142,16 @@ tracer = trace.get_tracer("mine")
 with tracer.start_as_current_span("by hand") as span:
     assert span.is_recording()
 """
+TRACER_BEFORE_PROVIDER = (
+    API_ALONE
+    + SPAN
+    + """
+trace.set_tracer_provider(provider)
+for mine in (trace.get_tracer("mine"), globals()["before"]):
+    with mine.start_as_current_span("theirs"):
+        pass
+"""
+).replace("provider = TracerProvider()", "before, provider = tracer, TracerProvider()")
 
 
 def test_spans_of_the_api_alone_are_kept(runner: Runner) -> None:
@@ -149,6 +159,13 @@ def test_spans_of_the_api_alone_are_kept(runner: Runner) -> None:
     done = runner.python(API_ALONE)
     assert done.code == 0, done.err
     assert [trace["title"] for trace in done.traces] == ["by hand"]
+
+
+def test_tracer_of_before_a_set_up_goes_on_with_it(runner: Runner) -> None:
+    """As OpenTelemetry promises: proxies find the provider that is set later."""
+    done = runner.python(TRACER_BEFORE_PROVIDER)
+    assert (done.code, program_stderr(done)) == (0, "")
+    assert sorted(trace["title"] for trace in done.traces) == ["a span", "by hand", "theirs", "theirs"]
 
 
 CHILDREN = """
@@ -205,7 +222,7 @@ def test_trace_that_was_cut_short_is_told_as_unfinished(runner: Runner) -> None:
     """Its child has come, its root never will; batches leave so often that a kill costs little."""
     done = runner.python(UNFINISHED)
     assert done.code == -9
-    assert [trace["lacks_root"] for trace in done.traces] == [False, True]
+    assert {trace["title"]: trace["lacks_root"] for trace in done.traces} == {"a span": False, "child": True}
     assert "unfinished  child" in done.err
     assert "1 trace unfinished" in done.err
 
