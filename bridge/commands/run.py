@@ -86,7 +86,7 @@ def run(
         with ran(command, wanted, instruments=instrument, tells_all=as_json or output is not None) as done:
             ending = done.outcome.ending
             try:
-                _tell(done.outcome, as_json, output)
+                _tell(done.outcome, as_json, output, was_started=done.place.was_started)
                 if done.place.was_started:
                     _told_for_later(done, _stays(done.outcome, stay, as_json))
             except BrokenPipeError:  # whoever read has seen enough, and the exit code is still the program's
@@ -102,9 +102,10 @@ def run(
     ending.repeat()
 
 
-def _tell(outcome: Outcome, as_json: bool, output: str | None) -> None:
+def _tell(outcome: Outcome, as_json: bool, output: str | None, *, was_started: bool) -> None:
     from bridge.running.report import as_json as json_lines
     from bridge.running.report import lines
+    from viewer.logs import one_line
     from viewer.wording import plural
 
     if outcome.error:
@@ -128,10 +129,11 @@ def _tell(outcome: Outcome, as_json: bool, output: str | None) -> None:
     else:
         remark(f"tracen: no trace arrived ({outcome.ending.told()}).")
     for sentence in outcome.remarks:
-        remark(f"  {sentence}")
+        remark(f"  {one_line(sentence)}")
     if outcome.left:
         numbers = ", ".join(map(str, outcome.left[:5])) + (", …" if len(outcome.left) > 5 else "")
-        remark(f"  The program left processes behind (pid {numbers}): more may come.")
+        ends = "; it ends with this run, and --stay keeps it" if was_started else ""
+        remark(f"  The program left processes behind (pid {numbers}): more may come while Tracen is there{ends}.")
 
 
 def _stays(outcome: Outcome, stay: bool | None, as_json: bool) -> bool:
