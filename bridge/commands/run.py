@@ -86,8 +86,8 @@ def run(
         with ran(command, wanted, instruments=instrument, tells_all=as_json or output is not None) as done:
             ending = done.outcome.ending
             try:
-                _tell(done.outcome, as_json, output, was_started=done.place.was_started)
-                if done.place.was_started:
+                _tell(done.outcome, as_json, output, server_ends=done.place.ends_with_runs)
+                if done.place.ends_with_runs:
                     _told_for_later(done, _stays(done.outcome, stay, as_json))
             except BrokenPipeError:  # whoever read has seen enough, and the exit code is still the program's
                 _close_streams()
@@ -102,7 +102,7 @@ def run(
     ending.repeat()
 
 
-def _tell(outcome: Outcome, as_json: bool, output: str | None, *, was_started: bool) -> None:
+def _tell(outcome: Outcome, as_json: bool, output: str | None, *, server_ends: bool) -> None:
     from bridge.running.report import as_json as json_lines
     from bridge.running.report import lines
     from viewer.logs import one_line
@@ -132,8 +132,10 @@ def _tell(outcome: Outcome, as_json: bool, output: str | None, *, was_started: b
         remark(f"  {one_line(sentence)}")
     if outcome.left:
         numbers = ", ".join(map(str, outcome.left[:5])) + (", …" if len(outcome.left) > 5 else "")
-        ends = "; it ends with this run, and --stay keeps it" if was_started else ""
-        remark(f"  The program left processes behind (pid {numbers}): more may come while Tracen is there{ends}.")
+        ends = "; it ends with this run, and --stay keeps it" if server_ends else ""
+        remark(
+            f"  The program left processes behind (pid {numbers}): more may come while Tracen is there{ends}."
+        )
 
 
 def _stays(outcome: Outcome, stay: bool | None, as_json: bool) -> bool:

@@ -1,12 +1,14 @@
 """Who holds on to a server that was started for runs: several may use it, and it ends when the last has let go.
 
 A run holds a shared lock of FILE.runs, which the kernel takes from it however it ends; the server waits for the
-exclusive one.
+exclusive one. What stands in the file is that server's process id.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import os
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +19,19 @@ class Hold:
     def __init__(self, db: str) -> None:
         self._file = _opened(db)
         fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def tell(self, pid: int) -> None:
+        """Note the server that was started."""
+        self._file.truncate(0)
+        self._file.write(str(pid).encode())
+
+    def has_server(self) -> bool:
+        """Whether the server that was started last is still there."""
+        self._file.seek(0)
+        with contextlib.suppress(ValueError, OSError):
+            os.kill(int(self._file.read(20)), 0)
+            return True
+        return False
 
     def is_the_last(self) -> bool:
         """Let go, and tell whether nobody else holds on. Where others do, the server is theirs now."""
@@ -45,4 +60,4 @@ def wait_until_let_go(db: str) -> IO[bytes]:
 def _opened(db: str) -> IO[bytes]:
     path = Path(f"{Path(db).expanduser().resolve()}.runs")
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("ab", buffering=0)
+    return path.open("a+b", buffering=0)

@@ -33,10 +33,14 @@ class NoServer(Exception):
 
 @dataclass(slots=True)
 class LocalServer:
-    """Where the server of a store is. `process` is there where it was started for this run."""
+    """Where the server of a store is. `process` is there where it was started for this run.
+
+    `ends_with_runs`: it was started for this one or another, and ends with the last of them.
+    """
 
     doors: Doors
     process: subprocess.Popen[str] | None = None
+    ends_with_runs: bool = False
 
 
 @contextmanager
@@ -55,6 +59,9 @@ def local_server(db: str) -> Iterator[LocalServer]:
     server: LocalServer | None = None
     try:
         server = _found_or_started(db)
+        if server.process is not None:
+            hold.tell(server.process.pid)
+        server.ends_with_runs = hold.has_server()
         yield server
     finally:
         if hold.is_the_last() and server is not None and server.process is not None:

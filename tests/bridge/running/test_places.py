@@ -107,7 +107,7 @@ def test_runs_at_once_share_a_server_and_see_their_own_traces(db: Path) -> None:
     assert presence.find(str(db)) == doors
     out, err = second.communicate("\n", timeout=TIMEOUT_S)
     assert [json.loads(line)["title"] for line in out.splitlines()] == ["second", "late"], err
-    assert "serve` shows" not in err
+    assert "`tracen serve` shows them again" in err
 
 
 def test_server_ends_when_the_run_is_killed(db: Path) -> None:
