@@ -81,6 +81,7 @@ def run(
     from bridge.running.place import NoPlace, Wanted
     from bridge.running.run import ran
 
+    db = db if "://" in db else os.path.expanduser(db)
     wanted = Wanted(db, endpoint, key or None, protocol)
     try:
         with ran(command, wanted, instruments=instrument, tells_all=as_json or output is not None) as done:

@@ -27,6 +27,7 @@ _METRICS_ENDPOINT, _METRICS_HEADERS = (
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
     "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
 )
+_TRACES_EXPORTER = "OTEL_TRACES_EXPORTER"
 _OF_ONE_SIGNAL = tuple(
     f"OTEL_EXPORTER_OTLP_{signal}_{name}"
     for signal in ("TRACES", "LOGS")
@@ -69,7 +70,7 @@ def environment_of(
         _ENDPOINT: destination.otlp,
         _HEADERS: f"x-tracen-key={destination.key}",
         _PROTOCOL: destination.protocol,
-        "OTEL_TRACES_EXPORTER": "otlp",
+        _TRACES_EXPORTER: "tracen" if own.get(_TRACES_EXPORTER) == "tracen" else "otlp",
         "OTEL_LOGS_EXPORTER": "otlp",
         "TRACEN_ENDPOINT": destination.http,
         "TRACEN_KEY": destination.key,

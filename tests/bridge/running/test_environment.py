@@ -65,6 +65,7 @@ def test_what_would_send_spans_elsewhere_is_overridden_and_named() -> None:
     assert variables["OTEL_EXPORTER_OTLP_METRICS_HEADERS"] == "theirs=1"
     assert variables["OTEL_BSP_SCHEDULE_DELAY"] == "7"
     assert own["OTEL_TRACES_EXPORTER"] == "console"
+    assert told({"OTEL_TRACES_EXPORTER": "tracen"}).overridden == ()
 
 
 def test_content_is_switched_on_where_nobody_says_otherwise() -> None:
