@@ -173,4 +173,4 @@ def _unknown(evidence: Evidence) -> Iterator[str]:
         and not evidence.findings.pythons
         and "python" in os.path.basename(evidence.command)
     ):
-        yield "It could not be instrumented: -I, -E and -S keep a Python from reading PYTHONPATH."
+        yield "It could not be instrumented: Pythons before 3.9 are not, nor those with -I, -E or -S."
