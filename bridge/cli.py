@@ -20,12 +20,14 @@ from bridge.commands.convert import convert
 from bridge.commands.doctor import doctor
 from bridge.commands.keys import keys
 from bridge.commands.open import open_
+from bridge.commands.run import run
 from bridge.commands.serve import serve
 from bridge.commands.tail import tail
 from bridge.completing import complete
 from bridge.help import CommandLine, shape
 
 COMMANDS: tuple[click.Command, ...] = (
+    run,
     serve,
     doctor,
     open_,

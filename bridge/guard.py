@@ -28,6 +28,7 @@ _TOO_MANY = b"503 Service Unavailable"
 _NO_UPGRADE = b"400 Bad Request"
 
 _END_OF_HEAD = b"\r\n\r\n"
+_HTTP2 = b"PRI * HTTP/2.0"
 _UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:[^\r\n]*", re.IGNORECASE)
 
 
@@ -40,6 +41,8 @@ class GuardedProtocol(HttpToolsProtocol):
     head_timeout_s = HEAD_TIMEOUT_S
     body_timeout_s = BODY_TIMEOUT_S
     max_connections = MAX_CONNECTIONS
+    http2_count = 0
+    """Connections, over all ports of this process, that began as HTTP/2 does: gRPC that was sent to the wrong port."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -83,6 +86,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if end < 0:
             return b""
         head, rest = bytes(self._head[:end]), bytes(self._head[end:])
+        if head == _HTTP2:
+            GuardedProtocol.http2_count += 1
         self._head.clear()
         self._awaits_head = False
         return _UPGRADE.sub(b"", head) + rest

@@ -29,20 +29,22 @@ URL_FIELD = "x-tracen-url"
 class Receipt:
     """What became of a request. `page_url` is there where it told of one trace alone.
 
-    `count` is that of spans or log records kept. An `error_message` without `rejected_spans` is a note.
+    `count` is that of spans or log records kept, `trace_ids` whose they are. An `error_message` without
+    `rejected_spans` is a note.
     """
 
     rejected_spans: int = 0
     error_message: str = ""
     page_url: str | None = None
     count: int = 0
-    traces: int = 0
+    trace_ids: frozenset[bytes] = frozenset()
 
     def tell(self, record: RequestRecord) -> None:
         """Fill in the record of the request."""
         record.outcome = PARTIAL if self.rejected_spans else ACCEPTED
         record.message, record.url = self.error_message, self.page_url
-        record.spans, record.rejected_spans, record.traces = self.count, self.rejected_spans, self.traces
+        record.spans, record.rejected_spans = self.count, self.rejected_spans
+        record.traces, record.trace_ids = len(self.trace_ids), self.trace_ids
 
     def response(self) -> ExportTraceServiceResponse:
         """The answer in protobuf; on full success `partial_success` must be unset. Logs' and metrics' are alike."""
@@ -134,4 +136,4 @@ def _receipt(census: Census, salvaged: Salvage, url: str | None = None) -> Recei
         if count
     ]
     rejected_count = census.invalid_count + salvaged.rejected_count
-    return Receipt(rejected_count, "; ".join(reasons), url, census.count, len(census.trace_ids))
+    return Receipt(rejected_count, "; ".join(reasons), url, census.count, census.trace_ids)

@@ -136,6 +136,11 @@ async def _serve_store(
         "Bodies being read or on their way to disk.",
         lambda: receiver.intake.bytes_in_hand,
     )
+    metrics.watch(
+        "tracen_http2_connections",
+        "Connections that spoke HTTP/2, as gRPC does, to a port of HTTP/1.1.",
+        lambda: GuardedProtocol.http2_count,
+    )
     routes = otlp_routes(receiver, requests, settings.otlp_max_body_bytes, settings.proxies)
     viewer = create_app(store, settings, keys, requests, more_routes=routes)
     doors: list[Door] = []

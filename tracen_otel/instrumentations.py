@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, MutableMapping
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import Any
@@ -71,15 +71,15 @@ _LATEST = "gen_ai_latest_experimental"
 """Without these OpenTelemetry's own instrumentations record that something was said, and not what."""
 
 
-def record_content() -> None:
+def record_content(environment: MutableMapping[str, str] = os.environ) -> None:
     """Have instrumentations record what is said, where the environment does not say whether they should."""
-    os.environ.setdefault("HAYSTACK_CONTENT_TRACING_ENABLED", "true")
-    if _CAPTURE in os.environ:
+    environment.setdefault("HAYSTACK_CONTENT_TRACING_ENABLED", "true")
+    if _CAPTURE in environment:
         return
-    os.environ[_CAPTURE] = "span_only"
-    opted_in = [name for name in os.environ.get(_OPT_IN, "").split(",") if name.strip()]
+    environment[_CAPTURE] = "span_only"
+    opted_in = [name for name in environment.get(_OPT_IN, "").split(",") if name.strip()]
     if _LATEST not in opted_in:
-        os.environ[_OPT_IN] = ",".join([*opted_in, _LATEST])
+        environment[_OPT_IN] = ",".join([*opted_in, _LATEST])
 
 
 def switch_on(provider: Any) -> tuple[str, ...]:

@@ -171,6 +171,7 @@ class Api:
         where = self._where(outcome.page_id)
         record.outcome, record.url = ACCEPTED, where["url"]
         record.spans, record.traces = len(trace.steps), 1
+        record.trace_ids = frozenset({otel_trace_id})
         return JSONResponse(where)
 
     async def list_traces(self, request: Request) -> Response:
@@ -188,9 +189,14 @@ class Api:
         return JSONResponse({"traces": told, "next": more})
 
     async def list_requests(self, request: Request) -> Response:
-        """Answer what became of the last requests of this key."""
+        """Answer what became of the last requests of this key, and which traces came with it."""
         key = await self._key_of(request, frozenset())
-        return JSONResponse({"requests": [record.told() for record in self._requests.of_key(key.id)]})
+        return JSONResponse(
+            {
+                "requests": [record.told() for record in self._requests.of_key(key.id)],
+                "traces": [trace_id.hex() for trace_id in self._requests.traces_of_key(key.id)],
+            }
+        )
 
     async def delete_trace(self, request: Request) -> Response:
         """Delete a trace of the account for good; a second time is as good as the first.

@@ -85,5 +85,6 @@ def _summary(document: Document) -> dict[str, Any]:
         | {
             "started_at": started_at,
             "step_count": outline.step_count,
+            "lacks_root": outline.lacks_root,
         }
     )

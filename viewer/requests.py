@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from viewer.metrics import Metrics
@@ -22,6 +23,10 @@ logger = logging.getLogger("tracen.requests")
 
 REMEMBERED = 50
 """Requests of a key."""
+REMEMBERED_TRACES = 1_000
+"""Traces of a key whose ids are remembered."""
+MAX_TRACES = 100_000
+"""Over all keys, some 15 MB."""
 MAX_KEYS = 1_000
 MAX_NETWORKS = 1_000
 """Whose last request without a good key is remembered."""
@@ -30,7 +35,7 @@ _QUIET_NS = NS_PER_S
 
 _OWNERS_ALONE = ("message", "url")
 """Not logged: a message may name spans and values."""
-_OURS_ALONE = ("key_id", "account_id", "address", "received_ns")
+_OURS_ALONE = ("key_id", "account_id", "address", "received_ns", "trace_ids")
 
 ACCEPTED, PARTIAL, GONE, UNEXPECTED = "accepted", "partial", "gone", "unexpected"
 _STRANGE = frozenset({"unauthenticated", "too_many_guesses"})
@@ -50,7 +55,7 @@ class RequestRecord:
     """One request, filled in as it is understood. `outcome` is accepted, partial, or why it was refused.
 
     `status` is the HTTP status or the name of the gRPC code; `size` counts bytes of the body after decompression.
-    `address` is the sender's, "" where it is not known.
+    `address` is the sender's, "" where it is not known. `trace_ids` are OTel's; they are taken out when it is over.
     """
 
     door: Door
@@ -69,6 +74,7 @@ class RequestRecord:
     status: str = ""
     message: str = ""
     url: str | None = None
+    trace_ids: frozenset[bytes] = frozenset()
 
     def belongs_to(self, key: Key) -> None:
         """Note whose request it is."""
@@ -98,6 +104,8 @@ class Requests:
         self.metrics = metrics
         self._clock_ns = clock_ns
         self._by_key: OrderedDict[str, deque[RequestRecord]] = OrderedDict()
+        self._traces_by_key: OrderedDict[str, OrderedDict[bytes, None]] = OrderedDict()
+        self._trace_count = 0
         self._stranger_by_network: OrderedDict[str, Stranger] = OrderedDict()
         self._listeners: dict[tuple[str, str], set[asyncio.Event]] = {}
         self._told_ns_by_outcome: dict[str, int] = {}
@@ -132,6 +140,10 @@ class Requests:
     def of_key(self, key_id: str) -> list[RequestRecord]:
         """The last requests of a key, newest first."""
         return list(reversed(self._by_key.get(key_id, ())))
+
+    def traces_of_key(self, key_id: str) -> list[bytes]:
+        """The OTel trace ids that came last with a key, the one that was last heard of first."""
+        return list(reversed(self._traces_by_key.get(key_id, OrderedDict())))
 
     def of_account(self, account_id: str, limit: int) -> list[RequestRecord]:
         """The last requests with keys of an account, newest first; keys that were revoked since included."""
@@ -174,8 +186,25 @@ class Requests:
         records.append(record)
         self._by_key.move_to_end(key_id)
         if len(self._by_key) > MAX_KEYS:
-            self._by_key.popitem(last=False)
+            forgotten, _ = self._by_key.popitem(last=False)
+            self._trace_count -= len(self._traces_by_key.pop(forgotten, ()))
+        if record.trace_ids:
+            self._remember_traces(key_id, record.trace_ids)
+            record.trace_ids = frozenset()
         self._wake("account", record.account_id or "")
+
+    def _remember_traces(self, key_id: str, trace_ids: frozenset[bytes]) -> None:
+        traces = self._traces_by_key.setdefault(key_id, OrderedDict())
+        self._traces_by_key.move_to_end(key_id)
+        self._trace_count -= len(traces)
+        for trace_id in islice(trace_ids, REMEMBERED_TRACES):
+            traces[trace_id] = None
+            traces.move_to_end(trace_id)
+        while len(traces) > REMEMBERED_TRACES:
+            traces.popitem(last=False)
+        self._trace_count += len(traces)
+        while self._trace_count > MAX_TRACES and len(self._traces_by_key) > 1:
+            self._trace_count -= len(self._traces_by_key.popitem(last=False)[1])
 
     def _remember_stranger(self, network: str, record: RequestRecord) -> None:
         self._stranger_by_network[network] = Stranger(

@@ -170,3 +170,10 @@ def test_guard_does_not_blame_the_sender_for_want_of_memory() -> None:
         assert exhausted.answer_to(head, b"abc") == b""
         assert exhausted.answer_to(head + b"abc") == b""
         assert exhausted.answer_to(GET).startswith(b"HTTP/1.1 200")
+
+
+def test_http2_is_refused_and_counted(server: Server) -> None:
+    """gRPC that was sent to a port of OTLP/HTTP: whoever looks for its spans can be told."""
+    before = GuardedProtocol.http2_count
+    assert server.answer_to(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").startswith(b"HTTP/1.1 400")
+    assert GuardedProtocol.http2_count == before + 1

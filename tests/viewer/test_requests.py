@@ -129,3 +129,47 @@ def test_news_are_of_the_account_and_of_strangers_beside_it(requests: Requests) 
     )
     assert asyncio.run(woken) == [True, True, True, False, False, False, False]
     assert not requests._listeners
+
+
+def test_traces_of_a_key_are_those_that_came_with_it(
+    requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one last heard of first, as many as are remembered, nobody else's; not kept with the requests."""
+    monkeypatch.setattr(subject, "REMEMBERED_TRACES", 2)
+    ids = [bytes([n]) * 16 for n in range(4)]
+    for key, trace_ids in ((LAPTOP, ids[:1]), (OTHER, ids[3:]), (LAPTOP, ids[1:2]), (LAPTOP, ids[:1])):
+        record = requests.begin(Door.OTLP_HTTP, "traces")
+        record.belongs_to(key)
+        record.outcome, record.trace_ids = ACCEPTED, frozenset(trace_ids)
+        requests.end(record)
+    assert requests.traces_of_key(LAPTOP.id) == [ids[0], ids[1]]
+    assert requests.traces_of_key(OTHER.id) == [ids[3]]
+    assert requests.traces_of_key("nobody") == []
+    assert not any(record.trace_ids for record in requests.of_key(LAPTOP.id))
+    assert "trace_ids" not in requests.of_key(LAPTOP.id)[0].told()
+
+
+def test_traces_of_a_key_are_bounded(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a request with very many, some; of more keys than are remembered, none of the forgotten ones."""
+    monkeypatch.setattr(subject, "REMEMBERED_TRACES", 3)
+    monkeypatch.setattr(subject, "MAX_KEYS", 1)
+    for key in (LAPTOP, OTHER):
+        record = requests.begin(Door.OTLP_HTTP, "traces")
+        record.belongs_to(key)
+        record.trace_ids = frozenset(bytes([n]) * 16 for n in range(1, 9))
+        requests.end(record)
+    assert len(requests.traces_of_key(OTHER.id)) == 3
+    assert requests.traces_of_key(LAPTOP.id) == []
+    assert requests._trace_count == 3
+
+
+def test_traces_over_all_keys_are_bounded(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the keys that sent last are kept."""
+    monkeypatch.setattr(subject, "MAX_TRACES", 4)
+    for key in (LAPTOP, CI, LAPTOP, OTHER):
+        record = requests.begin(Door.OTLP_HTTP, "traces")
+        record.belongs_to(key)
+        record.trace_ids = frozenset(bytes([n]) * 16 for n in (1, 2))
+        requests.end(record)
+    assert [len(requests.traces_of_key(key.id)) for key in (LAPTOP, CI, OTHER)] == [2, 0, 2]
+    assert requests._trace_count == 4

@@ -122,6 +122,18 @@ async def test_keys_are_listed_revoked_and_rotated_by_their_owner_alone(store: S
     assert (await accounts.keys_of(ada.id))[0].last_used_ns == NOW + 9
 
 
+async def test_key_can_be_made_with_an_end(store: Store) -> None:
+    """From then on it is refused; its successor has none."""
+    account = await store.accounts.create("ada@x.example", NOW)
+    key = await store.accounts.add_key(account.id, NewKey(b"1" * 32, expires_ns=NOW + HOUR_NS), NOW)
+    assert key.expires_ns == NOW + HOUR_NS
+    assert key.is_valid_at(NOW + HOUR_NS - 1)
+    assert not key.is_valid_at(NOW + HOUR_NS)
+    new = await store.accounts.rotate_key(account.id, key.id, NewKey(b"2" * 32), NOW, NOW + 2 * HOUR_NS)
+    assert new is not None
+    assert new.expires_ns is None
+
+
 async def test_key_hits_are_counted_by_key(store: Store) -> None:
     """What the settings page shows as requests this hour."""
     key = await key_in(store)

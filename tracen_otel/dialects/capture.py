@@ -1,4 +1,4 @@
-"""How an instrumentation is told to record what was said. Text for a reader; nothing here is ever set or read."""
+"""How an instrumentation is told to record what was said. Text for a reader; `tracen run` sets what is off."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def _requests(settings: Settings) -> Operation:
         "GET",
         "/api/requests",
         "listRequests",
-        "Tell what became of the last requests of the key: look here when nothing appears",
+        "Tell what became of the last requests of the key, and which traces came: look here when nothing appears",
         WITH_A_KEY,
         {200: Answer("Newest first.", {JSON: ref("Requests")}, may=QUOTA_HEADERS)} | _keyed(settings),
     )

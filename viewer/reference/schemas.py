@@ -9,7 +9,7 @@ from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS, Field
 from tracen_otel.model import Provider, Status
 from tracen_otel.payload import MAX_DEPTH
 from viewer.reference import examples
-from viewer.requests import ACCEPTED, PARTIAL, Door
+from viewer.requests import ACCEPTED, PARTIAL, REMEMBERED_TRACES, Door
 
 Schema = Mapping[str, Any]
 
@@ -117,12 +117,22 @@ def _summary() -> Schema:
             "input_tokens": _TOLD_COUNT,
             "output_tokens": _TOLD_COUNT,
             "step_count": _COUNT,
+            "lacks_root": {
+                "type": "boolean",
+                "description": "The root span has not come: the run goes on, or was cut short.",
+            },
         }
     )
 
 
 def _requests() -> Schema:
-    return _record({"requests": {"type": "array", "items": ref("Request")}})
+    traces = {
+        "type": "array",
+        "items": OTEL_TRACE_ID,
+        "description": f"OTel ids of the last {REMEMBERED_TRACES:,} traces that came with the key, the one last heard "
+        "of first.",
+    }
+    return _record({"requests": {"type": "array", "items": ref("Request")}, "traces": traces})
 
 
 def _request() -> Schema:

@@ -26,9 +26,18 @@ def add(
         raise TooManyKeys(at_most)
     key_id = uuid.uuid4().hex
     connection.execute(
-        """insert into keys (id, account_id, sha256, label, hint, scopes, created_ns)
-           select ?, id, ?, ?, ?, ?, ? from accounts where id = ? and deleted_ns is null""",
-        (key_id, new.sha256, new.label, new.hint, " ".join(sorted(new.scopes)), now_ns, int(account_id)),
+        """insert into keys (id, account_id, sha256, label, hint, scopes, created_ns, expires_ns)
+           select ?, id, ?, ?, ?, ?, ?, ? from accounts where id = ? and deleted_ns is null""",
+        (
+            key_id,
+            new.sha256,
+            new.label,
+            new.hint,
+            " ".join(sorted(new.scopes)),
+            now_ns,
+            new.expires_ns,
+            int(account_id),
+        ),
     )
     row = connection.execute(f"{_SELECT} and keys.id = ?", (key_id,)).fetchone()
     if row is None:

@@ -83,6 +83,7 @@ class NewKey:
     label: str = ""
     hint: str = ""
     scopes: frozenset[Scope] = ALL_SCOPES
+    expires_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

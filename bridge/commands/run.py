@@ -1,0 +1,183 @@
+"""`tracen run`: a program, and the pages of what it did."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from bridge.console import BaseUrl, db_option, remark
+
+if TYPE_CHECKING:
+    from bridge.running.run import Outcome, Ran
+
+
+@click.command(context_settings={"allow_interspersed_args": False})
+@click.option(
+    "--endpoint",
+    type=BaseUrl(),
+    envvar="TRACEN_ENDPOINT",
+    show_envvar=True,
+    help="Where Tracen is; default: the server of --db, which is started if none runs.",
+)
+@click.option(
+    "--key",
+    metavar="KEY",
+    envvar="TRACEN_KEY",
+    show_envvar=True,
+    help="The API key; default: one for this run, of the local account.",
+)
+@db_option
+@click.option(
+    "--protocol",
+    type=click.Choice(("http/protobuf", "grpc")),
+    default="http/protobuf",
+    show_default=True,
+    help="How the program is told to send.",
+)
+@click.option(
+    "--instrument/--no-instrument",
+    default=True,
+    show_default=True,
+    help="Instrument Pythons that have no OpenTelemetry set-up.",
+)
+@click.option(
+    "--stay/--no-stay",
+    default=None,
+    help="Keep a server that was started until Ctrl-C; default: in a terminal, if there is something to look at.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object a trace, on stdout, after what the program wrote.",
+)
+@click.option("--output", metavar="FILE", type=click.Path(dir_okay=False), help="The same, into a file.")
+@click.argument("command", nargs=-1, required=True, metavar="-- COMMAND…", type=click.UNPROCESSED)
+def run(
+    endpoint: str | None,
+    key: str | None,
+    db: str,
+    protocol: str,
+    instrument: bool,
+    stay: bool | None,
+    as_json: bool,
+    output: str | None,
+    command: tuple[str, ...],
+) -> None:
+    """Run a program, and print each trace that came of it: status, name, duration, tokens, URL.
+
+    The program has the environment that sends its spans to Tracen, and this stdin, stdout, stderr and terminal; the
+    traces are told on stderr. The exit code is the program's (128 + n where signal n killed it); 126: it is not
+    executable, 127: there is no such program.
+
+    Example: tracen run -- python agent.py
+    """
+    from bridge.running.executable import NotStarted
+    from bridge.running.place import NoPlace, Wanted
+    from bridge.running.run import ran
+
+    db = db if "://" in db else os.path.expanduser(db)
+    wanted = Wanted(db, endpoint, key or None, protocol)
+    try:
+        with ran(command, wanted, instruments=instrument, tells_all=as_json or output is not None) as done:
+            ending = done.outcome.ending
+            try:
+                _tell(done.outcome, as_json, output, server_ends=done.place.ends_with_runs)
+                if done.place.ends_with_runs:
+                    _told_for_later(done, _stays(done.outcome, stay, as_json))
+            except BrokenPipeError:  # whoever read has seen enough, and the exit code is still the program's
+                _close_streams()
+    except NotStarted as error:
+        click.secho(f"tracen: {error}", fg="red", err=True)
+        sys.exit(error.code)
+    except NoPlace as error:
+        click.secho(f"tracen: {error}", fg="red", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    ending.repeat()
+
+
+def _tell(outcome: Outcome, as_json: bool, output: str | None, *, server_ends: bool) -> None:
+    from bridge.running.report import as_json as json_lines
+    from bridge.running.report import lines
+    from viewer.logs import one_line
+    from viewer.wording import plural
+
+    if outcome.error:
+        remark(f"tracen: what arrived can not be asked for: {outcome.error}", fg="red")
+        return
+    if as_json:
+        for line in json_lines(outcome.traces):
+            click.echo(line)
+    if output is not None:
+        try:
+            with open(output, "w", encoding="utf-8") as file:
+                file.writelines(line + "\n" for line in json_lines(outcome.traces))
+        except OSError as error:
+            remark(f"tracen: {output}: {error.strerror or error}", fg="red")
+    if outcome.traces:
+        for line in lines(outcome.traces, outcome.total):
+            click.echo(line, err=True)
+        count = sum(bool(trace.get("lacks_root")) for trace in outcome.traces)
+        if count:
+            remark(f"  {plural(count, 'trace')} unfinished: the root span has not come.")
+    else:
+        remark(f"tracen: no trace arrived ({outcome.ending.told()}).")
+    for sentence in outcome.remarks:
+        remark(f"  {one_line(sentence)}")
+    if outcome.left:
+        numbers = ", ".join(map(str, outcome.left[:5])) + (", …" if len(outcome.left) > 5 else "")
+        ends = "; it ends with this run, and --stay keeps it" if server_ends else ""
+        remark(
+            f"  The program left processes behind (pid {numbers}): more may come while Tracen is there{ends}."
+        )
+
+
+def _stays(outcome: Outcome, stay: bool | None, as_json: bool) -> bool:
+    if stay is not None:
+        return stay
+    return (
+        bool(outcome.traces)
+        and not as_json
+        and sys.stderr.isatty()
+        and sys.stdin.isatty()
+        and sys.stdout.isatty()
+    )
+
+
+def _close_streams() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+
+
+def _told_for_later(done: Ran, stays: bool) -> None:
+    """The pages are kept, and a server that ends with us shows them no longer."""
+    if stays:
+        _wait_for_signal(f"Tracen is at {done.place.destination.http} (Ctrl-C ends it)")
+    elif done.outcome.traces:
+        remark("  The pages are kept; `tracen serve` shows them again.")
+
+
+def _wait_for_signal(words: str) -> None:
+    def ended(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = {
+        number: signal.signal(number, ended) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    }
+    try:
+        remark(words, bold=True)
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,143 @@
+"""The server of a store on this machine: the one that runs, or one that is started for the run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from bridge import presence
+from bridge.presence import Doors
+from bridge.running.hold import Hold
+
+logger = logging.getLogger("tracen.running")
+
+_USUAL_PORTS = {"--port": 8000, "--otlp-grpc-port": 4317, "--otlp-http-port": 4318}
+_READY = re.compile(r"ready http=(\S+) otlp-grpc=(\S+) otlp-http=(\S+)")
+_TRIES = 3
+_END_TIMEOUT_S = 20.0
+
+
+class NoServer(Exception):
+    """No server can be had; the message says why."""
+
+
+@dataclass(slots=True)
+class LocalServer:
+    """Where the server of a store is. `process` is there where it was started for this run.
+
+    `ends_with_runs`: it was started for this one or another, and ends with the last of them.
+    """
+
+    doors: Doors
+    process: subprocess.Popen[str] | None = None
+    ends_with_runs: bool = False
+
+
+@contextmanager
+def local_server(db: str) -> Iterator[LocalServer]:
+    """The server of a store for the length of a block, started if there is none. Raises NoServer.
+
+    One that was started ends with the last run that uses it.
+    """
+    try:
+        hold = Hold(db)
+    except OSError as error:  # a folder of somebody else, whose server is not ours to end
+        if (doors := presence.find(db)) is None:
+            raise NoServer(f"{db}: {error.strerror or error}") from None
+        yield LocalServer(doors)
+        return
+    server: LocalServer | None = None
+    try:
+        server = _found_or_started(db)
+        if server.process is not None:
+            hold.tell(server.process.pid)
+        server.ends_with_runs = hold.has_server()
+        yield server
+    finally:
+        if hold.is_the_last() and server is not None and server.process is not None:
+            _end(server.process)
+        hold.release()
+
+
+def _found_or_started(db: str) -> LocalServer:
+    """Another run may be starting one at the same time."""
+    why = ""
+    for number in range(_TRIES):
+        if (doors := presence.find(db)) is not None:
+            return LocalServer(doors)
+        try:
+            return _started(db, _ports(are_usual=number == 0))
+        except NoServer as error:
+            why = str(error)
+            time.sleep(0.2 * (number + 1))  # until whoever was quicker has told where it is
+    if (doors := presence.find(db)) is not None:
+        return LocalServer(doors)
+    raise NoServer(f"Tracen can not be started: {why}")
+
+
+def _started(db: str, ports: list[str]) -> LocalServer:
+    command = [sys.executable, "-P", "-m", "bridge.running.held_server", os.path.abspath(db)]
+    command += ["--host", "127.0.0.1", *ports]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as told:
+        process = subprocess.Popen(  # noqa: S603 - ourselves
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=told,
+            text=True,
+            start_new_session=True,  # a terminal's Ctrl-C is for the program
+        )
+        assert process.stdout is not None  # noqa: S101 - a pipe
+        with process.stdout as lines:
+            ready = _READY.match(lines.readline())
+        if ready is None:
+            process.kill()
+            process.wait()
+            raise NoServer(_last_words(told))
+    doors = presence.find(db)
+    logger.debug("started %s", ready[0])
+    return LocalServer(doors or Doors(ready[1], ready[2], ready[3], ready[1]), process)
+
+
+def _last_words(told: IO[str]) -> str:
+    told.seek(0)
+    lines = [line.strip() for line in told.read()[-10_000:].splitlines() if line.strip()]
+    return lines[-1].removeprefix("tracen: ") if lines else "it ended without a word"
+
+
+def _ports(*, are_usual: bool) -> list[str]:
+    """The usual ones where they are free, so that URLs hold for `tracen serve` as well; else free ones."""
+    return [
+        word
+        for option, port in _USUAL_PORTS.items()
+        for word in (option, str(port if are_usual and _is_free(port) else 0))
+    ]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(_END_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,196 @@
+"""Where a run's spans go: a server that runs, one that is started, one that is somewhere else; and with which key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from bridge import presence
+from bridge.running.hold import Hold
+from tests.bridge.running.runs import PYTHON, SPAN, TIMEOUT_S, Runner, clean_environment, run_command
+from tests.processes import TracenProcess, running_tracen
+from viewer.accounts.addresses import LOCAL
+from viewer.store.engines import open_store
+from viewer.store.people import Key
+
+GOES_ON = (
+    SPAN
+    + "import time\nprint('ready', flush=True)\nsys.stdin.readline()\nwith tracer.start_as_current_span('late'): pass\n"
+)
+
+
+def local_keys(db: Path) -> list[Key]:
+    """The valid keys of the local account."""
+
+    async def ask() -> list[Key]:
+        store = open_store(str(db), exclusive=False)
+        account = await store.accounts.by_email(LOCAL)
+        found = await store.accounts.keys_of(account.id) if account else []
+        await store.close()
+        return found
+
+    return asyncio.run(ask())
+
+
+def begin(db: Path, *words: str, options: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    """Start a run on a store."""
+    return subprocess.Popen(
+        run_command("--db", str(db), *options, "--", *words),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=clean_environment(),
+        cwd=db.parent,
+    )
+
+
+def wait_gone(db: Path) -> None:
+    """Until no server has a store."""
+    end_s = time.monotonic() + TIMEOUT_S
+    while presence.find(str(db)) is not None:
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Path]:
+    """A store without a server, in which none may be left."""
+    (tmp_path / "program.py").write_text(GOES_ON)
+    path = tmp_path / "tracen.db"
+    yield path
+    wait_gone(path)
+
+
+def test_server_is_started_and_ends_with_the_run(db: Path) -> None:
+    """The URL answers while it is there, and after `tracen serve`; the key is no longer one."""
+    run = begin(db, PYTHON, "program.py", "first", options=("--json",))
+    assert run.stdout is not None
+    assert run.stdout.readline() == "ready\n"
+    (key,) = local_keys(db)
+    assert key.label == f"tracen run {Path(PYTHON).name} program.py"
+    assert key.expires_ns is not None
+    assert 23 * 3600 < (key.expires_ns - key.created_ns) / 1e9 < 25 * 3600
+    out, err = run.communicate("\n", timeout=TIMEOUT_S)
+    assert run.returncode == 0, err
+    titles = [json.loads(line)["title"] for line in out.splitlines()]
+    assert titles == ["first", "late"]
+    assert "`tracen serve` shows them again" in err
+    assert "tracen_sk_" not in err + out
+    assert local_keys(db) == []
+    page = json.loads(out.splitlines()[0])["url"].rpartition("/")[2]
+    with running_tracen(db) as again:
+        assert urllib3.request("GET", f"{again.http}/traces/{page}", timeout=60).status == 200
+
+
+def test_runs_at_once_share_a_server_and_see_their_own_traces(db: Path) -> None:
+    """It ends with the last one, whoever has started it."""
+    first = begin(db, PYTHON, "program.py", "first", options=("--json",))
+    assert first.stdout is not None
+    first.stdout.readline()
+    doors = presence.find(str(db))
+    second = begin(db, PYTHON, "program.py", "second", options=("--json",))
+    assert second.stdout is not None
+    second.stdout.readline()
+    out, err = first.communicate("\n", timeout=TIMEOUT_S)
+    assert [json.loads(line)["title"] for line in out.splitlines()] == ["first", "late"], err
+    assert presence.find(str(db)) == doors
+    out, err = second.communicate("\n", timeout=TIMEOUT_S)
+    assert [json.loads(line)["title"] for line in out.splitlines()] == ["second", "late"], err
+    assert "`tracen serve` shows them again" in err
+
+
+def test_server_ends_when_the_run_is_killed(db: Path) -> None:
+    """The kernel lets go for it; the program goes on, as its own master."""
+    run = begin(db, PYTHON, "-c", "import sys; print('ready', flush=True); sys.stdin.readline()")
+    assert run.stdout is not None
+    run.stdout.readline()
+    assert presence.find(str(db)) is not None
+    run.kill()
+    wait_gone(db)
+    run.communicate(timeout=TIMEOUT_S)
+
+
+def test_stay_serves_until_a_signal(db: Path) -> None:
+    """Then the exit code is the program's."""
+    run = begin(db, PYTHON, "-c", "raise SystemExit(3)", options=("--stay",))
+    assert run.stderr is not None
+    while "Ctrl-C ends it" not in run.stderr.readline():
+        pass
+    assert presence.find(str(db)) is not None
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=TIMEOUT_S)
+    assert run.returncode == 3
+
+
+def test_hold_is_the_last_once_others_have_let_go(tmp_path: Path) -> None:
+    """In any order."""
+    db = str(tmp_path / "t.db")
+    first, second = Hold(db), Hold(db)
+    assert not first.is_the_last()
+    first.release()
+    assert second.is_the_last()
+    second.release()
+
+
+def test_running_server_is_used_with_a_key_of_the_run(runner: Runner) -> None:
+    """Its own server goes on, its keys are as before."""
+    before = local_keys(runner.tracen.db)
+    done = runner.python(SPAN)
+    assert done.traces[0]["url"].startswith(runner.tracen.http)
+    assert "serve" not in done.err
+    assert local_keys(runner.tracen.db) == before
+
+
+def test_given_key_tells_what_is_new(runner: Runner) -> None:
+    """Traces that came with it before are not the run's."""
+    key = runner.tracen.create_key("given@example.com")
+    given = {"TRACEN_ENDPOINT": runner.tracen.http, "TRACEN_KEY": key}
+    first = runner.python(SPAN, "first", environment=given)
+    second = runner.python(SPAN, "second", environment=given)
+    assert [[trace["title"] for trace in done.traces] for done in (first, second)] == [["first"], ["second"]]
+
+
+def test_there_must_be_somewhere_to_send_to(tracen: TracenProcess, tmp_path: Path) -> None:
+    """Told before the program is run."""
+    db = str(tmp_path / "none.db")
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        unreachable = f"http://127.0.0.1:{mute.getsockname()[1]}"
+    (tmp_path / "folder").mkdir()
+    for options, said in (
+        (("--endpoint", unreachable, "--key", "k"), "can not be reached"),
+        (("--endpoint", tracen.http, "--key", "wrong"), "refuses the key"),
+        (("--endpoint", tracen.http, "--db", db), "TRACEN_KEY"),
+        (("--endpoint", f"{tracen.http}/elsewhere", "--key", "k"), "404"),
+        (
+            (
+                "--endpoint",
+                "nonsense",
+            ),
+            "nonsense",
+        ),
+        (("--db", str(tmp_path / "folder")), "folder"),
+        (("--protocol", "carrier-pigeon"), "carrier-pigeon"),
+    ):
+        ended = subprocess.run(
+            run_command("--db", db, *options, "--", "echo", "was run"),
+            capture_output=True,
+            text=True,
+            env=clean_environment(),
+            timeout=TIMEOUT_S,
+        )
+        assert ended.returncode == 2, (options, ended.stderr)
+        assert said in ended.stderr
+        assert "was run" not in ended.stdout
+        assert "Traceback" not in ended.stderr
+    assert not os.path.exists(db)
