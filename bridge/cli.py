@@ -22,6 +22,7 @@ from bridge.commands.keys import keys
 from bridge.commands.open import open_
 from bridge.commands.run import run
 from bridge.commands.serve import serve
+from bridge.commands.stop import stop
 from bridge.commands.tail import tail
 from bridge.completing import complete
 from bridge.help import CommandLine, shape
@@ -29,6 +30,7 @@ from bridge.help import CommandLine, shape
 COMMANDS: tuple[click.Command, ...] = (
     run,
     serve,
+    stop,
     doctor,
     open_,
     tail,

@@ -87,7 +87,7 @@ class CommandLine(Commands):
     """All commands, in sections; it tells what was ended from what went wrong."""
 
     sections: ClassVar[Mapping[str, Sequence[str]]] = {
-        "Start": ("serve", "run", "demo", "doctor"),
+        "Start": ("run", "serve", "stop", "demo", "doctor"),
         "Look": ("open", "tail"),
         "Move traces": ("push", "forward", "convert", "import"),
         "Keep": ("backup", "check"),

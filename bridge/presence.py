@@ -14,12 +14,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """The addresses of a running server, as in its ready line; every URL that it hands out begins with `base_url`."""
+    """The addresses of a running server, as in its ready line, and its process id.
+
+    Every URL that it hands out begins with `base_url`.
+    """
 
     http: str
     otlp_grpc: str
     otlp_http: str
     base_url: str
+    pid: int
 
 
 def tell(db: str, doors: Doors) -> None:
@@ -37,7 +41,7 @@ def find(db: str) -> Doors | None:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 return None  # nobody holds it
             return Doors(**json.loads(file.read(10_000)))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RuntimeError):  # the last one: ~nobody
         return None
 
 

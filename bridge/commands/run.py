@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
 from bridge.console import BaseUrl, db_option, remark
+from viewer.settings import default_db
 
 if TYPE_CHECKING:
-    from bridge.running.run import Outcome, Ran
+    from bridge.running.local import LocalServer
+    from bridge.running.run import Outcome
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 @click.option(
     "--stay/--no-stay",
     default=None,
-    help="Keep a server that was started until Ctrl-C; default: in a terminal, if there is something to look at.",
+    help="Let a server that was started for this go on for an hour; default: if there is something to look at.",
 )
 @click.option(
     "--json",
@@ -87,9 +89,9 @@ def run(
         with ran(command, wanted, instruments=instrument, tells_all=as_json or output is not None) as done:
             ending = done.outcome.ending
             try:
-                _tell(done.outcome, as_json, output, server_ends=done.place.ends_with_runs)
-                if done.place.ends_with_runs:
-                    _told_for_later(done, _stays(done.outcome, stay, as_json))
+                _tell(done.outcome, as_json, output)
+                if done.place.local is not None and done.place.local.is_for_runs:
+                    _tell_where(done.place.local, done.outcome, stay, db)
             except BrokenPipeError:  # whoever read has seen enough, and the exit code is still the program's
                 _close_streams()
     except NotStarted as error:
@@ -103,7 +105,7 @@ def run(
     ending.repeat()
 
 
-def _tell(outcome: Outcome, as_json: bool, output: str | None, *, server_ends: bool) -> None:
+def _tell(outcome: Outcome, as_json: bool, output: str | None) -> None:
     from bridge.running.report import as_json as json_lines
     from bridge.running.report import lines
     from viewer.logs import one_line
@@ -133,22 +135,7 @@ def _tell(outcome: Outcome, as_json: bool, output: str | None, *, server_ends: b
         remark(f"  {one_line(sentence)}")
     if outcome.left:
         numbers = ", ".join(map(str, outcome.left[:5])) + (", …" if len(outcome.left) > 5 else "")
-        ends = "; it ends with this run, and --stay keeps it" if server_ends else ""
-        remark(
-            f"  The program left processes behind (pid {numbers}): more may come while Tracen is there{ends}."
-        )
-
-
-def _stays(outcome: Outcome, stay: bool | None, as_json: bool) -> bool:
-    if stay is not None:
-        return stay
-    return (
-        bool(outcome.traces)
-        and not as_json
-        and sys.stderr.isatty()
-        and sys.stdin.isatty()
-        and sys.stdout.isatty()
-    )
+        remark(f"  The program left processes behind (pid {numbers}): more may come while Tracen is there.")
 
 
 def _close_streams() -> None:
@@ -157,27 +144,12 @@ def _close_streams() -> None:
         os.dup2(nowhere, stream.fileno())
 
 
-def _told_for_later(done: Ran, stays: bool) -> None:
-    """The pages are kept, and a server that ends with us shows them no longer."""
-    if stays:
-        _wait_for_signal(f"Tracen is at {done.place.destination.http} (Ctrl-C ends it)")
-    elif done.outcome.traces:
+def _tell_where(server: LocalServer, outcome: Outcome, stay: bool | None, db: str) -> None:
+    """What becomes of a server that was started for runs, and so of the URLs."""
+    has_more = bool(outcome.traces or outcome.left)
+    server.stays = has_more if stay is None else stay
+    if server.stays:
+        stop = "tracen stop" if db == default_db() else shlex.join(["tracen", "stop", "--db", db])
+        remark(f"  Tracen goes on at {server.doors.base_url} for an hour; `{stop}` ends it.")
+    elif outcome.traces:
         remark("  The pages are kept; `tracen serve` shows them again.")
-
-
-def _wait_for_signal(words: str) -> None:
-    def ended(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = {
-        number: signal.signal(number, ended) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-    }
-    try:
-        remark(words, bold=True)
-        while True:
-            signal.pause()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

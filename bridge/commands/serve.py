@@ -201,7 +201,9 @@ def serve(**options: Any) -> None:
 def _announce(db: str, ready: Ready) -> None:
     """Machines read stdout, people stderr, other commands what is beside the store."""
     if "://" not in db:
-        presence.tell(db, presence.Doors(ready.http, ready.otlp_grpc, ready.otlp_http, ready.base_url))
+        presence.tell(
+            db, presence.Doors(ready.http, ready.otlp_grpc, ready.otlp_http, ready.base_url, os.getpid())
+        )
     if ready.first_secret:
         click.echo(f"A local account was made. Its key, shown this once: {ready.first_secret}", err=True)
         click.echo(

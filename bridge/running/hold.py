@@ -1,7 +1,7 @@
-"""Who holds on to a server that was started for runs: several may use it, and it ends when the last has let go.
+"""Who holds on to a server that was started for runs: several may use it, and it ends after the last has let go.
 
 A run holds a shared lock of FILE.runs, which the kernel takes from it however it ends; the server waits for the
-exclusive one. What stands in the file is that server's process id.
+exclusive one. In the file stand that server's process id, and until when it goes on though nobody holds it.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import IO
+
+_LOOK_EVERY_S = 1.0
 
 
 class Hold:
@@ -22,15 +25,23 @@ class Hold:
 
     def tell(self, pid: int) -> None:
         """Note the server that was started."""
+        self._write(pid, 0)
+
+    def stay_until(self, unix_s: int) -> None:
+        """Have the server go on until then, for whoever looks at what came of the run."""
+        pid, until_s = _read(self._file)
+        self._write(pid, max(until_s, unix_s))
+
+    def _write(self, *numbers: int) -> None:
         self._file.truncate(0)
-        self._file.write(str(pid).encode())
+        self._file.write(" ".join(map(str, numbers)).encode())
 
     def has_server(self) -> bool:
         """Whether the server that was started last is still there."""
-        self._file.seek(0)
-        with contextlib.suppress(ValueError, OSError):
-            os.kill(int(self._file.read(20)), 0)
-            return True
+        pid, _ = _read(self._file)
+        with contextlib.suppress(OSError):
+            os.kill(pid, 0)
+            return pid > 0
         return False
 
     def is_the_last(self) -> bool:
@@ -51,10 +62,24 @@ class Hold:
 
 
 def wait_until_let_go(db: str) -> IO[bytes]:
-    """Return once nobody holds on; who begins now waits until the file is closed."""
-    file = _opened(db)
-    fcntl.flock(file, fcntl.LOCK_EX)
-    return file
+    """Return once nobody holds on and it is late enough; who begins now waits until the file is closed."""
+    while True:
+        file = _opened(db)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _, until_s = _read(file)
+        if time.time() >= until_s:
+            return file
+        file.close()
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _read(file: IO[bytes]) -> tuple[int, int]:
+    """The server's process id, and until when it goes on; 0 where that is not told."""
+    file.seek(0)
+    with contextlib.suppress(ValueError):
+        pid, until_s = map(int, file.read(60).split())
+        return pid, until_s
+    return 0, 0
 
 
 def _opened(db: str) -> IO[bytes]:

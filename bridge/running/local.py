@@ -25,6 +25,8 @@ _USUAL_PORTS = {"--port": 8000, "--otlp-grpc-port": 4317, "--otlp-http-port": 43
 _READY = re.compile(r"ready http=(\S+) otlp-grpc=(\S+) otlp-http=(\S+)")
 _TRIES = 3
 _END_TIMEOUT_S = 20.0
+STAYS_S = 3600
+"""For so long a server that was started goes on after the last run that wanted it to."""
 
 
 class NoServer(Exception):
@@ -35,19 +37,21 @@ class NoServer(Exception):
 class LocalServer:
     """Where the server of a store is. `process` is there where it was started for this run.
 
-    `ends_with_runs`: it was started for this one or another, and ends with the last of them.
+    `is_for_runs`: it was started for this one or another, and ends with the last of them, or STAYS_S later where one
+    says that it `stays`.
     """
 
     doors: Doors
     process: subprocess.Popen[str] | None = None
-    ends_with_runs: bool = False
+    is_for_runs: bool = False
+    stays: bool = False
 
 
 @contextmanager
 def local_server(db: str) -> Iterator[LocalServer]:
     """The server of a store for the length of a block, started if there is none. Raises NoServer.
 
-    One that was started ends with the last run that uses it.
+    One that was started ends with the last run that uses it, unless that sets `stays`.
     """
     try:
         hold = Hold(db)
@@ -61,10 +65,12 @@ def local_server(db: str) -> Iterator[LocalServer]:
         server = _found_or_started(db)
         if server.process is not None:
             hold.tell(server.process.pid)
-        server.ends_with_runs = hold.has_server()
+        server.is_for_runs = hold.has_server()
         yield server
     finally:
-        if hold.is_the_last() and server is not None and server.process is not None:
+        if server is not None and server.stays:
+            hold.stay_until(int(time.time()) + STAYS_S)
+        elif hold.is_the_last() and server is not None and server.process is not None:
             _end(server.process)
         hold.release()
 
@@ -106,7 +112,7 @@ def _started(db: str, ports: list[str]) -> LocalServer:
             raise NoServer(_last_words(told))
     doors = presence.find(db)
     logger.debug("started %s", ready[0])
-    return LocalServer(doors or Doors(ready[1], ready[2], ready[3], ready[1]), process)
+    return LocalServer(doors or Doors(ready[1], ready[2], ready[3], ready[1], process.pid), process)
 
 
 def _last_words(told: IO[str]) -> str:

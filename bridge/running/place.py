@@ -35,13 +35,13 @@ class NoPlace(Exception):
 
 @dataclass(slots=True)
 class Place:
-    """Where spans go. `server` asks it; `ends_with_runs`: once nothing is run; `keeps_key`: our key is not revoked."""
+    """Where spans go. `server` asks it; `local` is it where it is on this machine; `keeps_key`: ours is not revoked."""
 
     destination: Destination
     server: Server
     before: frozenset[str]
     """OTel ids of traces that came with the key already."""
-    ends_with_runs: bool = False
+    local: LocalServer | None = None
     keeps_key: bool = False
 
 
@@ -87,7 +87,7 @@ def _here(local: LocalServer, protocol: str, key: str) -> Place:
     doors = local.doors
     grpc = f"{urlsplit(doors.http).scheme}://{doors.otlp_grpc}"
     destination = Destination(doors.http, grpc if protocol == GRPC else doors.otlp_http, protocol, key)
-    return _asked(destination, ends_with_runs=local.ends_with_runs)
+    return _asked(destination, local)
 
 
 def _elsewhere(endpoint: str, protocol: str, key: str | None) -> Place:
@@ -116,7 +116,7 @@ def _reached(host: str, url: str) -> socket.socket:
         ) from None
 
 
-def _asked(destination: Destination, *, ends_with_runs: bool = False) -> Place:
+def _asked(destination: Destination, local: LocalServer | None = None) -> Place:
     """Before anything is run: spans that nobody takes would be noticed at its end."""
     server = Server(destination.http, destination.key)
     try:
@@ -125,7 +125,7 @@ def _asked(destination: Destination, *, ends_with_runs: bool = False) -> Place:
         raise NoPlace(str(error)) from None
     if not isinstance(told.get("traces"), list):
         raise NoPlace(f"{destination.http} is a Tracen that does not tell which traces came; it is too old")
-    return Place(destination, server, frozenset(map(str, told["traces"])), ends_with_runs)
+    return Place(destination, server, frozenset(map(str, told["traces"])), local)
 
 
 def _answers(key: str) -> bool:

@@ -21,7 +21,9 @@ def test_a_server_is_found_for_as_long_as_it_runs(
     assert find(str(db)) is None
     tracen = start_tracen(db)
     try:
-        assert find(str(db)) == Doors(tracen.http, tracen.otlp_grpc, tracen.otlp_http, tracen.http)
+        assert find(str(db)) == Doors(
+            tracen.http, tracen.otlp_grpc, tracen.otlp_http, tracen.http, tracen.pid
+        )
         end(tracen)
         assert find(str(db)) is None
     finally:

@@ -24,7 +24,7 @@ from tests.bridge.diagnosis.clinic import GENERAL, HEADERS, OF_TRACES, PROTOCOL,
 
 HTTP = "http://127.0.0.1:4318"
 SENT = {GENERAL: HTTP, HEADERS: f"x-tracen-key={STRANGE_KEY}"}
-DOORS = Doors("http://127.0.0.1:1", "127.0.0.1:2", "http://127.0.0.1:3", "http://127.0.0.1:1")
+DOORS = Doors("http://127.0.0.1:1", "127.0.0.1:2", "http://127.0.0.1:3", "http://127.0.0.1:1", 1)
 
 
 def environment(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -16,7 +15,7 @@ import pytest
 import urllib3
 
 from bridge import presence
-from bridge.running.hold import Hold
+from bridge.running.hold import Hold, wait_until_let_go
 from tests.bridge.running.runs import PYTHON, SPAN, TIMEOUT_S, Runner, clean_environment, run_command
 from tests.processes import TracenProcess, running_tracen
 from viewer.accounts.addresses import LOCAL
@@ -74,7 +73,7 @@ def db(tmp_path: Path) -> Iterator[Path]:
 
 def test_server_is_started_and_ends_with_the_run(db: Path) -> None:
     """The URL answers while it is there, and after `tracen serve`; the key is no longer one."""
-    run = begin(db, PYTHON, "program.py", "first", options=("--json",))
+    run = begin(db, PYTHON, "program.py", "first", options=("--json", "--no-stay"))
     assert run.stdout is not None
     assert run.stdout.readline() == "ready\n"
     (key,) = local_keys(db)
@@ -95,11 +94,11 @@ def test_server_is_started_and_ends_with_the_run(db: Path) -> None:
 
 def test_runs_at_once_share_a_server_and_see_their_own_traces(db: Path) -> None:
     """It ends with the last one, whoever has started it."""
-    first = begin(db, PYTHON, "program.py", "first", options=("--json",))
+    first = begin(db, PYTHON, "program.py", "first", options=("--json", "--no-stay"))
     assert first.stdout is not None
     first.stdout.readline()
     doors = presence.find(str(db))
-    second = begin(db, PYTHON, "program.py", "second", options=("--json",))
+    second = begin(db, PYTHON, "program.py", "second", options=("--json", "--no-stay"))
     assert second.stdout is not None
     second.stdout.readline()
     out, err = first.communicate("\n", timeout=TIMEOUT_S)
@@ -121,16 +120,32 @@ def test_server_ends_when_the_run_is_killed(db: Path) -> None:
     run.communicate(timeout=TIMEOUT_S)
 
 
-def test_stay_serves_until_a_signal(db: Path) -> None:
-    """Then the exit code is the program's."""
-    run = begin(db, PYTHON, "-c", "raise SystemExit(3)", options=("--stay",))
-    assert run.stderr is not None
-    while "Ctrl-C ends it" not in run.stderr.readline():
-        pass
-    assert presence.find(str(db)) is not None
-    run.send_signal(signal.SIGINT)
-    run.communicate(timeout=TIMEOUT_S)
-    assert run.returncode == 3
+def test_server_goes_on_for_who_looks_and_ends_when_it_is_stopped(db: Path) -> None:
+    """The URL answers once the run is over, also for the next run; the exit code is the program's."""
+    program = SPAN + "raise SystemExit(3)"
+    for name in ("first", "second"):
+        run = begin(db, PYTHON, "-c", program, name, options=("--json",))
+        out, err = run.communicate(timeout=TIMEOUT_S)
+        assert run.returncode == 3, err
+        assert f"`tracen stop --db {db}` ends it" in err
+        assert urllib3.request("GET", json.loads(out)["url"], timeout=60).status == 200
+    stop = [PYTHON, "-P", "-m", "bridge", "stop", "--db", str(db)]
+    subprocess.run(stop, env=clean_environment(), check=True, timeout=TIMEOUT_S)
+    assert presence.find(str(db)) is None
+    again = subprocess.run(stop, env=clean_environment(), capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert (again.returncode, again.stderr) == (1, f"Error: no server runs on {db}\n")
+
+
+def test_server_that_stays_ends_once_it_is_late_enough(tmp_path: Path) -> None:
+    """Not before, and not while somebody holds it; without a wish it ends at once."""
+    db = str(tmp_path / "t.db")
+    hold = Hold(db)
+    hold.tell(os.getpid())
+    hold.stay_until(int(time.time()) + 1)
+    hold.release()
+    began_s = time.time()
+    wait_until_let_go(db).close()
+    assert time.time() >= int(began_s) + 1
 
 
 def test_hold_is_the_last_once_others_have_let_go(tmp_path: Path) -> None:

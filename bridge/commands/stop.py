@@ -1,0 +1,36 @@
+"""`tracen stop`: the server of a store, ended in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import click
+
+from bridge import presence
+from bridge.console import db_option
+
+_TIMEOUT_S = 30.0
+_LOOK_EVERY_S = 0.05
+
+
+@click.command()
+@db_option
+def stop(db: str) -> None:
+    """End the server of a store, also one that `tracen run` has started; what is in flight is finished first.
+
+    Example: tracen stop
+    """
+    doors = presence.find(db)
+    if doors is None:
+        raise click.ClickException(f"no server runs on {db}")
+    try:
+        os.kill(doors.pid, signal.SIGTERM)
+    except OSError as error:
+        raise click.ClickException(f"process {doors.pid}: {error.strerror}") from None
+    end_s = time.monotonic() + _TIMEOUT_S
+    while presence.find(db) == doors:
+        if time.monotonic() > end_s:
+            raise click.ClickException(f"process {doors.pid} has not ended within {_TIMEOUT_S:.0f} s")
+        time.sleep(_LOOK_EVERY_S)
