@@ -13,6 +13,7 @@ import click
 
 from bridge.commands.accounts import accounts
 from bridge.commands.convert import convert
+from bridge.commands.import_ import import_
 from bridge.commands.keys import keys
 from bridge.commands.serve import serve
 from bridge.commands.tail import tail
@@ -23,6 +24,7 @@ COMMANDS: tuple[click.Command, ...] = (
     accounts,
     keys,
     convert,
+    import_,
 )
 """In the order in which somebody meets them: --help and the README list them so."""
 
