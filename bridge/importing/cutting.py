@@ -21,6 +21,8 @@ PARTS = ("spans", "observations", "resourceSpans")
 """Arrays of a trace whose items are records of their own."""
 _AROUND = ("data", "traces", "result")
 """What answers of an API put their records under."""
+_CUT_OFF = ("premature EOF", "ncomplete JSON")
+"""What ijson's parsers say at an end that comes too early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def _cut(readable: Readable, cutter: _Cutter) -> Iterator[Piece | Skipped]:
             if (piece := cutter.take(event, value)) is not None:
                 yield piece
     except ijson.IncompleteJSONError as error:
-        is_cut_off = "lexical" not in str(error) and "parse error" not in str(error)
+        is_cut_off = any(words in str(error) for words in _CUT_OFF)
         cutter.stop("is cut off" if is_cut_off else f"is not JSON from here on ({_reason(error)})")
     except (ijson.JSONError, UnicodeDecodeError) as error:
         cutter.stop(f"is not JSON from here on ({_reason(error)})")

@@ -22,8 +22,18 @@ from bridge.importing.source import Source
 from bridge.importing.spans import Skipped
 
 _COLUMNS = frozenset(
-    "name span_kind parent_id start_time end_time status_code status_message events context.span_id "
-    "context.trace_id".split()
+    [
+        "name",
+        "span_kind",
+        "parent_id",
+        "start_time",
+        "end_time",
+        "status_code",
+        "status_message",
+        "events",
+        "context.span_id",
+        "context.trace_id",
+    ]
 )
 _MAX_COLUMNS = 800
 """Each is an open file for a while."""

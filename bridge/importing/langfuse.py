@@ -21,7 +21,20 @@ from bridge.importing.spans import (
 )
 from tracen_otel.attributes import decode_json
 
-_TYPES = frozenset("GENERATION SPAN EVENT AGENT TOOL CHAIN RETRIEVER EVALUATOR EMBEDDING GUARDRAIL".split())
+_TYPES = frozenset(
+    [
+        "GENERATION",
+        "SPAN",
+        "EVENT",
+        "AGENT",
+        "TOOL",
+        "CHAIN",
+        "RETRIEVER",
+        "EVALUATOR",
+        "EMBEDDING",
+        "GUARDRAIL",
+    ]
+)
 _SCOPE = {"name": "langfuse-sdk"}
 _TRACE_FIELDS = ("bookmarked", "sessionId", "session_id", "userId", "user_id", "input", "output", "tags")
 
