@@ -59,7 +59,7 @@ def pieces_of_lines(source: Source) -> Iterator[Piece | Skipped]:
         if not line.strip():
             continue
         cutter = _Cutter(lambda number=number: number)  # type: ignore[misc]
-        yield from _cut(io.BytesIO(line), cutter)
+        yield from _cut(io.BytesIO(line.rstrip()), cutter)
         if cutter.fault:
             is_last = not line.endswith(b"\n")
             yield Skipped(number, cutter.fault, source.byte if is_last else None)

@@ -22,8 +22,11 @@ from bridge.importing.spans import (
 )
 
 _NS_PER_US = 1_000
-_ABOUT_SPAN = ("error", "span.kind", "otel.status_code", "otel.status_description")
 _SCOPES = (("otel.scope.name", "otel.scope.version"), ("otel.library.name", "otel.library.version"))
+_TOLD_OTHERWISE = frozenset(
+    ("error", "span.kind", "otel.status_code", "otel.status_description", *_SCOPES[0], *_SCOPES[1])
+)
+"""Tags for which a span has fields."""
 
 
 class Jaeger:
@@ -86,7 +89,8 @@ def _span(value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         end_ns=start_ns + _nanoseconds(value.get("duration"), "duration"),
         error=_error(tags),
         is_ok=tags.get("otel.status_code") == "OK",
-        values={key: tag for key, tag in tags.items() if key not in _ABOUT_SPAN},
+        values={key: tag for key, tag in tags.items() if key not in _TOLD_OTHERWISE}
+        | {"jaeger.warnings": value.get("warnings") or None},
         events=[_event(log) for log in _objects(value.get("logs"))],
         links=links,
     )

@@ -9,7 +9,6 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 HEAD_BYTES = 1 << 18
@@ -26,9 +25,9 @@ class Source:
         self.name = name
         self._file = _standard_input() if name == "-" else Path(name).open("rb")  # noqa: SIM115 - `close` does
         self.size = 0 if name == "-" else Path(name).stat().st_size
-        self._stream = self._file
+        self._stream: io.BufferedReader | gzip.GzipFile = self._file
         if self._file.peek(len(_GZIP)).startswith(_GZIP):
-            self._stream = io.BufferedReader(gzip.GzipFile(fileobj=self._file))
+            self._stream = gzip.GzipFile(fileobj=self._file)
         self.fault = ""
         """Why the bytes end where they do, if that is not their end."""
         self.line = 1
@@ -36,14 +35,24 @@ class Source:
         self.byte = 0
         """How many were read, after decompression."""
         self._is_line_over = False
-        self.head = self._more(self._stream.read, HEAD_BYTES).removeprefix(_BOM)
-        self._ahead = io.BytesIO(self.head)
+        self._at = 0
+        self._ahead = b""
+        while len(self._ahead) < HEAD_BYTES and self._read_on():
+            pass
+        self._ahead = self._ahead.removeprefix(_BOM)
+        self.head = self._ahead[:HEAD_BYTES]
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, at most a line of them; b"" at the end. `size`: 0 asks for none, all else is ignored."""
         if size == 0:
             return b""
-        chunk = self._ahead.readline(_CHUNK_BYTES) or self._more(self._stream.readline, _CHUNK_BYTES)
+        while (
+            not (end := self._ahead.find(b"\n", self._at) + 1) and len(self._ahead) - self._at < _CHUNK_BYTES
+        ):
+            if not self._read_on():
+                break
+        end = min(end or len(self._ahead), self._at + _CHUNK_BYTES)
+        chunk, self._at = self._ahead[self._at : end], end
         if self._is_line_over and chunk:
             self.line += 1
         self._is_line_over = chunk.endswith(b"\n") if chunk else self._is_line_over
@@ -58,12 +67,15 @@ class Source:
                 line += more
         return line
 
-    def _more(self, read: Callable[[int], bytes], size: int) -> bytes:
+    def _read_on(self) -> bool:
         try:
-            return read(size)
+            more = self._stream.read1(_CHUNK_BYTES)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             self.fault = "the compressed bytes end early, or are broken"
-            return b""
+            more = b""
+        self._ahead = self._ahead[self._at :] + more
+        self._at = 0
+        return bool(more)
 
     @property
     def position(self) -> int:
