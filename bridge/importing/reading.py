@@ -26,6 +26,8 @@ KNOWN = (
     "each as .json or .jsonl, also gzipped"
 )
 _MAX_NAMES = 8
+_MAX_UNLIKE = 1_000
+"""Records of no known format that are named."""
 _STARTS_OF_JSON = (b"{", b"[")
 
 
@@ -60,6 +62,7 @@ class Reading:
         self._known: tuple[Format, ...] = (Otlp(), Jaeger(), Phoenix(), Langfuse(), Payloads())
         self.formats: set[str] = set()
         self._seen = ""
+        self._unlike: list[Skipped] = []
 
     def items(self) -> Iterator[OtlpSpan | Skipped]:
         """Spans as they come, and records that are left out. Raises UnknownFormat at the end of a file of neither."""
@@ -75,15 +78,19 @@ class Reading:
             yield Skipped(self._source.line, self._source.fault, self._source.byte)
         if not self.formats:
             raise UnknownFormat(self._unknown(has_pieces))
+        yield from self._taken_unlike()
 
     def _read(self, piece: Piece) -> Iterator[OtlpSpan | Skipped]:
         told = next((told for told in self._known if told.knows(piece)), None)
         if told is None:
             self._seen = self._seen or f"an object with {_names(piece.value)}"
-            if not piece.parts:
-                yield Skipped(piece.line, f"is of no known format: it has {_names(piece.value)}")
+            if not piece.parts and len(self._unlike) < _MAX_UNLIKE:
+                self._unlike.append(
+                    Skipped(piece.line, f"is of no known format: it has {_names(piece.value)}")
+                )
             return
         self.formats.add(told.name)
+        yield from self._taken_unlike()
         try:
             yield from told.spans(piece)
         except (Unreadable, RecursionError) as error:
@@ -91,6 +98,11 @@ class Reading:
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             # Fields of other types than its system writes: what that breaks differs with each.
             yield Skipped(piece.line, f"its fields are not as {told.name} writes them")
+
+    def _taken_unlike(self) -> list[Skipped]:
+        """Records of no known format, in a file that has others: without those, the file as a whole is none."""
+        unlike, self._unlike = self._unlike, []
+        return unlike
 
     def _unknown(self, has_pieces: bool) -> str:
         if not self._source.byte:
