@@ -13,6 +13,7 @@ import click
 
 from bridge.commands.accounts import accounts
 from bridge.commands.convert import convert
+from bridge.commands.demo import demo
 from bridge.commands.import_ import import_
 from bridge.commands.keys import keys
 from bridge.commands.serve import serve
@@ -25,6 +26,7 @@ COMMANDS: tuple[click.Command, ...] = (
     keys,
     convert,
     import_,
+    demo,
 )
 """In the order in which somebody meets them: --help and the README list them so."""
 

@@ -152,7 +152,7 @@ def voice_call(rng: Random) -> Story:
     )
     slots = Use("find_slots", {"day": "Thursday"}, ["10:30", "15:00"], 160)
     thinks = agent(
-        rng, "receptionist", "gpt-4.1-mini", "You answer the phone of a dental practice. One sentence at a time.", heard,
+        rng, "receptionist", "gpt-4.1-mini", "You answer a dental practice's phone.", heard,
         [[slots]], reply,
     )  # fmt: skip
     speak = Act(

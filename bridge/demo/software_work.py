@@ -156,8 +156,8 @@ def research_team(rng: Random) -> Story:
     )
     answer = (
         "## Timber, unless fire rules forbid it\n\n**Carbon.** About half of concrete's, counted over 50 years.\n\n"
-        "**Cost.** Within 4 %, and three months faster to build.\n\n**Fire safety.** Solved with encapsulation; ask the "
-        "authority early.\n\nSources: papers.example/carb, /cost, /fire"
+        "**Cost.** Within 4 %, and three months faster to build.\n\n**Fire safety.** Solved with encapsulation; ask "
+        "the authority early.\n\nSources: papers.example/carb, /cost, /fire"
     )
     write = model_call(rng, "gpt-5", [message("user", question)], message("assistant", answer), reasoning=880)
     team = Act(StepKind.CHAIN, "researchers", steps=researchers, is_parallel=True)
@@ -175,7 +175,7 @@ def ask_the_database(rng: Random) -> Story:
     region = rng.choice(("north", "south", "east", "west"))
     prompt = f"Which three products sold best in the {region} last month?"
     query = (
-        f"SELECT product, sum(amount) FROM sales WHERE region = '{region}' GROUP BY 1 ORDER BY 2 DESC LIMIT 3"
+        f"SELECT product, sum(amount) FROM sales WHERE region = '{region}' GROUP BY 1 ORDER BY 2 DESC LIMIT 3"  # noqa: S608 - nobody runs it
     )
     rows = [["oat biscuits", 1841], ["tea, green", 1377], ["honey", 1220]]
     facts = {"db.system.name": "postgresql", "db.query.text": query}
