@@ -24,11 +24,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A server and the key it is asked with. `db`: the file it serves, where it was found by that."""
+    """A server and the key it is asked with. `pages`: how the URLs begin that it hands out.
+
+    `is_local`: it was found by its store's file, which is on this machine.
+    """
 
     endpoint: str
     key: str
-    db: str | None = None
+    pages: str
+    is_local: bool = False
 
 
 def destination_options(command: F) -> F:
@@ -62,7 +66,7 @@ def destination(endpoint: str | None, key: str | None, db: str, label: str) -> I
     Raises click.UsageError and click.ClickException.
     """
     if endpoint:
-        yield Destination(endpoint.rstrip("/"), known_key(key))
+        yield Destination(endpoint.rstrip("/"), known_key(key), endpoint.rstrip("/"))
         return
     doors = presence.find(db)
     if doors is None:
@@ -70,11 +74,11 @@ def destination(endpoint: str | None, key: str | None, db: str, label: str) -> I
             f"no server runs on {db}; start one with `tracen serve`, or name one with --endpoint and --key"
         )
     if key:
-        yield Destination(doors.http, key, db)
+        yield Destination(doors.http, key, doors.base_url, is_local=True)
         return
     secret = on_store(db, lambda store: _made(store, label))
     try:
-        yield Destination(doors.http, secret, db)
+        yield Destination(doors.http, secret, doors.base_url, is_local=True)
     finally:
         on_store(db, lambda store: _revoked(store, secret))
 

@@ -87,8 +87,8 @@ def _tell(server: Server, first: list[str], done: str, found: Destination) -> No
     remark(done, fg="green")
     for page, what in zip(pages(server, first), _SHOWN, strict=False):
         click.echo(f"{what:30}  {linked(page['url'])}")
-    remark(f"All of them: {linked(found.endpoint + '/app/traces', err=True)}")
-    if found.db:
+    remark(f"All of them: {linked(found.pages + '/app/traces', err=True)}")
+    if found.is_local:
         remark("To log in there: tracen open --app")
 
 

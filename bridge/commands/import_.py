@@ -59,7 +59,7 @@ def import_(
                 for reason, count in sender.refused.items():
                     remark(f"{count:,} spans: {reason}", fg="red")
                 _tell(run, "imported")
-                _list(server, list(run.account.trace_ids), as_json)
+                _list(server, list(run.account.trace_ids), found.pages, as_json)
     except ServerError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
@@ -96,14 +96,14 @@ def _tell(run: Import, done: str) -> None:
     remark(told + skipped, fg="yellow" if account.skipped else "green")
 
 
-def _list(server: Server, trace_ids: list[str], as_json: bool) -> None:
+def _list(server: Server, trace_ids: list[str], start: str, as_json: bool) -> None:
     from bridge.importing.importer import pages
 
     shown = trace_ids if as_json else islice(trace_ids, _SHOWN_PAGES)
     for page in pages(server, shown):
         click.echo(json.dumps(page) if as_json else linked(page["url"]))
     if not as_json and len(trace_ids) > _SHOWN_PAGES:
-        remark(f"and {len(trace_ids) - _SHOWN_PAGES:,} more: {server.endpoint}/app/traces, or --json")
+        remark(f"and {len(trace_ids) - _SHOWN_PAGES:,} more: {start}/app/traces, or --json")
 
 
 def _counted(count: int, what: str) -> str:

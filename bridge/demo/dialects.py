@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.demo.story import Act, Said, text_of
+from bridge.demo.story import INVOKED, Act, Said, text_of
 from tracen_otel.model import StepKind
 
 Attributes = dict[str, Any]
@@ -77,7 +77,7 @@ def _otel(act: Act) -> Attributes:
         told["gen_ai.retrieval.query.text"] = _text(act.input)
         told["gen_ai.retrieval.documents"] = _text(act.output)
     elif act.kind is StepKind.AGENT:
-        told["gen_ai.agent.name"] = act.name.removeprefix("invoke_agent ")
+        told["gen_ai.agent.name"] = act.name.removeprefix(INVOKED)
         told["gen_ai.input.messages"] = _messages([{"role": "user", "content": text_of(act.input)}])
         if act.output is not None:
             told["gen_ai.output.messages"] = _messages(
@@ -258,7 +258,8 @@ def _vercel_name(act: Act) -> str:
         StepKind.LLM: "ai.generateText.doGenerate",
         StepKind.AGENT: "ai.generateText",
     }
-    return names.get(act.kind, act.name)
+    is_named = act.kind is StepKind.AGENT and not act.name.startswith(INVOKED)
+    return act.name if is_named else names.get(act.kind, act.name)
 
 
 # -- those that keep messages as OpenAI has them -------------------------------------------------------
@@ -322,7 +323,8 @@ def _logfire(act: Act) -> Attributes:
     if act.kind is StepKind.TOOL:
         told["logfire.msg"] = f"running tool: {act.name}"
     elif act.kind is StepKind.AGENT:
-        told["logfire.msg"] = f"{act.name.removeprefix('invoke_agent ')} run"
+        is_named = not act.name.startswith(INVOKED)
+        told["logfire.msg"] = act.name if is_named else f"{act.name.removeprefix(INVOKED)} run"
         told["final_result"] = _text(act.output)
     return told
 

@@ -32,7 +32,7 @@ _WEIGHTS = (
     + [3.0] * len(SOFTWARE_WORK)
     + [5.0] * len(KNOWLEDGE_WORK)
     + [1.0] * len(LANGUAGES)
-    + [1.5] * len(TROUBLE)
+    + [3.0] * len(TROUBLE)
 )
 _FIRST = (
     SERVICE_WORK[0],
@@ -62,6 +62,8 @@ class Filling:
             age_s = _EARLIEST_AGE_S + _DAYS * 86_400 * rng.random() ** 2.2
             if scenario in RUNNING:
                 age_s = 50.0
+            elif scenario in TROUBLE and number < len(COMMON):
+                age_s *= 0.2  # a first page of the list without failures would teach little
             told = tell(story, trace_id, self._now_ns - int(age_s * _NS_PER_S), rng)
             late_ns = told.end_ns - self._now_ns
             yield told if late_ns <= 0 or scenario in RUNNING else _earlier(told, late_ns + 1_000 * NS_PER_MS)

@@ -56,7 +56,12 @@ def handbook_question(rng: Random) -> Story:
     ]
     speak = model_call(rng, "gpt-4.1-mini", said, message("assistant", answer))
     root = Act(StepKind.CHAIN, "handbook", input=question, output=answer, steps=[search, ranked, speak])
-    return Story("handbook-bot", rng.choice(("openinference", "mlflow", "langfuse")), root)
+    return Story(
+        "handbook-bot",
+        rng.choice(("openinference", "mlflow", "langfuse")),
+        root,
+        title=f"Handbook: {question}",
+    )
 
 
 def embed_a_library(rng: Random) -> Story:
@@ -75,7 +80,7 @@ def embed_a_library(rng: Random) -> Story:
     ]
     output = "40 books, 10,240 vectors of 3,072 numbers"
     root = Act(StepKind.CHAIN, "embed library", input="40 books", output=output, steps=waves)
-    return Story("library-index", rng.choice(("otel", "openinference")), root)
+    return Story("library-index", rng.choice(("otel", "openinference")), root, title="Embed 40 books")
 
 
 def judge_answers(rng: Random) -> Story:
@@ -103,7 +108,13 @@ def judge_answers(rng: Random) -> Story:
         output="4 of 4 correct",
         steps=steps,
     )
-    return Story("evaluations", rng.choice(("mlflow", "openinference")), root, environment="ci")
+    return Story(
+        "evaluations",
+        rng.choice(("mlflow", "openinference")),
+        root,
+        environment="ci",
+        title="Evaluate ministral-8b",
+    )
 
 
 def hard_sum(rng: Random) -> Story:
@@ -124,7 +135,9 @@ def hard_sum(rng: Random) -> Story:
         reasoning=rng.randrange(900, 5_000),
     )
     root = Act(StepKind.CHAIN, "ask", input=prompt, output=answer, steps=[call])
-    return Story("maths-tutor", rng.choice(("otel", "langfuse", "vercel")), root)
+    return Story(
+        "maths-tutor", rng.choice(("otel", "langfuse", "vercel")), root, title=f"Is {a} × {b} divisible by 3?"
+    )
 
 
 def describe_a_picture(rng: Random) -> Story:
@@ -135,7 +148,9 @@ def describe_a_picture(rng: Random) -> Story:
         rng, "gemini-2.5-pro", [message("user", prompt)], message("assistant", answer), overhead=1_290
     )
     root = Act(StepKind.CHAIN, "alt text", input=prompt, output=answer, steps=[call])
-    return Story("picture-desk", rng.choice(("vercel", "openllmetry")), root)
+    return Story(
+        "picture-desk", rng.choice(("vercel", "openllmetry")), root, title=f"Alternative text: {scene}"
+    )
 
 
 KNOWLEDGE_WORK = (handbook_question, embed_a_library, judge_answers, hard_sum, describe_a_picture)

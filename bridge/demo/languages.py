@@ -68,7 +68,7 @@ _MODELS = (
 _DIALECTS = ("otel", "openinference", "openllmetry", "vercel", "langfuse", "mlflow", "logfire")
 
 
-def _conversation(prompt: str, answer: str) -> Callable[[Random], Story]:
+def _conversation(language: str, prompt: str, answer: str) -> Callable[[Random], Story]:
     def told(rng: Random) -> Story:
         call = model_call(
             rng,
@@ -77,7 +77,13 @@ def _conversation(prompt: str, answer: str) -> Callable[[Random], Story]:
             message("assistant", answer),
         )
         root = Act(StepKind.AGENT, "invoke_agent concierge", input=prompt, output=answer, steps=[call])
-        return Story("concierge", rng.choice(_DIALECTS), root, user=f"guest-{rng.randrange(900)}")
+        return Story(
+            "concierge",
+            rng.choice(_DIALECTS),
+            root,
+            user=f"guest-{rng.randrange(900)}",
+            title=f"Concierge, {language}",
+        )
 
     return told
 
@@ -95,7 +101,10 @@ def translate_a_menu(rng: Random) -> Story:
     answer = "\n".join(f"- **{to}** {text}" for to, text in told.items())
     prompt = f"Translate our menu into Japanese, Arabic, Ukrainian and French: {menu}"
     root = agent(rng, "translator", "gpt-4.1", "You translate menus.", prompt, [uses], answer)
-    return Story("menu-translator", rng.choice(_DIALECTS), root)
+    return Story("menu-translator", rng.choice(_DIALECTS), root, title="A menu in four languages")
 
 
-LANGUAGES = (*(_conversation(*exchange) for exchange in _EXCHANGES.values()), translate_a_menu)
+LANGUAGES = (
+    *(_conversation(language, *exchange) for language, exchange in _EXCHANGES.items()),
+    translate_a_menu,
+)

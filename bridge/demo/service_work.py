@@ -60,7 +60,14 @@ def where_is_my_order(rng: Random) -> Story:
         rounds,
         answer,
     )
-    return Story("support-agent", "otel", root, user=name.lower(), session=f"chat-{order}")
+    return Story(
+        "support-agent",
+        "otel",
+        root,
+        user=name.lower(),
+        session=f"chat-{order}",
+        title=f"Where is order {order}?",
+    )
 
 
 def refund_with_approval(rng: Random) -> Story:
@@ -83,7 +90,9 @@ def refund_with_approval(rng: Random) -> Story:
     root = agent(
         rng, "refunds", "claude-sonnet-4-5", "You decide about refunds by the policy.", prompt, rounds, answer
     )
-    return Story("support-agent", "openinference", root, session=f"chat-{order}")
+    return Story(
+        "support-agent", "openinference", root, session=f"chat-{order}", title=f"Refund for order {order}"
+    )
 
 
 def book_a_trip(rng: Random) -> Story:
@@ -112,7 +121,7 @@ def book_a_trip(rng: Random) -> Story:
         "May is mild there (12 to 21 °C) with a week of rain. Shall I book it?"
     )
     root = agent(rng, "travel", "gemini-2.5-flash", "You plan trips.", prompt, rounds, answer)
-    return Story("travel-planner", "vercel", root)
+    return Story("travel-planner", "vercel", root, title=f"A hotel in {city}")
 
 
 def read_an_invoice(rng: Random) -> Story:
@@ -135,7 +144,7 @@ def read_an_invoice(rng: Random) -> Story:
         Act(StepKind.DB, "INSERT invoices", ms=spread(rng, 9), facts={"db.system.name": "postgresql"}),
     ]
     root = Act(StepKind.CHAIN, "extract_invoice", input=f"invoice-{number}.pdf", output=fields, steps=steps)
-    return Story("invoice-reader", "mlflow", root)
+    return Story("invoice-reader", "mlflow", root, title=f"Read invoice {number}")
 
 
 def voice_call(rng: Random) -> Story:
@@ -148,7 +157,7 @@ def voice_call(rng: Random) -> Story:
         ms=spread(rng, 420),
         input="audio/opus, 6.2 s",
         output=heard,
-        facts={"gen_ai.request.model": "whisper-large-v3", "audio.seconds": 6.2},
+        facts={"audio.model": "whisper-large-v3", "audio.seconds": 6.2},
     )
     slots = Use("find_slots", {"day": "Thursday"}, ["10:30", "15:00"], 160)
     thinks = agent(
@@ -159,7 +168,13 @@ def voice_call(rng: Random) -> Story:
         StepKind.OTHER, "text to speech", ms=spread(rng, 350), input=reply, output="audio/opus, 4.9 s"
     )
     root = Act(StepKind.CHAIN, "voice turn", input=heard, output=reply, steps=[listen, thinks, speak])
-    return Story("phone-receptionist", "logfire", root, session=f"call-{rng.randrange(10**6)}")
+    return Story(
+        "phone-receptionist",
+        "logfire",
+        root,
+        session=f"call-{rng.randrange(10**6)}",
+        title="Phone: move an appointment",
+    )
 
 
 def long_conversation(rng: Random) -> Story:
@@ -182,7 +197,7 @@ def long_conversation(rng: Random) -> Story:
     said = [message("system", "You teach German to beginners."), *earlier, message("user", prompt)]
     call = model_call(rng, "claude-haiku-4-5", said, message("assistant", answer), cached_share=0.93)
     root = Act(StepKind.AGENT, "invoke_agent tutor", input=prompt, output=answer, steps=[call])
-    return Story("language-tutor", "langfuse", root, session="lesson-12")
+    return Story("language-tutor", "langfuse", root, session="lesson-12", title="German lesson, turn 61")
 
 
 def triage_inbox(rng: Random) -> Story:
@@ -207,7 +222,7 @@ def triage_inbox(rng: Random) -> Story:
     together = Act(StepKind.CHAIN, "label mails", steps=calls, is_parallel=True)
     output = "20 mails: " + ", ".join(f"4 {label}" for label in labels)
     root = Act(StepKind.CHAIN, "triage_inbox", input="20 unread mails", output=output, steps=[together])
-    return Story("mail-triage", rng.choice(("openllmetry", "mlflow")), root)
+    return Story("mail-triage", rng.choice(("openllmetry", "mlflow")), root, title="Label 20 mails")
 
 
 def _http(rng: Random, method: str, host: str, path: str, ms: float, status: int = 200) -> Act:

@@ -61,7 +61,7 @@ def fix_a_failing_test(rng: Random) -> Story:
     root = agent(
         rng, "coder", "claude-sonnet-4-5", _SYSTEM, prompt, rounds, answer, overhead=5_200, reasoning=180
     )
-    return Story("coding-agent", "otel", root, environment="development")
+    return Story("coding-agent", "otel", root, environment="development", title="Fix a failing test")
 
 
 def refactor_with_many_tools(rng: Random) -> Story:
@@ -97,7 +97,9 @@ def refactor_with_many_tools(rng: Random) -> Story:
     rounds.append([Use("run_tests", {}, "388 passed in 31.07s", 31_400)])
     answer = f"Renamed in {len(files)} files; 388 tests pass. `Client` stays as an alias that warns, for one release."
     root = agent(rng, "coder", "gpt-5", _SYSTEM, prompt, rounds, answer, overhead=6_100, reasoning=90)
-    return Story("coding-agent", "logfire", root, environment="development")
+    return Story(
+        "coding-agent", "logfire", root, environment="development", title="Rename a class in 12 files"
+    )
 
 
 def review_a_change(rng: Random) -> Story:
@@ -123,7 +125,7 @@ def review_a_change(rng: Random) -> Story:
         output=verdict,
         steps=[together, weigh],
     )
-    return Story("review-crew", "openinference", root)
+    return Story("review-crew", "openinference", root, title="Review a change")
 
 
 def research_team(rng: Random) -> Story:
@@ -164,7 +166,7 @@ def research_team(rng: Random) -> Story:
     root = Act(
         StepKind.AGENT, "invoke_agent research-lead", input=question, output=answer, steps=[plan, team, write]
     )
-    return Story("research-team", rng.choice(("otel", "langfuse")), root)
+    return Story("research-team", rng.choice(("otel", "langfuse")), root, title="Research: wood or concrete?")
 
 
 def _with(act: Act, more: Act) -> Act:
@@ -186,46 +188,40 @@ def ask_the_database(rng: Random) -> Story:
     ]
     answer = "1. oat biscuits (1,841)\n2. green tea (1,377)\n3. honey (1,220)"
     root = agent(rng, "analyst", "mistral-large-latest", "You answer with SQL.", prompt, rounds, answer)
-    return Story("sales-analyst", "openllmetry", root)
+    return Story("sales-analyst", "openllmetry", root, title=f"Best sellers in the {region}")
 
 
 def nightly_batch(rng: Random) -> Story:
-    """Two thousand steps: what a night's job looks like."""
-    documents = [
-        Act(
-            StepKind.CHAIN,
-            f"document {n + 1}",
-            ms=3,
-            steps=[
-                Act(
-                    StepKind.DB, "SELECT document", ms=spread(rng, 4), facts={"db.system.name": "postgresql"}
-                ),
-                model_call(
-                    rng,
-                    "gpt-5-nano",
-                    [
-                        message("system", "Summarise in one sentence."),
-                        message("user", f"Minutes of meeting {n + 1} …"),
-                    ],
-                    message("assistant", f"Meeting {n + 1} decided to go on as planned."),
-                    error="" if n % 97 else "RateLimitError: 429, try again in 2 s" if n else "",
-                ),
-                Act(
-                    StepKind.DB, "UPDATE document", ms=spread(rng, 5), facts={"db.system.name": "postgresql"}
-                ),
-            ],
-        )
-        for n in range(500)
+    """Two thousand steps: what a night's job looks like, with four workers and a limit that they run into."""
+    workers = [
+        Act(StepKind.CHAIN, f"worker {w + 1}", steps=[_summary(rng, 125 * w + n) for n in range(125)])
+        for w in range(4)
     ]
+    pool = Act(StepKind.CHAIN, "workers", steps=workers, is_parallel=True)
     output = "500 documents, 495 summarised, 5 left for the next night"
     root = Act(
-        StepKind.CHAIN,
-        "nightly summaries",
-        input="500 documents of yesterday",
-        output=output,
-        steps=documents,
+        StepKind.CHAIN, "nightly summaries", input="500 documents of yesterday", output=output, steps=[pool]
     )
-    return Story("nightly-batch", "otel", root)
+    return Story("nightly-batch", "otel", root, title="Nightly summaries")
+
+
+def _summary(rng: Random, number: int) -> Act:
+    place = f"{number + 1} of 500"
+    minutes = f"Minutes {place}: the group met, heard the report on the roof, and asked for two more offers."
+    error = "RateLimitError: 429, try again in 2 s" if number % 97 == 96 else ""
+    call = model_call(
+        rng,
+        "gpt-5-nano",
+        [message("system", "Summarise in one sentence."), message("user", minutes)],
+        message("assistant", f"The group of meeting {number + 1} asked for two more offers for the roof."),
+        overhead=rng.randrange(900, 2_600),
+        error=error,
+    )
+    database = {"db.system.name": "postgresql"}
+    steps = [Act(StepKind.DB, "SELECT document", ms=spread(rng, 4), facts=database), call]
+    if not error:
+        steps.append(Act(StepKind.DB, "UPDATE document", ms=spread(rng, 5), facts=database))
+    return Act(StepKind.CHAIN, f"document {number + 1}", ms=3, input=f"document {place}", steps=steps)
 
 
 def computer_use(rng: Random) -> Story:
@@ -248,7 +244,7 @@ def computer_use(rng: Random) -> Story:
     root = agent(
         rng, "browser", "claude-sonnet-4-5", "You use a browser.", prompt, rounds, answer, overhead=1_900
     )
-    return Story("browser-agent", "vercel", root)
+    return Story("browser-agent", "vercel", root, title="Download a statement")
 
 
 SOFTWARE_WORK = (

@@ -10,6 +10,9 @@ from typing import Any
 
 from tracen_otel.model import StepKind
 
+INVOKED = "invoke_agent "
+"""How OTel's conventions begin the name of an agent's span."""
+
 Said = Mapping[str, Any]
 """A message: `role`, `content`, and where it has them `calls` (id, name, arguments) or `call_id`."""
 
@@ -42,11 +45,15 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A trace: which service made it, in which dialect, and its root."""
+    """A trace: which service made it, in which dialect, its root, and what that is called.
+
+    Without a title the root is called as its dialect calls it.
+    """
 
     service: str
     dialect: str
     root: Act
+    title: str = ""
     environment: str = "production"
     user: str = ""
     session: str = ""
@@ -188,12 +195,13 @@ def agent(
         )
     return Act(
         StepKind.AGENT,
-        f"invoke_agent {name}",
+        f"{INVOKED}{name}",
         ms=6,
         input=prompt,
         output=answer,
         steps=steps,
         is_open=is_open,
+        facts={"gen_ai.agent.name": name},
     )
 
 

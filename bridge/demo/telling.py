@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -16,7 +16,6 @@ NS_PER_MS = 1_000_000
 _BETWEEN_MS = 0.4
 """From the end of one step to the start of the next."""
 _REMOTE = frozenset((StepKind.LLM, StepKind.EMBEDDING, StepKind.HTTP, StepKind.DB))
-_ERROR_TYPES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,8 @@ class Told:
 def tell(story: Story, trace_id: str, start_ns: int, rng: Random) -> Told:
     """The spans of a story that began then; of an open act there is none."""
     teller = _Teller(story, trace_id, rng)
-    end_ns = teller.tell(story.root, None, start_ns)
+    root = replace(story.root, name=story.title) if story.title else story.root
+    end_ns = teller.tell(root, None, start_ns)
     resource = {
         "service.name": story.service,
         "deployment.environment.name": story.environment,

@@ -21,7 +21,7 @@ def tool_keeps_failing(rng: Random) -> Story:
         rng, "weather", "gpt-5-mini", "Use the forecast; do not guess.", prompt, uses, "", is_open=False
     )
     failed = f"ToolError: get_forecast failed 3 times; the last: {down}"
-    return Story("weather-bot", "otel", _failed(root, failed))
+    return Story("weather-bot", "otel", _failed(root, failed), title=f"Weather in {city}")
 
 
 def rate_limited_then_fine(rng: Random) -> Story:
@@ -37,7 +37,12 @@ def rate_limited_then_fine(rng: Random) -> Story:
     fine = model_call(rng, "gpt-4.1", said, message("assistant", answer), overhead=9_000)
     steps = [refused[0], waits[0], refused[1], waits[1], fine]
     root = Act(StepKind.CHAIN, "summarise", input=prompt, output=answer, steps=steps)
-    return Story("council-minutes", rng.choice(("otel", "openinference", "langfuse")), root)
+    return Story(
+        "council-minutes",
+        rng.choice(("otel", "openinference", "langfuse")),
+        root,
+        title="Minutes of the council",
+    )
 
 
 def filtered(rng: Random) -> Story:
@@ -54,7 +59,7 @@ def filtered(rng: Random) -> Story:
         rng, "gpt-4.1", [message("user", prompt)], message("assistant", ""), error=error, ms=210
     )
     root = Act(StepKind.CHAIN, "assistant", input=prompt, steps=[check, call], error=error)
-    return Story("writing-assistant", rng.choice(("openinference", "otel")), root)
+    return Story("writing-assistant", rng.choice(("openinference", "otel")), root, title="Writing assistant")
 
 
 def out_of_time(rng: Random) -> Story:
@@ -64,7 +69,12 @@ def out_of_time(rng: Random) -> Story:
         for n in range(1, 9)
     ]
     root = agent(rng, "procurement", "claude-opus-4-1", "Read every tender.", prompt, uses, "", reasoning=700)
-    return Story("procurement", "langfuse", _failed(root, "TimeoutError: the run took longer than 60 s"))
+    return Story(
+        "procurement",
+        "langfuse",
+        _failed(root, "TimeoutError: the run took longer than 60 s"),
+        title="Rank 64 tenders",
+    )
 
 
 def too_much_context(rng: Random) -> Story:
@@ -74,7 +84,7 @@ def too_much_context(rng: Random) -> Story:
         rng, "claude-sonnet-4-5", [message("user", prompt)], message("assistant", ""), error=error, ms=930
     )
     root = Act(StepKind.CHAIN, "ask contracts", input=prompt, steps=[call], error=error)
-    return Story("contracts", rng.choice(("mlflow", "vercel")), root)
+    return Story("contracts", rng.choice(("mlflow", "vercel")), root, title="Which contracts end this year?")
 
 
 def half_an_answer(rng: Random) -> Story:
@@ -93,7 +103,7 @@ def half_an_answer(rng: Random) -> Story:
         Act(StepKind.OTHER, "parse", input=whole, output={"rivers": 3}),
     ]
     root = Act(StepKind.CHAIN, "structured answer", input=said[1]["content"], output=whole, steps=steps)
-    return Story("geography", rng.choice(("logfire", "otel")), root)
+    return Story("geography", rng.choice(("logfire", "otel")), root, title="Three rivers as JSON")
 
 
 def secrets_in_a_prompt(rng: Random) -> Story:
@@ -112,7 +122,13 @@ def secrets_in_a_prompt(rng: Random) -> Story:
     )
     answer = "The key is no longer valid: make another one, and do not paste it into a chat; it belongs into the vault."
     root = agent(rng, "deploy-helper", "gpt-5-mini", "You help with deployments.", prompt, [[checks]], answer)
-    return Story("deploy-helper", rng.choice(("otel", "openinference")), root, environment="staging")
+    return Story(
+        "deploy-helper",
+        rng.choice(("otel", "openinference")),
+        root,
+        environment="staging",
+        title="Why does the deploy fail?",
+    )
 
 
 def still_running(rng: Random) -> Story:
