@@ -1,0 +1,87 @@
+"""`tracen demo` as a process of its own, beside a running server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
+from tests.processes import TracenProcess
+
+
+def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bridge", "demo", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def key(tracen: TracenProcess) -> str:
+    """Of an account without traces."""
+    return tracen.create_key(f"{fresh_id().hex()}@example.com")
+
+
+def traces_of(tracen: TracenProcess, key: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    fields = {"limit": "100"}
+    while True:
+        answer = httpx2.get(
+            f"{tracen.http}/api/traces",
+            params=fields,
+            headers={"x-tracen-key": key},
+            trust_env=False,
+            timeout=60,
+        ).json()
+        found += answer["traces"]
+        if not answer["next"]:
+            return found
+        fields["cursor"] = answer["next"]
+
+
+def test_demo_fills_an_account_and_takes_away_what_it_made_alone(tracen: TracenProcess, key: str) -> None:
+    """What programs sent stays; the pages of the demo are gone for good."""
+    own = json_body(json_span(fresh_id(), name="a program's own"))
+    headers = {"x-tracen-key": key, "content-type": "application/json"}
+    httpx2.post(f"{tracen.http}/v1/traces", content=own, headers=headers, trust_env=False, timeout=60)
+    account = ["--endpoint", tracen.http, "--key", key]
+    done = run_demo(*account, "--count", "12", "--seed", "3")
+    assert done.returncode == 0, done.stderr
+    assert "12 traces, " in done.stderr
+    shown = [line.split()[-1] for line in done.stdout.splitlines()]
+    assert len(shown) == 6
+    assert all(httpx2.get(url, trust_env=False, timeout=60).status_code == 200 for url in shown)
+    titles = {trace["title"] for trace in traces_of(tracen, key)}
+    assert {"Fix a failing test", "Nightly summaries", "a program's own"} <= titles
+    assert len(titles) >= 10
+    done = run_demo(*account, "--delete")
+    assert (done.returncode, done.stderr) == (0, "12 demo traces deleted\n")
+    assert [trace["title"] for trace in traces_of(tracen, key)] == ["a program's own"]
+    assert httpx2.get(shown[0], trust_env=False).status_code == 410
+
+
+def test_demo_masks_the_secrets_that_it_sends(tracen: TracenProcess, key: str) -> None:
+    """One of its traces shows what a page does with a key in a prompt."""
+    done = run_demo("--endpoint", tracen.http, "--key", key, "--count", "6")
+    url = next(line.split()[-1] for line in done.stdout.splitlines() if line.startswith("secrets"))
+    page = httpx2.get(url, trust_env=False).text
+    assert "sk-proj-" not in page
+    assert "masked: OpenAI key" in page
+
+
+def test_demo_without_a_server_says_what_to_start(tmp_path: Path) -> None:
+    """Exit code 1, and the command that helps."""
+    done = run_demo("--db", str(tmp_path / "none.db"))
+    assert done.returncode == 1
+    assert "start one with `tracen serve`" in done.stderr
+
+
+def test_demo_finds_the_server_of_a_file_and_leaves_no_key(tracen: TracenProcess) -> None:
+    """A key that was made for it is revoked when it is done."""
+    done = run_demo("--db", str(tracen.db), "--count", "1")
+    assert done.returncode == 0, done.stderr
+    assert "tracen open --app" in done.stderr
+    assert run_demo("--db", str(tracen.db), "--delete").stderr.endswith("1 demo traces deleted\n")
