@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,11 +30,18 @@ class Batch:
     groups: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     size: int = 0
     count: int = 0
+    _around: tuple[Any, Any] = (None, None)
+    _group: list[str] = field(default_factory=list)
 
     def add(self, resource: Mapping[str, Any], scope: Mapping[str, Any], span: Mapping[str, Any]) -> None:
         """Raises RecursionError and ValueError for what JSON can not hold."""
         text = _text(span)
-        self.groups.setdefault((_text(resource), _text(scope)), []).append(text)
+        if not (
+            resource is self._around[0] and scope is self._around[1]
+        ):  # as a rule they are the last one's
+            self._around = resource, scope
+            self._group = self.groups.setdefault((_text(resource), _text(scope)), [])
+        self._group.append(text)
         self.size += len(text)
         self.count += 1
 
@@ -59,8 +67,7 @@ def _batch_of(spans: list[tuple[tuple[str, str], str]]) -> Batch:
     return batch
 
 
-def _text(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Sender:
@@ -122,6 +129,38 @@ class Sender:
 
     def _refuse(self, reason: str, count: int) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + count
+
+
+class Ahead:
+    """Sends a batch while the next one is made, for a `with` block; at its end all are sent.
+
+    What goes wrong is raised by the next `send`, or at the end.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._pool = ThreadPoolExecutor(1)
+        self._under_way: Future[None] | None = None
+
+    def __enter__(self) -> Ahead:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        try:
+            if raised[0] is None:
+                self._wait()
+        finally:
+            self._pool.shutdown()
+
+    def send(self, batch: Batch) -> None:
+        """Returns once the batch before this one is on disk there. Raises ServerError."""
+        self._wait()
+        self._under_way = self._pool.submit(self._sender.send, batch)
+
+    def _wait(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way:
+            under_way.result()
 
 
 def _seconds(told: str | None) -> float:

@@ -58,12 +58,12 @@ def demo(
 
 def _fill(found: Destination, count: int, seed: int) -> None:
     from bridge.demo.filling import Filling
-    from bridge.sending import MAX_BODY_BYTES, Batch, Sender
+    from bridge.sending import MAX_BODY_BYTES, Ahead, Batch, Sender
 
     server = Server(found.endpoint, found.key, timeout_s=_TIMEOUT_S)
     sender, batch = Sender(server), Batch()
     started_s, first = time.monotonic(), list[str]()
-    with progress() as bar:
+    with progress() as bar, Ahead(sender) as ahead:
         task = bar.add_task("Sending traces", total=count)
         for told in Filling(count, seed, time.time_ns()).traces():
             if len(first) < len(_SHOWN):
@@ -71,10 +71,10 @@ def _fill(found: Destination, count: int, seed: int) -> None:
             for span in told.spans:
                 batch.add(told.resource, told.scope, span)
             if batch.size >= MAX_BODY_BYTES:
-                sender.send(batch)
+                ahead.send(batch)
                 batch = Batch()
             bar.advance(task)
-        sender.send(batch)
+        ahead.send(batch)
     if sender.refused:
         raise ServerError("; ".join(f"{spans:,} spans: {reason}" for reason, spans in sender.refused.items()))
     took_s = time.monotonic() - started_s

@@ -42,8 +42,7 @@ class Dialect:
     name: Callable[[Act], str] = lambda act: act.name
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _text(value: Any) -> str | None:

@@ -13,6 +13,8 @@ from tracen_otel.model import StepKind
 INVOKED = "invoke_agent "
 """How OTel's conventions begin the name of an agent's span."""
 
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
+
 Said = Mapping[str, Any]
 """A message: `role`, `content`, and where it has them `calls` (id, name, arguments) or `call_id`."""
 
@@ -74,15 +76,14 @@ def spread(rng: Random, middle: float, sigma: float = 0.35) -> float:
     return middle * rng.lognormvariate(0.0, sigma)
 
 
-def tokens_of(rng: Random, text: str, most: int = 200_000) -> int:
+def tokens_of(rng: Random, text: str) -> int:
     """About as many tokens as a model would count."""
-    wide = sum(1 for c in text if ord(c) > 0x2E80)
-    return max(1, min(most, int(((len(text) - wide) / 4 + wide * 0.9) * rng.uniform(0.95, 1.1))))
+    return max(1, int(len(text.encode()) / 4 * rng.uniform(0.95, 1.1)))
 
 
 def text_of(value: Any) -> str:
     """What a model is shown of a tool's result."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else _encoded(value)
 
 
 def model_call(
@@ -103,7 +104,7 @@ def model_call(
     `overhead`: tokens of tool definitions and the like; `cached_share` of the input was read from a cache.
     """
     asked = sum(tokens_of(rng, text_of(m.get("content") or "")) + 6 for m in said) + overhead
-    calls = json.dumps(answer.get("calls") or "", ensure_ascii=False)
+    calls = _encoded(answer["calls"]) if "calls" in answer else ""
     answered = 0 if error else tokens_of(rng, (answer.get("content") or "") + calls) + reasoning
     return Act(
         StepKind.LLM,

@@ -146,7 +146,14 @@ def still_thinking(rng: Random) -> Story:
         for n in range(1, 7)
     ]
     crawler = agent(
-        rng, "crawler", "gemini-2.5-flash", "Read every room.", "museum.example", [sites], "", is_open=True
+        rng,
+        "crawler",
+        "gemini-2.5-flash",
+        "Read every room.",
+        "Read every room of the museum.",
+        [sites],
+        "",
+        is_open=True,
     )
     root = Act(
         StepKind.AGENT,
