@@ -70,13 +70,15 @@ def import_(
 
 def _take(run: Import, files: tuple[str, ...]) -> None:
     """Read the files; complaints as they come, the first of each file in full."""
+    from viewer.logs import one_line
+
     with _bar() as advance:
         for file in files:
             count = 0
             for name, complaint in run.read([file], advance):
                 count += 1
                 if count <= _SHOWN_COMPLAINTS:
-                    remark(f"{name}: {complaint}", fg="red")
+                    remark(one_line(f"{name}: {complaint}"), fg="red")
             if count > _SHOWN_COMPLAINTS:
                 remark(f"{file}: and {count - _SHOWN_COMPLAINTS:,} more", fg="red")
 

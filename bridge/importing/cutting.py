@@ -16,7 +16,8 @@ import ijson
 from bridge.importing.source import Source
 from bridge.importing.spans import Skipped
 
-MAX_LINE_BYTES = 1 << 28
+MAX_RECORD_BYTES = 1 << 28
+"""Of a record, and of a line: what is more would have to be held whole."""
 PARTS = ("spans", "observations", "resourceSpans")
 """Arrays of a trace whose items are records of their own."""
 _AROUND = ("data", "traces", "result")
@@ -46,19 +47,19 @@ class Readable(Protocol):
 
 def pieces_of_document(source: Source) -> Iterator[Piece | Skipped]:
     """The records of one JSON text, or of several after each other; what is whole of one that is cut off."""
-    cutter = _Cutter(lambda: source.line)
-    yield from _cut(source, cutter)
+    cutter = _Cutter(lambda: source.line, lambda: source.byte)
+    yield from _cut(_Bounded(source, cutter), cutter)
     if cutter.fault:
         yield Skipped(source.line, cutter.fault, source.byte)
 
 
 def pieces_of_lines(source: Source) -> Iterator[Piece | Skipped]:
     """The records of JSON Lines; a line that is broken costs itself alone."""
-    while line := source.whole_line(MAX_LINE_BYTES):
+    while line := source.whole_line(MAX_RECORD_BYTES):
         number = source.line
         if not line.strip():
             continue
-        cutter = _Cutter(lambda number=number: number)  # type: ignore[misc]
+        cutter = _Cutter(lambda number=number: number, lambda: 0)  # type: ignore[misc]
         yield from _cut(io.BytesIO(line.rstrip()), cutter)
         if cutter.fault:
             is_last = not line.endswith(b"\n")
@@ -92,6 +93,8 @@ def _cut(readable: Readable, cutter: _Cutter) -> Iterator[Piece | Skipped]:
     except ijson.IncompleteJSONError as error:
         is_cut_off = any(words in str(error) for words in _CUT_OFF)
         cutter.stop("is cut off" if is_cut_off else f"is not JSON from here on ({_reason(error)})")
+    except _TooLarge:
+        cutter.stop(f"has more than {MAX_RECORD_BYTES >> 20} MiB in one record")
     except (ijson.JSONError, UnicodeDecodeError) as error:
         cutter.stop(f"is not JSON from here on ({_reason(error)})")
 
@@ -99,6 +102,23 @@ def _cut(readable: Readable, cutter: _Cutter) -> Iterator[Piece | Skipped]:
 def _reason(error: Exception) -> str:
     """The first line of what the parser says: those below it show the text."""
     return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).splitlines()[0][:100]
+
+
+class _TooLarge(Exception):
+    """A record that can not be held."""
+
+
+class _Bounded:
+    """A source that a parser reads on from for as long as the record at hand is not too large."""
+
+    def __init__(self, source: Source, cutter: _Cutter) -> None:
+        self._source = source
+        self._cutter = cutter
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._source.byte - self._cutter.between > MAX_RECORD_BYTES:
+            raise _TooLarge
+        return self._source.read(size)
 
 
 class _Kind(Enum):
@@ -121,13 +141,17 @@ class _Level:
 class _Cutter:
     """Takes the parser's events; hands out each record when it is whole."""
 
-    def __init__(self, line: Callable[[], int]) -> None:
+    def __init__(self, line: Callable[[], int], byte: Callable[[], int]) -> None:
         self._line = line
+        self._byte = byte
+        self.between = 0
+        """The byte at which no record was at hand."""
         self._levels: list[_Level] = []
         self._built: _Built | None = None
         self.fault = ""
 
     def take(self, event: str, value: Any) -> Piece | Skipped | None:
+        self.between = self.between if self._built else self._byte()
         if self._built is not None:
             return self._finished(self._built) if self._built.take(event, value) else None
         top = self._levels[-1] if self._levels else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
 from tests.processes import TracenProcess
+from viewer.accounts.addresses import LOCAL
+from viewer.store.engines import open_store
 
 
 def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -79,9 +82,20 @@ def test_demo_without_a_server_says_what_to_start(tmp_path: Path) -> None:
     assert "start one with `tracen serve`" in done.stderr
 
 
+async def labels_of_keys(db: Path) -> set[str]:
+    """Of the keys of the local account that still open it."""
+    store = open_store(str(db), exclusive=False)
+    try:
+        account = await store.accounts.create(LOCAL, 1)
+        return {key.label for key in await store.accounts.keys_of(account.id) if not key.revoked}
+    finally:
+        await store.close()
+
+
 def test_demo_finds_the_server_of_a_file_and_leaves_no_key(tracen: TracenProcess) -> None:
     """A key that was made for it is revoked when it is done."""
     done = run_demo("--db", str(tracen.db), "--count", "1")
     assert done.returncode == 0, done.stderr
     assert "tracen open --app" in done.stderr
+    assert "tracen demo" not in asyncio.run(labels_of_keys(tracen.db))
     assert run_demo("--db", str(tracen.db), "--delete").stderr.endswith("1 demo traces deleted\n")

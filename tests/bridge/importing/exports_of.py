@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def _jaeger(span: Facts) -> dict[str, Any]:
 
 def phoenix_rows(spans: Iterable[Facts]) -> list[dict[str, Any]]:
     """Rows of its data frame, by names of columns."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": span.name,
             "parent_id": span.parent_id,
@@ -167,8 +168,6 @@ def _langfuse(span: Facts) -> dict[str, Any]:
 
 
 def _iso(time_us: int) -> str:
-    from datetime import UTC, datetime, timedelta
-
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bridge.importing import cutting
 from bridge.importing.reading import Reading, UnknownFormat
 from bridge.importing.source import Source
 from tests.bridge.importing.exports_of import EXPORTS, attributes_of, read
@@ -205,3 +206,13 @@ def test_unknown_format_says_what_was_seen_and_what_is_known(text: str, told: st
         read(write(tmp_path / "export", text))
     if text:
         assert "Langfuse" in str(refusal.value)
+
+
+def test_a_record_that_can_not_be_held_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory stays bounded by the largest record, which has a limit; those before it are read."""
+    monkeypatch.setattr(cutting, "MAX_RECORD_BYTES", 1 << 20)
+    good = json.dumps(export("phoenix-rest.json")["data"][0])
+    path = write(tmp_path / "export", '{"data": [' + good + ', {"name": "' + "x" * (3 << 20) + '"}]}')
+    spans, skipped = read(path)
+    assert len(spans) == 1
+    assert "MiB in one record" in skipped[0].reason
