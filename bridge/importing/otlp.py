@@ -17,6 +17,8 @@ from viewer.forms.otlp_canonical import with_hex_ids
 
 MAX_PROTOBUF_BYTES = 1 << 28
 _PART = "resourceSpans"
+_START = b"\x0a"
+"""The tag of a request's first and only field."""
 
 
 class Otlp:
@@ -56,7 +58,8 @@ def pieces_of_protobuf(source: Source) -> Iterator[Piece | Skipped]:
     try:
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError:
-        yield Skipped(1, "is neither JSON nor an OTLP request in protobuf, or is cut off", len(body))
+        if body.startswith(_START):
+            yield Skipped(1, "is cut off, or no OTLP request in protobuf", len(body))
         return
     told = with_hex_ids(MessageToDict(request, use_integers_for_enums=True))
     yield from (Piece(copy.copy(part), 1, part_of=_PART) for part in told.get(_PART, ()))

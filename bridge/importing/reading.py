@@ -107,8 +107,9 @@ class Reading:
     def _unknown(self, has_pieces: bool) -> str:
         if not self._source.byte:
             return "it is empty"
-        seen = self._seen if has_pieces else "no whole object"
-        return f"of no known format: seen was {seen or 'nothing'}. Known are {KNOWN}"
+        is_json = self._source.head.lstrip().startswith(_STARTS_OF_JSON)
+        seen = self._seen if has_pieces else "no whole object" if is_json else "no JSON"
+        return f"of no known format: seen was {seen}. Known are {KNOWN}"
 
 
 def _pieces(source: Source) -> Iterable[Piece | Skipped]:

@@ -194,7 +194,7 @@ def test_what_nests_too_deep_or_has_other_types_is_no_traceback(tmp_path: Path) 
     ("text", "told"),
     [
         ("", "it is empty"),
-        ("hello", "no whole object"),
+        ("hello", "seen was no JSON"),
         ('{"a": 1, "b": 2}', "an object with the fields a, b"),
         ("[1, 2]", "no whole object"),
         ('{"data": []}', "no whole object"),
