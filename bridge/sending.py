@@ -86,21 +86,17 @@ class Sender:
         """Returns once all of it is on disk there, or refused. Raises ServerError where the server can not be asked."""
         if not batch.count:
             return
-        answer = self._answer(batch.body(), "application/json")
+        answer = self._answer(batch.body())
         if answer.status in _TOO_MUCH and batch.count > 1:
             for half in batch.halves():
                 self.send(half)
             return
         self._note(answer, batch.count)
 
-    def send_body(self, body: bytes, count: int) -> None:
-        """The same for a request in protobuf that holds so many spans."""
-        self._note(self._answer(body, "application/x-protobuf"), count)
-
-    def _answer(self, body: bytes, media_type: str) -> Any:
+    def _answer(self, body: bytes) -> Any:
         waited_s, attempt = 0.0, 0
         while True:
-            headers = self._server.headers | {"content-type": media_type}
+            headers = self._server.headers | {"content-type": "application/json"}
             answer = self._server.ask("POST", _PATH, body=body, headers=headers)
             if answer.status not in _BUSY or waited_s >= self._patience_s:
                 return answer
@@ -168,9 +164,7 @@ def _seconds(told: str | None) -> float:
 
 
 def _rejected(answer: Any) -> int:
-    """Spans of a request that were not taken, of an answer in JSON; in protobuf, of spans we made, none are."""
-    if not str(answer.headers.get("content-type", "")).startswith("application/json"):
-        return 0
+    """Spans of a request that were not taken."""
     try:
         told = answer.json().get("partialSuccess") or {}
         return int(told.get("rejectedSpans") or 0)

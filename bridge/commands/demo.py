@@ -93,18 +93,12 @@ def _tell(server: Server, first: list[str], done: str, found: Destination) -> No
 
 
 def _delete(found: Destination) -> None:
-    from bridge.demo.removal import delete, demo_traces
+    from bridge.demo.removal import delete_all
 
-    server = Server(found.endpoint, found.key, timeout_s=_TIMEOUT_S)
+    count = 0
     with progress() as bar:
-        task = bar.add_task("Looking for demo traces", total=None)
-        page_ids = []
-        for page_id in demo_traces(server):
-            page_ids.append(page_id)
-            bar.update(task, completed=len(page_ids))
-        bar.update(task, description="Deleting", completed=0, total=len(page_ids))
-        deleted = 0
-        for page_id in page_ids:
-            deleted += delete(server, page_id)
-            bar.advance(task)
-    remark(f"{deleted:,} demo traces deleted", fg="green")
+        task = bar.add_task("Deleting demo traces", total=None)
+        for was_there in delete_all(lambda: Server(found.endpoint, found.key, timeout_s=_TIMEOUT_S)):
+            count += was_there
+            bar.update(task, completed=count)
+    remark(f"{count:,} demo {'trace' if count == 1 else 'traces'} deleted", fg="green")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -156,44 +157,19 @@ def agent(
     """An agent that asks its model, uses the tools it names (those of a round at once), and answers in the end."""
     said: list[Said] = [message("system", system), *earlier, message("user", prompt)]
     tools = tuple(dict.fromkeys(use.tool for uses in rounds for use in uses))
+    ask = partial(model_call, rng, model, overhead=overhead, tools=tools)
     steps: list[Act] = []
-    number = 0
     for uses in rounds:
-        calls = [call(number + n, use.tool, use.arguments) for n, use in enumerate(uses)]
-        number += len(uses)
+        calls = [call(len(said) + n, use.tool, use.arguments) for n, use in enumerate(uses)]
         asks: Said = {"role": "assistant", "content": uses[0].thought, "calls": calls}
         share = 0.8 if len(steps) > 4 else 0.0
-        steps.append(
-            model_call(
-                rng,
-                model,
-                tuple(said),
-                asks,
-                overhead=overhead,
-                cached_share=share,
-                reasoning=reasoning,
-                tools=tools,
-            )
-        )
+        steps.append(ask(tuple(said), asks, cached_share=share, reasoning=reasoning))
         used = [_used(rng, use, asked["id"]) for use, asked in zip(uses, calls, strict=True)]
         steps += used if len(used) == 1 else [Act(StepKind.CHAIN, "tools", steps=used, is_parallel=True)]
-        said.append(asks)
-        for use, asked in zip(uses, calls, strict=True):
-            content = text_of(use.result) if not use.error else f"Error: {use.error}"
-            said.append({"role": "tool", "content": content, "call_id": asked["id"]})
+        said += [asks, *(_heard(use, asked["id"]) for use, asked in zip(uses, calls, strict=True))]
     if not is_open:
-        last = message("assistant", answer)
-        steps.append(
-            model_call(
-                rng,
-                model,
-                tuple(said),
-                last,
-                overhead=overhead,
-                cached_share=0.6 if steps else 0,
-                tools=tools,
-            )
-        )
+        share = 0.6 if steps else 0.0
+        steps.append(ask(tuple(said), message("assistant", answer), cached_share=share))
     return Act(
         StepKind.AGENT,
         f"{INVOKED}{name}",
@@ -204,6 +180,12 @@ def agent(
         is_open=is_open,
         facts={"gen_ai.agent.name": name},
     )
+
+
+def _heard(use: Use, call_id: str) -> Said:
+    """What the model is told of a tool's result."""
+    content = f"Error: {use.error}" if use.error else text_of(use.result)
+    return {"role": "tool", "content": content, "call_id": call_id}
 
 
 def _used(rng: Random, use: Use, call_id: str) -> Act:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -93,10 +92,3 @@ def _exception(error: str, at_ns: int) -> dict[str, Any]:
     kind, _, words = error.partition(": ")
     told = {"exception.type": kind, "exception.message": words}
     return {"name": "exception", "timeUnixNano": str(at_ns), "attributes": attributes(told)}
-
-
-def each_act(act: Act) -> Iterator[Act]:
-    """An act and all within it."""
-    yield act
-    for inner in act.steps:
-        yield from each_act(inner)

@@ -9,7 +9,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -105,11 +104,6 @@ def _time_of_text(text: str) -> int:
         return parse_timestamp(text) + beyond_ns
     except (ValueError, OverflowError):
         raise Unreadable("its time is not ISO-8601") from None
-
-
-def instant_ns(moment: datetime) -> int:
-    """Nanoseconds of a datetime that knows its zone."""
-    return parse_timestamp(moment.isoformat())
 
 
 # -- spans ---------------------------------------------------------------------------------------------

@@ -98,4 +98,4 @@ def test_demo_finds_the_server_of_a_file_and_leaves_no_key(tracen: TracenProcess
     assert done.returncode == 0, done.stderr
     assert "tracen open --app" in done.stderr
     assert "tracen demo" not in asyncio.run(labels_of_keys(tracen.db))
-    assert run_demo("--db", str(tracen.db), "--delete").stderr.endswith("1 demo traces deleted\n")
+    assert run_demo("--db", str(tracen.db), "--delete").stderr.endswith("1 demo trace deleted\n")

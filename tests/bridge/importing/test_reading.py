@@ -216,3 +216,10 @@ def test_a_record_that_can_not_be_held_is_refused(tmp_path: Path, monkeypatch: p
     spans, skipped = read(path)
     assert len(spans) == 1
     assert "MiB in one record" in skipped[0].reason
+
+
+def test_a_complaint_obeys_no_escape_of_the_file(tmp_path: Path) -> None:
+    """Names of fields are anybody's words, and are shown in a terminal."""
+    with pytest.raises(UnknownFormat) as refusal:
+        read(write(tmp_path / "export", {"a\x1b[31m\u202e\n": 1}))
+    assert not {"\x1b", "\u202e", "\n"} & set(str(refusal.value))
