@@ -112,6 +112,12 @@ class Sender:
             )
         if answer.status in _TOO_MUCH:
             self._refuse("the server refuses it as too large, or as no span", count)
+        elif answer.status in _BUSY:
+            raise ServerError(
+                f"{self._server.endpoint} is still busy, or its disk full, after {self._patience_s:.0f} s of waiting "
+                f"({answer.status}); what came before is kept, so begin again later",
+                answer.status,
+            )
         elif answer.status != 200:
             raise ServerError(
                 f"{self._server.endpoint}{_PATH} answered {answer.status}; is that a Tracen server?",

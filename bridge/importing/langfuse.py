@@ -53,7 +53,7 @@ class Langfuse:
             return True
         is_named = isinstance(value.get("id"), str)
         return is_named and (
-            (value.get("type") in _TYPES and ("traceId" in value or "trace_id" in value))
+            (_is_observation(value) and ("traceId" in value or "trace_id" in value))
             or ("timestamp" in value and any(name in value for name in _TRACE_FIELDS))
         )
 
@@ -62,7 +62,7 @@ class Langfuse:
         if piece.part_of:
             _check(piece.value)
             self._held.append(piece.value)
-        elif piece.value.get("type") in _TYPES:
+        elif _is_observation(piece.value):
             yield _Telling(piece.value, {}).span()
         else:
             held, self._held = self._held, []
@@ -74,6 +74,10 @@ class Langfuse:
         held, self._held = self._held, []
         for value in held:
             yield _Telling(value, {}).span()
+
+
+def _is_observation(value: Mapping[str, Any]) -> bool:
+    return str(value.get("type")).upper() in _TYPES
 
 
 def _check(value: Mapping[str, Any]) -> None:
