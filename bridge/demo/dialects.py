@@ -24,7 +24,12 @@ _OPERATION = {
     StepKind.CHAIN: "invoke_workflow",
 }
 _PROVIDERS = (("gpt", "openai"), ("o3", "openai"), ("claude", "anthropic"), ("gemini", "gcp.gemini"))
-_MORE_PROVIDERS = (("mistral", "mistral_ai"), ("magistral", "mistral_ai"), ("text-embedding", "openai"))
+_MORE_PROVIDERS = (
+    ("mistral", "mistral_ai"),
+    ("ministral", "mistral_ai"),
+    ("codestral", "mistral_ai"),
+    ("text-embedding", "openai"),
+)
 
 
 def provider_of(model: str) -> str:

@@ -63,7 +63,13 @@ class Jaeger:
     def _told(self, processes: Mapping[str, Any]) -> Iterator[OtlpSpan]:
         held, self._held = self._held, []
         for span, process, scope in held:
-            told = process if isinstance(process, dict) else processes.get(process) if process else None
+            told = (
+                process
+                if isinstance(process, dict)
+                else processes.get(process)
+                if isinstance(process, str)
+                else None
+            )
             yield OtlpSpan(span, _resource(told), scope)
 
 
@@ -115,7 +121,9 @@ def _references(value: Mapping[str, Any], own_trace: str) -> tuple[str | None, l
     parent: str | None = None
     links: list[dict[str, Any]] = []
     for reference in _objects(value.get("references")):
-        of_trace, of_span = trace_id(reference.get("traceID")), span_id(reference.get("spanID"))
+        if not (reference.get("traceID") and reference.get("spanID")):
+            continue
+        of_trace, of_span = trace_id(reference["traceID"]), span_id(reference["spanID"])
         if parent is None and of_trace == own_trace and reference.get("refType") == "CHILD_OF":
             parent = of_span
         else:

@@ -36,6 +36,7 @@ _TYPES = frozenset(
     ]
 )
 _SCOPE = {"name": "langfuse-sdk"}
+_WRONG_FIELDS = (AttributeError, KeyError, TypeError, ValueError)
 _TRACE_FIELDS = ("bookmarked", "sessionId", "session_id", "userId", "user_id", "input", "output", "tags")
 
 
@@ -60,30 +61,29 @@ class Langfuse:
     def spans(self, piece: Piece) -> Iterator[OtlpSpan]:
         """What a record completes. Raises Unreadable."""
         if piece.part_of:
-            _check(piece.value)
+            _Telling(piece.value).span()  # what is wrong with it is told now, with its line
             self._held.append(piece.value)
         elif _is_observation(piece.value):
-            yield _Telling(piece.value, {}).span()
+            yield _Telling(piece.value).span()
         else:
             held, self._held = self._held, []
             told = piece.value.get("trace")
-            yield from _of_trace(told if isinstance(told, dict) else piece.value, held)
+            try:
+                spans = list(_of_trace(told if isinstance(told, dict) else piece.value, held))
+            except _WRONG_FIELDS:  # of the trace: its observations are told without it
+                yield from (_Telling(value).span() for value in held)
+                raise
+            yield from spans
 
     def rest(self) -> Iterator[OtlpSpan]:
         """The observations of a trace whose end did not come."""
         held, self._held = self._held, []
         for value in held:
-            yield _Telling(value, {}).span()
+            yield _Telling(value).span()
 
 
 def _is_observation(value: Mapping[str, Any]) -> bool:
     return str(value.get("type")).upper() in _TYPES
-
-
-def _check(value: Mapping[str, Any]) -> None:
-    span_id(value.get("id"))
-    time_ns(_told(value, "startTime"))
-    time_ns(_told(value, "endTime"))
 
 
 def _of_trace(trace: Mapping[str, Any], held: list[Mapping[str, Any]]) -> Iterator[OtlpSpan]:
@@ -159,7 +159,7 @@ class _Telling:
             value.get("name") or str(value.get("type") or "observation").lower(),
             parent_id=span_id(parent) if parent else None,
             start_ns=start_ns,
-            end_ns=end_ns or (start_ns if value.get("type") == "EVENT" else 0),
+            end_ns=end_ns or (start_ns if str(value.get("type")).upper() == "EVENT" else 0),
             error=message if is_error else None,
             values={**_attributes(value), **self.known},
         )

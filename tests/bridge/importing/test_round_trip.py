@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -138,3 +140,51 @@ def test_compressed_bytes_that_end_early_are_read_as_far_as_they_go(tmp_path: Pa
     spans, skipped = read(path)
     assert 0 < len(spans) < 399
     assert "compressed bytes end early" in skipped[-1].reason
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each value within a value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in items:
+        yield (*path, name)
+        yield from _places(inner, (*path, name))
+
+
+@pytest.mark.parametrize(
+    "name", ["jaeger.json", "phoenix-rest.json", "phoenix-otlpv1.json", "langfuse-trace.json"]
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(choice=st.data())
+def test_a_field_of_another_type_costs_one_record_at_most(
+    name: str, choice: st.DataObject, tmp_path: Path
+) -> None:
+    """Whatever stands anywhere: no traceback, and all records but that one, or its trace's head, are read."""
+    told = json.loads((EXPORTS / name).read_text("utf-8"))
+    whole = len(read(EXPORTS / name)[0])
+    places = [path for path in _places(told) if _is_within_a_record(path)]
+    *way, last = choice.draw(st.sampled_from(places))
+    inner = told
+    for step in way:
+        inner = inner[step]
+    inner[last] = choice.draw(_JSON)
+    path = tmp_path / "export"
+    path.write_text(json.dumps(told), encoding="utf-8")
+    spans, _ = read(path)
+    made_roots = name.startswith("langfuse")  # where one of two observations at the top is left, none is made
+    assert len(spans) >= whole - 1 - made_roots
+
+
+def _is_within_a_record(path: tuple[Any, ...]) -> bool:
+    """Beneath an array of spans or observations, or beside it; not an array of records itself."""
+    return len(path) > 1 and path[-1] not in ("spans", "observations") and path not in (("data", 0),)
