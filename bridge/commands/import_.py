@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SHOWN_PAGES = 5
 _SHOWN_COMPLAINTS = 20
+_SHOWN_REASONS = 5
 _TIMEOUT_S = 120.0
 
 
@@ -55,9 +56,8 @@ def import_(
                 sender = Sender(server)
                 run = Import(sender)
                 _take(run, files)
-                run.account.skipped += sum(sender.refused.values())
                 for reason, count in sender.refused.items():
-                    remark(f"{count:,} spans: {reason}", fg="red")
+                    run.account.skip(reason, count)
                 _tell(run, "imported")
                 _list(server, list(run.account.trace_ids), found.pages, as_json)
     except ServerError as error:
@@ -94,8 +94,19 @@ def _tell(run: Import, done: str) -> None:
     account = run.account
     found = f" ({', '.join(sorted(account.formats))})" if account.formats else ""
     told = f"{_counted(len(account.trace_ids), 'trace')}, {_counted(account.spans, 'span')} {done}{found}"
-    skipped = f"; {account.skipped:,} skipped" if account.skipped else ""
-    remark(told + skipped, fg="yellow" if account.skipped else "green")
+    remark(told + _skipped(account.skipped), fg="yellow" if account.skipped else "green")
+
+
+def _skipped(by_reason: Mapping[str, int]) -> str:
+    """How much was left out, and for which reasons, the most frequent first."""
+    from viewer.logs import one_line
+
+    if not by_reason:
+        return ""
+    most = sorted(by_reason.items(), key=lambda item: -item[1])
+    told = [f"{count:,} × {one_line(reason)}" for reason, count in most[:_SHOWN_REASONS]]
+    more = ["…"] if len(most) > _SHOWN_REASONS else []
+    return f"; {sum(by_reason.values()):,} skipped: {', '.join(told + more)}"
 
 
 def _list(server: Server, trace_ids: list[str], start: str, as_json: bool) -> None:

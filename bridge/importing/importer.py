@@ -12,6 +12,9 @@ from bridge.importing.source import Source
 from bridge.importing.spans import Skipped
 from bridge.sending import MAX_BODY_BYTES, Batch, Sender
 
+_MAX_REASONS = 100
+_OTHER = "other reasons"
+
 Progress = Callable[[int, int], None]
 """Told how many bytes of a file were read, of how many; 0 where that is not known."""
 
@@ -22,8 +25,14 @@ class Account:
 
     trace_ids: dict[str, None] = field(default_factory=dict)
     spans: int = 0
-    skipped: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Records, and files as a whole, by the reason."""
     formats: set[str] = field(default_factory=set)
+
+    def skip(self, reason: str, count: int = 1) -> None:
+        """Note that something was left out; of very many reasons the later ones are one."""
+        known = reason if reason in self.skipped or len(self.skipped) < _MAX_REASONS else _OTHER
+        self.skipped[known] = self.skipped.get(known, 0) + count
 
 
 class Import:
@@ -44,10 +53,11 @@ class Import:
                 for complaint in self._read(name, progress):
                     yield name, complaint
             except OSError as error:
-                self.account.skipped += 1
-                yield name, error.strerror or str(error)
+                reason = error.strerror or str(error)
+                self.account.skip(reason)
+                yield name, reason
             except UnknownFormat as error:
-                self.account.skipped += 1
+                self.account.skip("of no known format")
                 yield name, str(error)
         self._send()
 
@@ -58,13 +68,13 @@ class Import:
             for item in reading.items():
                 progress(source.position, source.size)
                 if isinstance(item, Skipped):
-                    self.account.skipped += 1
+                    self.account.skip(item.reason.split(", in what begins")[0])
                     yield _told(item)
                     continue
                 try:
                     self._batch.add(item.resource, item.scope, item.span)
                 except (RecursionError, ValueError):
-                    self.account.skipped += 1
+                    self.account.skip("nests too deep")
                     yield "a span nests too deep to be sent"
                     continue
                 self.account.spans += 1
