@@ -6,6 +6,7 @@ import sys
 def main() -> None:
     try:
         from bridge.cli import tracen
+        from bridge.endings import run_to_end
     except ModuleNotFoundError as missing:
         if missing.name and missing.name.partition(".")[0] in ("bridge", "viewer", "tracen_otel"):
             raise
@@ -13,7 +14,9 @@ def main() -> None:
             f"tracen: the package {missing.name!r} is missing; pip install 'tracen-otel[server]'\n"
         )
         sys.exit(2)
-    tracen(prog_name="tracen")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run_to_end(tracen)
 
 
 if __name__ == "__main__":

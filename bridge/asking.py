@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import urllib3
+if TYPE_CHECKING:
+    import urllib3
 
 logger = logging.getLogger("tracen.asking")
 
@@ -29,6 +30,8 @@ class Server:
 
     def __init__(self, endpoint: str, key: str | None = None, timeout_s: float = TIMEOUT_S) -> None:
         self.endpoint = endpoint.rstrip("/")
+        import urllib3  # not for --help
+
         headers = {"accept": "application/json", "user-agent": "tracen"}
         if key:
             headers["x-tracen-key"] = key
@@ -56,10 +59,12 @@ class Server:
 
     def ask(self, method: str, path: str, **more: Any) -> urllib3.BaseHTTPResponse:
         """One request, whatever is answered. Raises ServerError where nothing is."""
+        from urllib3.exceptions import HTTPError
+
         url, started_s = self.endpoint + path, time.monotonic()
         try:
             answer = self._http.request(method, url, redirect=False, **more)
-        except urllib3.exceptions.HTTPError as error:
+        except HTTPError as error:
             logger.debug("%s %s: %s", method, url, type(error).__name__)
             raise ServerError(f"{url} can not be reached: {_reason(error)}") from None
         logger.debug("%s %s: %d in %.0f ms", method, url, answer.status, (time.monotonic() - started_s) * 1e3)

@@ -1,6 +1,7 @@
 """The command line `tracen`: its commands, put together.
 
-Exit codes: 0 done, 1 it failed, 2 it was called wrongly or can not start (a port or the file is taken).
+Exit codes: 0 done, 1 it failed, 2 it was called wrongly or can not start (a port or the file is taken). Who ends it
+with Ctrl-C or closes the pipe that it writes to finds the signal, which a shell tells as 130 and 141.
 Heavy imports wait until a command needs them, so that --help and errors are quick.
 """
 
@@ -12,36 +13,50 @@ from collections.abc import Iterator
 import click
 
 from bridge.commands.accounts import accounts
+from bridge.commands.backup import backup
+from bridge.commands.check import check
+from bridge.commands.completion import completion
 from bridge.commands.convert import convert
 from bridge.commands.demo import demo
+from bridge.commands.doctor import doctor
 from bridge.commands.import_ import import_
 from bridge.commands.keys import keys
+from bridge.commands.open import open_
 from bridge.commands.serve import serve
 from bridge.commands.tail import tail
+from bridge.completing import complete
+from bridge.help import CommandLine, shape
 
 COMMANDS: tuple[click.Command, ...] = (
     serve,
+    doctor,
+    open_,
     tail,
     accounts,
     keys,
     convert,
     import_,
     demo,
+    backup,
+    check,
+    completion,
 )
 """In the order in which somebody meets them: --help and the README list them so."""
 
 
-class _InOrder(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="tracen-otel", prog_name="tracen")
 def tracen() -> None:
     """Share what an LLM agent did: OpenTelemetry spans in, a permanent, readable page out.
 
-    Exit codes: 0 done, 1 it failed, 2 called wrongly, or it can not start.
+    Each command tells more with --help, and what it does with --verbose.
+
+    Exit codes: 0 done, 1 it failed, 2 called wrongly, or it can not start; 130 and 141 where Ctrl-C or a closed pipe
+    ended it.
+
+    Example: tracen serve
     """
 
 
@@ -62,7 +77,9 @@ def _leaves(command: click.Command) -> Iterator[click.Command]:
 
 for _command in COMMANDS:
     tracen.add_command(_command)
+    shape(_command)
     for _leaf in _leaves(_command):
+        complete(_leaf)
         if _leaf is not serve:  # which has --log-level
             _leaf.params.append(
                 click.Option(

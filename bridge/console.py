@@ -101,19 +101,50 @@ def linked(url: str, text: str = "", *, err: bool = False) -> str:
     return f"\x1b]8;;{url}\x1b\\{text or url}\x1b]8;;\x1b\\" if stream.isatty() else text or url
 
 
-def progress() -> Progress:
+def progress(*, in_bytes: bool = False) -> Progress:
     """A progress bar on stderr, for a `with` block; in a pipe there is none."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
+        DownloadColumn() if in_bytes else MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),
     )
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextlib.contextmanager
+def bar_a_stage(*, in_bytes: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """Show what is under way: the answer is told the stage, how much of it is done, and how much it is."""
+    with progress(in_bytes=in_bytes) as bar:
+        task = bar.add_task("", total=None)
+        shown = ""
+
+        def watch(stage: str, done: int, total: int) -> None:
+            nonlocal shown
+            if stage != shown:
+                bar.reset(task, total=total, description=stage)
+                shown = stage
+            bar.update(task, completed=done, total=total)
+
+        yield watch
+
+
+def bytes_told(count: int) -> str:
+    """A size as people say it: 12.4 MB."""
+    from rich.filesize import decimal
+
+    return decimal(count)
 
 
 # -- runs ----------------------------------------------------------------------------------------------
@@ -141,10 +172,27 @@ def clear_errors() -> Iterator[None]:
         sys.exit(2)
 
 
+def sqlite_file(db: str) -> Path:
+    """The file that --db names, there or not. Raises click.BadParameter for the address of another database."""
+    if "://" in db:
+        raise click.BadParameter(
+            f"expected a SQLite file, got {db.partition('://')[0]}://…", param_hint="--db"
+        )
+    return Path(db).expanduser()
+
+
+def store_path(db: str) -> Path:
+    """The same of a store that must be there. Raises click.BadParameter."""
+    path = sqlite_file(db)
+    if not path.exists():
+        raise click.BadParameter(f"there is no store {db}", param_hint="--db")
+    return path
+
+
 def on_store(db: str, work: Callable[[Store], Awaitable[T]], *, is_made: bool = False) -> T:
     """Do something with the store; the server may have it open too. `is_made`: where there is none, it is made."""
-    if not is_made and "://" not in db and not Path(db).exists():
-        raise click.BadParameter(f"there is no store {db}", param_hint="--db")
+    if not is_made and "://" not in db:
+        store_path(db)
 
     async def with_store() -> T:
         async with _opened(db) as store:

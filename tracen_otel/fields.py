@@ -13,6 +13,8 @@ from typing import Any
 from tracen_otel.model import Provider, SpanKind, Status, StatusCode, StepKind
 from tracen_otel.timestamps import parse_timestamp
 
+MAX_BODY_BYTES = 5 * 1024 * 1024
+"""Of one payload, also after decompression (contract: 413 beyond)."""
 SPANS = "spans"
 """The form of a payload whose steps hold spans as they were told, for the service to read."""
 

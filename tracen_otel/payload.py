@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tracen_otel.attributes import nests_deeper
+from tracen_otel.fields import MAX_BODY_BYTES as MAX_BODY_BYTES
 from tracen_otel.fields import STEP_FIELDS, TOKEN_FIELDS, TRACE_FIELDS, Field, whole
 from tracen_otel.interpret import MAX_LATENCY_NS
 from tracen_otel.model import Event, Message, Part, Provider, Source, Status, Step, StepKind, Trace, Usage
@@ -27,8 +28,6 @@ from tracen_otel.redact import Redaction
 from tracen_otel.spans_form import decode_spans_form, is_in_spans_form
 from tracen_otel.timestamps import format_timestamp, known_time, milliseconds, parse_timestamp
 
-MAX_BODY_BYTES = 5 * 1024 * 1024
-"""Of one payload, also after decompression (contract: 413 beyond)."""
 MAX_NAMED_ERRORS = 1000
 """Wrong fields that one refusal names; a payload can have a million."""
 MAX_DEPTH = 64

@@ -10,7 +10,7 @@ from typing import Any
 
 from platformdirs import user_data_path
 
-from tracen_otel.payload import MAX_BODY_BYTES
+from tracen_otel.fields import MAX_BODY_BYTES
 
 MIB = 1024 * 1024
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.console import DEFAULT_BASE_URL, BaseUrl, account_named, db_option, on_store
+from bridge.help import Commands
 
 if TYPE_CHECKING:
     from viewer.store.base import Store
@@ -36,7 +37,7 @@ _BASE_URL = click.option(
 _EMAIL = click.argument("email", metavar="EMAIL")
 
 
-@click.group("accounts")
+@click.group("accounts", cls=Commands)
 def accounts() -> None:
     """Accounts: who has one, and how they get in. Works beside a running server.
 

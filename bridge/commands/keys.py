@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 import click
 
 from bridge.console import account_named, db_option, on_store
+from bridge.help import Commands
 
 if TYPE_CHECKING:
     from viewer.store.base import Store
 
 
-@click.group()
+@click.group(cls=Commands)
 def keys() -> None:
-    """API keys: what programs send as X-Tracen-Key."""
+    """API keys: what programs send as X-Tracen-Key. Works beside a running server.
+
+    Example: tracen keys create --account ada@team.example
+    """
 
 
 @keys.command("create")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 from bridge import presence
 from bridge.console import DEFAULT_BASE_URL, BaseUrl, clear_errors, run
+from bridge.help import Sectioned
 from viewer.settings import Settings, default_db, duration_ns, flag_of
 
 if TYPE_CHECKING:
@@ -34,9 +35,32 @@ def with_settings(command: Command) -> Command:
             type=_type_of(setting, default),
             envvar=f"TRACEN_{setting.name.upper()}",
             show_envvar=True,
+            metavar=_metavar_of(setting, default),
             help=setting.metadata["help"],
         )(command)
     return command
+
+
+_METAVARS = {
+    "db": "FILE",
+    "host": "ADDRESS",
+    "cors_origins": "ORIGINS",
+    "forward_accounts": "EMAILS",
+    "forward_key": "KEY",
+    "operator_token": "TOKEN",
+    "stripe_api_base": "URL",
+    "stripe_secret_key": "KEY",
+    "stripe_webhook_secret": "SECRET",
+    "tls_cert": "FILE",
+    "tls_key": "FILE",
+}
+
+
+def _metavar_of(setting: Field[Any], default: Any) -> str | None:
+    """What stands for a value in --help; None: what its type says."""
+    if isinstance(default, int) and not isinstance(default, bool):
+        return "PORT" if setting.name.endswith("port") else "N"
+    return _METAVARS.get(setting.name)
 
 
 def _type_of(setting: Field[Any], default: Any) -> Any:
@@ -119,7 +143,39 @@ class _Prices(click.ParamType[str]):
         return str(value)
 
 
-@click.command()
+class _Serve(Sectioned):
+    """Its settings by what they are about."""
+
+    sections: ClassVar[Mapping[str, Sequence[str]]] = {
+        "What is kept": ("db", "retention", "redact"),
+        "Where it is": (
+            *("host", "port", "otlp_grpc_port", "otlp_http_port", "base_url", "allowed_hosts", "proxies"),
+            *("cors_origins", "tls_cert", "tls_key"),
+        ),
+        "Who may, and how much": (
+            *("sign_up", "operator_token", "requests_per_hour", "plans", "max_body_bytes"),
+            *("otlp_max_body_bytes", "otlp_bytes_per_minute", "account_max_bytes"),
+        ),
+        "Delivery to another Tracen": (
+            *(
+                "forward_to",
+                "forward_key",
+                "forward_only",
+                "forward_order",
+                "forward_quiet",
+                "forward_rootless",
+            ),
+            *("forward_longest", "forward_per_hour", "forward_past", "forward_accounts"),
+        ),
+        "Subscriptions": (
+            *("require_subscription", "stripe_secret_key", "stripe_webhook_secret", "stripe_prices"),
+            "stripe_api_base",
+        ),
+        "What it says": ("log_format", "log_level"),
+    }
+
+
+@click.command(cls=_Serve)
 @with_settings
 def serve(**options: Any) -> None:
     """Run viewer and bridge in one process until SIGTERM or Ctrl-C.

@@ -100,7 +100,8 @@ class Shell:
     @classmethod
     @contextlib.contextmanager
     def opened(cls, folder: Path, tracen: TracenProcess, model: str) -> Iterator[Shell]:
-        shutil.copytree(EXAMPLES, folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+        built = shutil.ignore_patterns("__pycache__", "node_modules", "target")
+        shutil.copytree(EXAMPLES, folder / "examples", ignore=built)
         with socket.create_server(("127.0.0.1", 0)) as outside:
             proxy = f"http://127.0.0.1:{outside.getsockname()[1]}"
             environment = {

@@ -1,4 +1,7 @@
-"""A real OpenTelemetry Collector, built by `.ci/collector.sh`: OTLP/gRPC in on a socket file, exporters out."""
+"""A real OpenTelemetry Collector, built by `.ci/collector.sh`: one of a test's own, or a configuration of examples/.
+
+One of a test's own takes OTLP/gRPC on a socket file, and has the exporters that the test names.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,22 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx2
 import pytest
 
 from tests.bench.load import EXPORT
+from tests.interop.ports import lasting_ports
 
+CONFIGURATIONS = Path(__file__).parents[2] / "examples" / "collector"
 STOP_TIMEOUT_S = 60
 READY_TIMEOUT_S = 60
 DROPPED = "Exporting failed. Dropping data."
 RETRIED = "Exporting failed. Will retry the request after interval."
+TELEMETRY = {
+    "metrics": {"level": "none"},  # no port for them
+    # Every line counts here: by default equal ones are sampled.
+    "logs": {"encoding": "json", "sampling": {"enabled": False}},
+}
 
 Exporters = Mapping[str, Mapping[str, Any]]
 
@@ -58,26 +69,81 @@ class Collector:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class ConfiguredCollector(Collector):
+    """One with a configuration of examples/. `grpc` and `http`: where it listens, as HOST:PORT and as URL."""
+
+    process: subprocess.Popen[bytes]
+    grpc: str
+    http: str
+
+    def send_over_http(self, body: bytes, signal: str = "traces") -> None:
+        """Hand over a request body of OTLP/HTTP in protobuf; it is in the exporters' queues then."""
+        url, headers = f"{self.http}/v1/{signal}", {"content-type": "application/x-protobuf"}
+        with httpx2.Client(trust_env=False, timeout=READY_TIMEOUT_S) as client:
+            client.post(url, content=body, headers=headers).raise_for_status()
+
+
 @contextlib.contextmanager
 def running_collector(exporters: Exporters) -> Iterator[Collector]:
     """A Collector for the length of a block, with one pipeline into all of the exporters."""
-    binary = require_collector()
     # Of its own, and not pytest's folder: a socket's path has room for about 100 bytes.
     with tempfile.TemporaryDirectory(prefix="otelcol-") as name:
         folder = Path(name)
         socket, config, log = folder / "otlp.sock", folder / "config.json", folder / "log"
         config.write_text(json.dumps(_configuration(socket, exporters)), encoding="utf-8")
-        with log.open("w") as stderr:
-            process = subprocess.Popen([binary, "--config", str(config)], stderr=stderr)
+        with _running(log, os.environ, config), grpc.insecure_channel(f"unix:{socket}") as channel:
+            yield Collector(log, channel)
+
+
+@contextlib.contextmanager
+def configured_collector(
+    name: str, folder: Path, environment: Mapping[str, str]
+) -> Iterator[ConfiguredCollector]:
+    """A Collector for the length of a block, with the file `name` of examples/collector and what it keeps in `folder`.
+
+    With the same folder another one takes up what is queued there.
+    """
+    grpc_port, http_port = lasting_ports(2)
+    told = {
+        "COLLECTOR_GRPC": f"127.0.0.1:{grpc_port}",
+        "COLLECTOR_HTTP": f"127.0.0.1:{http_port}",
+        "COLLECTOR_STORAGE": str(folder / "queue"),
+    }
+    folder.mkdir(exist_ok=True)
+    quiet, log = folder / "telemetry.json", folder / "log"
+    quiet.write_text(json.dumps({"service": {"telemetry": TELEMETRY}}), encoding="utf-8")
+    configs = (CONFIGURATIONS / name, quiet)
+    with (
+        _running(log, {**os.environ, **told, **environment}, *configs) as process,
+        grpc.insecure_channel(told["COLLECTOR_GRPC"]) as channel,
+    ):
+        _wait_until_ready(channel, log)
+        yield ConfiguredCollector(
+            log, channel, process, told["COLLECTOR_GRPC"], f"http://{told['COLLECTOR_HTTP']}"
+        )
+
+
+def _wait_until_ready(channel: grpc.Channel, log: Path) -> None:
+    try:
+        grpc.channel_ready_future(channel).result(READY_TIMEOUT_S)
+    except grpc.FutureTimeoutError:
+        raise AssertionError(f"the Collector did not start: {log.read_text(encoding='utf-8')}") from None
+
+
+@contextlib.contextmanager
+def _running(log: Path, environment: Mapping[str, str], *configs: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [require_collector(), *(argument for config in configs for argument in ("--config", config))]
+    with log.open("a") as stderr:
+        process = subprocess.Popen(command, stderr=stderr, env=environment)
+    try:
+        yield process
+    finally:
+        process.terminate()
         try:
-            with grpc.insecure_channel(f"unix:{socket}") as channel:
-                yield Collector(log, channel)
+            process.wait(STOP_TIMEOUT_S)
         finally:
-            process.terminate()
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            finally:
-                process.kill()
+            process.kill()
 
 
 def _configuration(socket: Path, exporters: Exporters) -> dict[str, Any]:
@@ -86,11 +152,7 @@ def _configuration(socket: Path, exporters: Exporters) -> dict[str, Any]:
         "receivers": {"otlp": {"protocols": {"grpc": {"transport": "unix", "endpoint": str(socket)}}}},
         "exporters": exporters,
         "service": {
-            "telemetry": {
-                "metrics": {"level": "none"},
-                # Every line counts here: by default equal ones are sampled.
-                "logs": {"encoding": "json", "sampling": {"enabled": False}},
-            },
+            "telemetry": TELEMETRY,
             "pipelines": {"traces": pipeline},
         },
     }

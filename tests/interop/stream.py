@@ -6,7 +6,8 @@ import contextlib
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 import httpx2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -16,13 +17,19 @@ from tests.bench.load import START_NS
 TRACES = 8
 TRACES_PER_REQUEST = 2
 INTERVAL_S = 0.1
+DEADLINE_S = 150
+"""For what must happen at some time; gRPC's pause between connection attempts alone grows to 20 s in an outage."""
 
 
 class Stream:
-    """A few traces that grow with every request. `spans_by_trace`: what was handed over, as hex ids."""
+    """A few traces that grow with every request. `spans_by_trace`: what was handed over, as hex ids.
 
-    def __init__(self) -> None:
-        self.spans_by_trace: dict[str, list[str]] = {os.urandom(16).hex(): [] for _ in range(TRACES)}
+    The traces have the ids `traces`, or random ones.
+    """
+
+    def __init__(self, traces: Sequence[str] = ()) -> None:
+        ids = traces or [os.urandom(16).hex() for _ in range(TRACES)]
+        self.spans_by_trace: dict[str, list[str]] = {trace: [] for trace in ids}
         self._turns = itertools.cycle(self.spans_by_trace)
 
     def send_one(self, send: Callable[[bytes], None]) -> None:
@@ -41,7 +48,7 @@ class Stream:
 
     def send_all(self, send: Callable[[bytes], None]) -> None:
         """Send until every trace had two turns."""
-        for _ in range(2 * TRACES // TRACES_PER_REQUEST):
+        for _ in range(2 * len(self.spans_by_trace) // TRACES_PER_REQUEST):
             self.send_one(send)
 
     @contextlib.contextmanager
@@ -83,3 +90,19 @@ def _steps(client: httpx2.Client, http: str, trace: str) -> list[str]:
     url = found.raise_for_status().json()["url"]
     document = client.get(f"{url}.json").raise_for_status().json()
     return sorted(step["id"] for step in document["steps"])
+
+
+def wait_until(holds: Callable[[], bool]) -> bool:
+    """Whether it held before the deadline."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def assert_shown(stream: Stream, http: str, key: str) -> None:
+    """Every span that was sent is on its page, once, before the deadline."""
+    wait_until(lambda: stream.shown(http, key) == stream.expected())
+    assert stream.shown(http, key) == stream.expected()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import re
-import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,12 +14,11 @@ import pytest
 
 from bridge.grpc_server import UNREAD
 from tests.interop.collector import DROPPED, RETRIED, Collector, running_collector
+from tests.interop.ports import port_flags
 from tests.interop.relay import Relay, running_relay
-from tests.interop.stream import Stream
+from tests.interop.stream import Stream, assert_shown, wait_until
 from tests.processes import TracenProcess, running_tracen, start_tracen
 
-DEADLINE_S = 150
-"""For what must happen at some time; gRPC's pause between connection attempts alone grows to 20 s in an outage."""
 KEEPALIVE_PING = b"\x00\x00\x08\x06\x00\x00\x00\x00\x00" + bytes(8)
 """The HTTP/2 frame that grpc-go sends to see whether a silent connection still stands."""
 GRPC, HTTP = "otlp_grpc", "otlp_http"
@@ -35,22 +32,6 @@ def over_grpc(tracen: TracenProcess, key: str, **more: Any) -> dict[str, Any]:
 def over_http(tracen: TracenProcess, key: str, **more: Any) -> dict[str, Any]:
     """An exporter to the HTTP port."""
     return {"endpoint": tracen.otlp_http, "headers": {"x-tracen-key": key}} | more
-
-
-def wait_until(holds: Callable[[], bool]) -> bool:
-    """Whether it held before the deadline."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
-
-
-def assert_shown(stream: Stream, http: str, key: str) -> None:
-    """Every span that was sent is on its page, once, before the deadline."""
-    wait_until(lambda: stream.shown(http, key) == stream.expected())
-    assert stream.shown(http, key) == stream.expected()
 
 
 def messages(tracen: TracenProcess, key: str) -> list[str]:
@@ -161,22 +142,6 @@ def test_a_wrong_key_is_told_once_and_not_tried_again(tmp_path: Path) -> None:
         assert sample in figures
 
 
-def lasting_ports() -> list[str]:
-    """The flags for three ports that stay free while the server is down: outgoing connections take none of them."""
-    flags = ["--port", "--otlp-grpc-port", "--otlp-http-port"]
-    ports: list[str] = []
-    for number in random.sample(range(20_000, 30_000), 1000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-        ports += [flags[len(ports) // 2], str(number)]
-        if len(ports) == 2 * len(flags):
-            return ports
-    raise AssertionError("no free ports")
-
-
 @dataclass(frozen=True, slots=True)
 class Outage:
     """How the server ends, how often, and how long it is away each time."""
@@ -193,7 +158,7 @@ class Outage:
 )
 def test_an_outage_loses_and_doubles_nothing(tmp_path: Path, outage: Outage) -> None:
     """Spans go on being sent, over both doors, while the server ends, is away, and comes back."""
-    db, ports = tmp_path / "t.db", lasting_ports()
+    db, ports = tmp_path / "t.db", port_flags()
     tracen = start_tracen(db, *ports)
     try:
         key = {GRPC: tracen.key, HTTP: tracen.create_key("http@collector.example")}

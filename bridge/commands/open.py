@@ -1,0 +1,94 @@
+"""`tracen open`: a trace, or the list of them, in a browser."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from bridge import presence
+from bridge.asking import Server, ServerError
+from bridge.completing import Traces
+from bridge.console import db_option, endpoint_option, key_option, known_key, linked, on_store, remark
+from bridge.presence import Doors
+
+if TYPE_CHECKING:
+    from viewer.store.base import Store
+
+_LIST = "/app/traces"
+
+
+@click.command("open")
+@click.argument("trace", metavar="[TRACE]", default="", type=Traces())
+@click.option(
+    "--app", "is_app", is_flag=True, help="The list of traces, logged in as this machine's account."
+)
+@click.option("--no-browser", is_flag=True, help="Print the URL alone.")
+@endpoint_option
+@key_option
+@db_option
+@click.pass_context
+def open_(
+    ctx: click.Context, trace: str, is_app: bool, no_browser: bool, endpoint: str, key: str | None, db: str
+) -> None:
+    """Open the newest trace in a browser, or the one that is given; print its URL.
+
+    TRACE is a page id, an OTel trace id or a URL of the server. The server is the one at --endpoint; without that, the
+    one that runs on --db. With --app, or where there is no key, the list of traces is opened; a link that logs in once,
+    within 15 minutes, needs the store's file.
+
+    Example: TRACEN_KEY=tracen_sk_… tracen open
+    """
+    is_told = ctx.get_parameter_source("endpoint") is not ParameterSource.DEFAULT
+    doors = None if is_told else presence.find(db)
+    base_url = (doors.base_url if doors else endpoint).rstrip("/")
+    if is_app and trace:
+        raise click.UsageError("--app opens the list; leave TRACE out")
+    if not is_app and not trace and not key and doors:
+        remark("No key (--key, TRACEN_KEY): the list of traces is opened instead.")
+        is_app = True
+    url = _list_url(db, base_url, doors) if is_app else _page_url(trace, endpoint, key, base_url, doors)
+    click.echo(linked(url))
+    if not no_browser:
+        _show(url)
+
+
+def _show(url: str) -> None:
+    from bridge.opening import show
+
+    if reason := show(url):
+        remark(f"No browser was opened: {reason}. Copy the URL to one.")
+
+
+def _page_url(trace: str, endpoint: str, key: str | None, base_url: str, doors: Doors | None) -> str:
+    from bridge.opening import NotThere, Pages
+
+    pages = Pages(Server(doors.http if doors else endpoint, key), base_url)
+    try:
+        if trace:
+            if "-" not in trace and "://" not in trace:
+                known_key(key)
+            return pages.named(trace)
+        known_key(key)
+        return pages.newest()
+    except (NotThere, ServerError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _list_url(db: str, base_url: str, doors: Doors | None) -> str:
+    """With a link that logs in where the store is here; elsewhere whoever opens it logs in by password."""
+    if doors is None:
+        return base_url + _LIST
+
+    async def work(store: Store) -> str:
+        from viewer.accounts.addresses import LOCAL
+        from viewer.accounts.tickets import login_url
+
+        account = await store.accounts.by_email(LOCAL)
+        if account is None:
+            return base_url + _LIST
+        return await login_url(store.accounts, account, base_url, time.time_ns())
+
+    return on_store(db, work)

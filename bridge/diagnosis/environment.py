@@ -1,0 +1,272 @@
+"""What a caller's environment and options mean together: where traces go, how, with which key; and what is wrong.
+
+Asks nobody. An SDK would read the same; nothing is kept of a variable that it would refuse.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from bridge.console import DEFAULT_BASE_URL
+from bridge.diagnosis import endpoint_variables, exporter_variables, header_variables, proxies, sdk_variables
+from bridge.diagnosis.endpoint_variables import GRPC_PORT, HTTP_PORT, EndpointVariable
+from bridge.diagnosis.finding import Finding, Subject, hint, shown
+from bridge.diagnosis.key_text import NEW_KEY, slip_in
+from bridge.diagnosis.target import Meant, Target, Transport
+from bridge.presence import Doors
+
+_INSECURE = ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE")
+_CERTIFICATE = ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE")
+_POST = (Transport.POST,)
+_HTTP = (Transport.HTTP_PROTOBUF, Transport.HTTP_JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An option with the name that it was given by: a flag, a variable, "" for a default."""
+
+    text: str
+    name: str
+
+
+class Environment:
+    """The variables of a caller, with the options of Tracen beside them. `doors`: of a server on this machine."""
+
+    def __init__(
+        self, variables: Mapping[str, str], endpoint: Given, key: Given, doors: Doors | None = None
+    ) -> None:
+        self._variables = variables
+        self._endpoint = endpoint
+        self._key = key
+        self._doors = doors
+        self._subject = Subject("Environment")
+        self._headers = header_variables.read(variables)
+        self._otlp_endpoint = endpoint_variables.read_endpoint(variables)
+        self._protocol_name, self._protocol = endpoint_variables.read_protocol(variables)
+        is_otlp_named = bool(self._otlp_endpoint.name or self._headers.text or self._protocol_name)
+        self._is_otlp_meant = "tracen" not in sdk_variables.exporters_of(variables) or is_otlp_named
+        self._is_otlp_chosen = is_otlp_named
+
+    # -- what is meant -------------------------------------------------------------------------------------
+
+    def meant(self) -> Meant:
+        """Where traces go, as far as that can be made out."""
+        otlp = self._otlp_targets() if self._is_otlp_meant else ()
+        return Meant(otlp, self._api(otlp), self._is_otlp_chosen, bool(self._endpoint.name))
+
+    def _otlp_targets(self) -> tuple[Target, ...]:
+        urls = self._otlp_urls()
+        return tuple(self._otlp_target(url, transports) for url, transports in urls)
+
+    def _otlp_urls(self) -> list[tuple[str, tuple[Transport, ...]]]:
+        variable, protocol = self._otlp_endpoint, self._protocol
+        if variable.name:
+            url = self._otlp_url()
+            if variable.text != variable.bare or endpoint_variables.url_slip(url):
+                return []
+            return [
+                (
+                    endpoint_variables.request_url(variable, url, protocol),
+                    endpoint_variables.transports_of(protocol, url),
+                )
+            ]
+        if self._endpoint.name and not self._is_otlp_chosen:
+            return self._urls_beside_api()
+        defaults: list[tuple[str, tuple[Transport, ...]]] = []
+        if not protocol.startswith("http"):
+            defaults.append((f"http://localhost:{GRPC_PORT}", (Transport.GRPC,)))
+        if protocol != "grpc":
+            defaults.append((f"http://localhost:{HTTP_PORT}{endpoint_variables.PATH}", _HTTP))
+        return defaults
+
+    def _urls_beside_api(self) -> list[tuple[str, tuple[Transport, ...]]]:
+        """Of the server that is asked for by its endpoint alone, where it runs here and has told its other doors."""
+        doors = self._doors
+        if doors is None or self._api_slip() or not is_at(Target(self._endpoint.text, _POST), doors):
+            return []
+        return [
+            (grpc_url(doors), (Transport.GRPC,)),
+            (doors.otlp_http + endpoint_variables.PATH, _HTTP),
+        ]
+
+    def _otlp_target(self, url: str, transports: tuple[Transport, ...]) -> Target:
+        headers, secret = self._headers.headers, self._headers.secret
+        if not self._is_otlp_chosen:
+            secret = self._key.text.strip()
+            headers = {"x-tracen-key": secret} if secret and not slip_in(secret) else {}
+        is_gzip = sdk_variables.compression_of(self._variables)[1] == "gzip"
+        return Target(
+            url,
+            transports,
+            self._otlp_endpoint.name,
+            secret,
+            headers,
+            self._ca_file(url),
+            is_gzip,
+            is_key_broken=self._is_otlp_key_broken(),
+        )
+
+    def _is_otlp_key_broken(self) -> bool:
+        """Where OTLP was not chosen, the key of posts is taken, and there must be one."""
+        if self._is_otlp_chosen:
+            return bool(header_variables.slip_of(self._headers, self._variables))
+        return bool(slip_in(self._key.text.strip()))
+
+    def _otlp_url(self) -> str:
+        is_insecure = self._first(_INSECURE).lower() == "true"
+        return endpoint_variables.with_scheme(self._otlp_endpoint, self._protocol, is_insecure)
+
+    def _api(self, otlp: tuple[Target, ...]) -> Target | None:
+        if self._endpoint.name:
+            return None if self._api_slip() else self._api_target(self._endpoint.text.rstrip("/"), otlp)
+        doors = self._doors
+        if doors is not None and any(is_at(target, doors) for target in otlp):
+            return replace(self._api_target(doors.http, otlp), ca_file=otlp[0].ca_file)
+        return None if self._is_otlp_chosen else self._api_target(DEFAULT_BASE_URL, otlp)
+
+    def _api_target(self, url: str, otlp: tuple[Target, ...]) -> Target:
+        """Where posts go; without a key of their own, with that of OTLP, if it goes to the same host anyway."""
+        api = Target(url, _POST, self._endpoint.name)
+        secret = self._key.text.strip()
+        if not secret and any(target.is_beside(api) for target in otlp):
+            secret = self._headers.secret
+        return replace(api, secret=secret, is_key_broken=bool(slip_in(secret)))
+
+    def _ca_file(self, url: str) -> str:
+        return self._first(_CERTIFICATE) if url.startswith("https:") else ""
+
+    def _first(self, names: tuple[str, ...]) -> str:
+        return next(filter(None, (self._variables.get(name, "").strip() for name in names)), "")
+
+    # -- what is wrong -------------------------------------------------------------------------------------
+
+    def findings(self) -> Iterator[Finding]:
+        """What is wrong with it, and what holds, one line a matter."""
+        subject, meant = self._subject, self.meant()
+        yield from sdk_variables.judge(self._variables, subject)
+        yield from exporter_variables.judge(self._variables, subject)
+        yield from self._judge_otlp(meant)
+        yield from self._judge_api(meant)
+        yield from self._judge_key(meant)
+        asked = (*meant.otlp, *([meant.api] if meant.api else []))
+        yield from proxies.judge(asked, self._variables, subject)
+
+    def _judge_otlp(self, meant: Meant) -> Iterator[Finding]:
+        subject, protocol = self._subject, self._protocol
+        for name in (endpoint_variables.OF_TRACES, endpoint_variables.GENERAL):
+            if self._variables.get(name) == "":
+                yield subject.warning(
+                    "OTLP endpoint", f"{name} is empty, which counts as not set", f"unset {name}"
+                )
+        yield from endpoint_variables.judge_protocol(self._protocol_name, protocol, subject)
+        found: list[Finding] = []
+        if self._otlp_endpoint.name:
+            url = self._otlp_url()
+            found = list(endpoint_variables.judge_endpoint(self._otlp_endpoint, url, protocol, subject))
+            yield from found
+        if not any(finding.verdict == "fail" for finding in found):
+            yield self._told_otlp(meant)
+        yield from self._judge_certificate(meant)
+        if self._is_otlp_chosen:
+            yield from header_variables.judge(self._headers, self._variables, subject)
+
+    def _told_otlp(self, meant: Meant) -> Finding:
+        if not meant.otlp:
+            return self._subject.skipped(
+                "OTLP", f"{endpoint_variables.GENERAL} is not set, and not needed for a post"
+            )
+        places = [_told(target) for target in meant.otlp]
+        why = self._otlp_endpoint.name or ("of the server here" if self._endpoint.name else "SDKs' default")
+        return self._subject.ok("OTLP", f"{'; '.join(places)} ({why})", *self._said_plainly(meant))
+
+    def _said_plainly(self, meant: Meant) -> tuple[str, ...]:
+        """The protocol, where it follows from the port alone: SDKs that are not told begin with one or the other."""
+        if self._protocol or not self._otlp_endpoint.name:
+            return ()
+        protocol = meant.otlp[0].transports[0].value
+        name = endpoint_variables.PROTOCOL
+        return (f"some SDKs begin with another protocol: export {name}={protocol}",)
+
+    def _judge_certificate(self, meant: Meant) -> Iterator[Finding]:
+        ca_file = self._first(_CERTIFICATE)
+        if not ca_file:
+            return
+        name = next(name for name in _CERTIFICATE if self._variables.get(name, "").strip())
+        if slip := _slip_in_certificates(ca_file):
+            yield self._subject.failure("certificate", f"{name}={shown(ca_file)} {slip}", f"unset {name}")
+        elif meant.otlp and not any(target.is_tls for target in meant.otlp):
+            found = f"{name} is set, but the endpoint begins with http://, so there is no TLS"
+            yield self._subject.warning("certificate", found, f"unset {name}")
+
+    def _api_slip(self) -> str:
+        text = self._endpoint.text
+        slip = endpoint_variables.url_slip(text)
+        path = urlsplit(text).path.rstrip("/") if not slip else ""
+        if path.endswith(("/api/traces", endpoint_variables.PATH)):
+            return "ends in a path, which is added to it"
+        return slip
+
+    def _judge_api(self, meant: Meant) -> Iterator[Finding]:
+        name, text = self._endpoint.name, self._endpoint.text
+        if name and (slip := self._api_slip()):
+            meant_url = EndpointVariable(name, text).bare
+            for path in ("/api/traces", endpoint_variables.PATH):
+                meant_url = meant_url.rstrip("/").removesuffix(path)
+            start = meant_url if "://" in meant_url else f"http://{meant_url}"
+            repair = f"--endpoint {shown(start)}" if name.startswith("-") else f"export {name}={shown(start)}"
+            yield self._subject.failure("Tracen", f"{name}={shown(text)} {slip}", repair)
+        elif meant.api:
+            yield self._subject.ok("Tracen", f"{shown(meant.api.url)} ({name or _why_api(meant)})")
+
+    def _judge_key(self, meant: Meant) -> Iterator[Finding]:
+        """The key of posts; what OTLP sends is in its headers."""
+        name, text = self._key.name or "TRACEN_KEY", self._key.text
+        if text:
+            slip = slip_in(text.strip())
+            if slip:
+                yield self._subject.failure("key", f"{name} {slip}", *NEW_KEY)
+            else:
+                yield self._subject.ok("key", f"{hint(text.strip())} ({name})")
+        elif not self._is_otlp_chosen or meant.is_api_chosen:
+            is_empty = self._variables.get("TRACEN_KEY") == ""
+            found = f"there is no key: TRACEN_KEY is {'empty' if is_empty else 'not set'}"
+            if self._is_otlp_chosen and meant.api and meant.api.secret:
+                yield self._subject.ok("key", f"that of {self._headers.name} is used for the post too")
+            else:
+                yield self._subject.failure("key", found, *NEW_KEY)
+
+
+def _told(target: Target) -> str:
+    how = " and ".join(transport.door for transport in target.transports)
+    return f"{how} to {shown(target.url)}"
+
+
+def _why_api(meant: Meant) -> str:
+    return "of the server here" if meant.is_otlp_chosen else "the default"
+
+
+def _slip_in_certificates(ca_file: str) -> str:
+    """What keeps a file from being what servers are trusted by; "" where it can be."""
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(ca_file)
+    except ssl.SSLError:
+        return "holds no certificate in PEM"
+    except (OSError, ValueError) as error:
+        return f"can not be read: {getattr(error, 'strerror', None) or 'no path'}"
+    return ""
+
+
+def grpc_url(doors: Doors) -> str:
+    """The gRPC door of a server as an endpoint."""
+    return f"{urlsplit(doors.http).scheme}://{doors.otlp_grpc}"
+
+
+def is_at(target: Target, doors: Doors) -> bool:
+    """Whether a place on this machine is a door of the server here."""
+    of_otlp = [grpc_url(doors)] if target.is_grpc else [doors.otlp_http, doors.http]
+    places = [Target(place, ()) for place in ([doors.http] if target.is_api else of_otlp)]
+    return any(target.is_beside(place) and target.port == place.port for place in places)

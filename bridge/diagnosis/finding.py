@@ -1,0 +1,101 @@
+"""What a check found, as a record; and how much of a setting may be shown. Knows no check."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from viewer.keys import PREFIX, hint_of
+from viewer.logs import one_line
+
+SAME = "the same"
+"""What is found where a check has failed as the one before it."""
+_MAX_SHOWN = 100
+_KEY = re.compile(rf"{PREFIX}\w+")
+_USER = re.compile(r"//[^/]*@")
+
+
+class Verdict(StrEnum):
+    """How a check ended. SKIPPED: it could not be tried, for a reason that another check tells."""
+
+    OK = "ok"
+    WARNING = "warn"
+    FAILURE = "fail"
+    SKIPPED = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check. `repair` has a line for each thing to do, or to know; none of them holds a key.
+
+    `about` is what was looked at: the environment, an address, this machine.
+    """
+
+    verdict: Verdict
+    about: str
+    check: str
+    found: str
+    repair: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Makes the findings about one thing."""
+
+    about: str
+
+    def ok(self, check: str, found: str, *repair: str) -> Finding:
+        return Finding(Verdict.OK, self.about, check, found, repair)
+
+    def warning(self, check: str, found: str, *repair: str) -> Finding:
+        return Finding(Verdict.WARNING, self.about, check, found, repair)
+
+    def failure(self, check: str, found: str, *repair: str) -> Finding:
+        return Finding(Verdict.FAILURE, self.about, check, found, repair)
+
+    def skipped(self, check: str, found: str) -> Finding:
+        return Finding(Verdict.SKIPPED, self.about, check, found)
+
+
+def shown(text: str) -> str:
+    """A setting's value as it may be printed: short, one line, without keys, passwords and queries."""
+    bare = _KEY.sub(f"{PREFIX}…", text)
+    bare = _USER.sub("//…@", bare) if "//" in bare else bare.rpartition("@")[2]
+    bare = bare.partition("?")[0]
+    short = bare if len(bare) <= _MAX_SHOWN else f"{bare[:_MAX_SHOWN]}…"
+    return one_line(short.encode("utf-8", "backslashreplace").decode())  # variables may hold any bytes
+
+
+def hint(secret: str) -> str:
+    """What is shown of a key, as on the page of keys; of what may be no key, nothing that it says."""
+    is_long = secret.startswith(PREFIX) and len(secret) > len(PREFIX) + 20
+    return (
+        hint_of(secret)
+        if is_long and secret.isascii() and secret.isprintable()
+        else f"{len(secret)} characters"
+    )
+
+
+def place_of(url: str) -> str:
+    """Host and port of a URL, as a person names a place."""
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]:{port_of(url)}" if ":" in host else f"{host}:{port_of(url)}"
+
+
+def port_of(url: str) -> int:
+    """The port of a URL that was checked."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL that a server told; "" where it is none that can be asked."""
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return ""
+    plain = url.isascii() and url.isprintable() and "@" not in parts.netloc
+    return f"{parts.scheme}://{parts.netloc}" if is_usable and plain else ""

@@ -1,0 +1,80 @@
+"""How a command ends that somebody else ends: without a word, and so that whoever started it can tell by what.
+
+Ctrl-C, a closed pipe (`| head`) and a signal are no errors: the process dies of them, as shells expect, once what it
+had begun is tidied up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+_PIPE_CLOSED = getattr(signal, "SIGPIPE", signal.SIGTERM)
+
+
+class Ended(BaseException):
+    """The command was ended by a signal, or by what is one in other programs."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Tell Ctrl-C and a closed pipe apart from what goes wrong. Raises Ended."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Ended(signal.SIGINT) from None
+    except BrokenPipeError:
+        raise Ended(_PIPE_CLOSED) from None
+
+
+@contextlib.contextmanager
+def tidied() -> Iterator[None]:
+    """Let the block tidy up where it is ended by SIGTERM or SIGHUP, as by Ctrl-C. Raises Ended."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Ended(number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_to_end(command: click.Command) -> NoReturn:
+    """Run the command line, and end the process."""
+    try:
+        with told():
+            code = command.main(prog_name="tracen", standalone_mode=False)
+            sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort as abort:
+        if isinstance(abort.__context__, KeyboardInterrupt):  # at a prompt
+            _die_of(signal.SIGINT)
+        click.echo("Nothing was done.", err=True)
+        sys.exit(1)
+    except Ended as ended:
+        _die_of(ended.number)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _die_of(number: int) -> NoReturn:
+    if number == signal.SIGINT and sys.stderr.isatty():
+        click.echo(err=True)  # after the ^C
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)  # where the signal is blocked

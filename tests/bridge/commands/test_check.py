@@ -1,0 +1,98 @@
+"""`tracen check` as a process: its words, its exit codes, and a server beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.processes import TracenProcess
+from tests.viewer.keeping.whole import back_up, filled
+
+TIMEOUT_S = 60
+
+
+def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge", "check", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        env=os.environ | environment,
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.parametrize("more", [[], ["--quick"]])
+def test_check_beside_a_running_server_finds_it_whole(tracen: TracenProcess, more: list[str]) -> None:
+    """Exit code 0, nothing on stdout, and what it looked at on stderr."""
+    tracen.create_key("checked@example.com")
+    done = run("--db", tracen.db, *more)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"{tracen.db} is whole: " in done.stderr
+    assert "accounts" in done.stderr
+
+
+def test_findings_are_a_line_each(tmp_path: Path) -> None:
+    """Or a JSON object; exit code 1, and the repair can be done as it is written."""
+    store = filled(tmp_path / "t.db")
+    back_up(store.path, tmp_path / "b.db")
+    bodies = tmp_path / "t.db-bodies"
+    bodies.write_bytes(b"")
+    done = run(TRACEN_DB=str(store.path))
+    assert done.returncode == 1
+    (line,) = done.stdout.splitlines()
+    assert line.startswith(f"{bodies} is empty. Repair: stop the server, then `tracen backup --db BACKUP")
+    assert "1 finding in" in done.stderr
+    told = json.loads(run("--db", store.path, "--json").stdout)
+    assert told.keys() == {"file", "what", "repair"}
+    repair = (
+        told["repair"].partition("`tracen ")[2].partition("`")[0].replace("BACKUP", str(tmp_path / "b.db"))
+    )
+    subprocess.run([sys.executable, "-m", "bridge", *repair.split()], check=True, timeout=TIMEOUT_S)
+    assert run("--db", store.path).returncode == 0
+
+
+@pytest.mark.parametrize("db", ["no.db", "no/no.db", "postgresql://user:secret@db/x"])
+def test_what_is_no_store_is_called_wrongly(tmp_path: Path, db: str) -> None:
+    """Nothing is made of it, and no secret of an address is told."""
+    done = run("--db", db if "://" in db else tmp_path / db)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "secret" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+_INTERRUPTED = """
+import os, signal, sys
+from bridge.__main__ import main
+from viewer.store.check import files, statements
+statements._OPCODES = 1
+sys.argv = ["tracen", "check", "--db", sys.argv[1]]
+watched = files.watched
+def interrupting(connection, look):
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+        look()
+    return watched(connection, interrupt)
+files.watched = interrupting
+main()
+"""
+"""Presses Ctrl-C within a statement of SQLite's."""
+
+
+def test_check_that_is_interrupted_is_silent(tmp_path: Path) -> None:
+    """Also in a statement that takes long: it ends at once, of the signal."""
+    store = filled(tmp_path / "t.db")
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED, str(store.path)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
