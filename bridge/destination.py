@@ -15,6 +15,7 @@ import click
 
 from bridge import presence
 from bridge.console import BaseUrl, db_option, known_key, on_store
+from bridge.endings import tidied
 
 if TYPE_CHECKING:
     from viewer.store.base import Store
@@ -76,11 +77,12 @@ def destination(endpoint: str | None, key: str | None, db: str, label: str) -> I
     if key:
         yield Destination(doors.http, key, doors.base_url, is_local=True)
         return
-    secret = on_store(db, lambda store: _made(store, label))
-    try:
-        yield Destination(doors.http, secret, doors.base_url, is_local=True)
-    finally:
-        on_store(db, lambda store: _revoked(store, secret))
+    with tidied():
+        secret = on_store(db, lambda store: _made(store, label))
+        try:
+            yield Destination(doors.http, secret, doors.base_url, is_local=True)
+        finally:
+            on_store(db, lambda store: _revoked(store, secret))
 
 
 async def _made(store: Store, label: str) -> str:

@@ -53,7 +53,8 @@ def demo(
     except ServerError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
-        raise click.ClickException("interrupted; `tracen demo --delete` takes away what has come") from None
+        remark("Interrupted; `tracen demo --delete` takes away what has come.")
+        raise
 
 
 def _fill(found: Destination, count: int, seed: int) -> None:

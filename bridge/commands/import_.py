@@ -63,7 +63,8 @@ def import_(
     except ServerError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
-        raise click.ClickException("interrupted; import again to have the rest") from None
+        remark("Interrupted; import again to have the rest.")
+        raise
     if run.account.skipped:
         sys.exit(1)
 

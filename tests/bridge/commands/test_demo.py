@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +101,20 @@ def test_demo_finds_the_server_of_a_file_and_leaves_no_key(tracen: TracenProcess
     assert "tracen open --app" in done.stderr
     assert "tracen demo" not in asyncio.run(labels_of_keys(tracen.db))
     assert run_demo("--db", str(tracen.db), "--delete").stderr.endswith("1 demo trace deleted\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_demo_that_is_ended_leaves_no_key(number: signal.Signals, tracen: TracenProcess) -> None:
+    """It dies of the signal, as shells expect, and tidies up first; what has come can be taken away."""
+    command = [sys.executable, "-m", "bridge", "demo", "--db", str(tracen.db), "--count", "100000"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stderr is not None
+        until = time.monotonic() + 60
+        while "tracen demo" not in asyncio.run(labels_of_keys(tracen.db)):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        demo.send_signal(number)
+        assert demo.wait(60) == -number
+        assert "Traceback" not in demo.stderr.read()
+    assert "tracen demo" not in asyncio.run(labels_of_keys(tracen.db))
+    assert run_demo("--db", str(tracen.db), "--delete").returncode == 0
