@@ -35,6 +35,8 @@ class Server:
         headers = {"accept": "application/json", "user-agent": "tracen"}
         if key:
             headers["x-tracen-key"] = key
+        self.headers = headers
+        """Of each request; one that is asked with others of its own needs these as well."""
         self._http = urllib3.PoolManager(headers=headers, timeout=timeout_s, retries=False)
 
     def get(self, path: str, **fields: str) -> dict[str, Any]:

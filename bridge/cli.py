@@ -17,7 +17,9 @@ from bridge.commands.backup import backup
 from bridge.commands.check import check
 from bridge.commands.completion import completion
 from bridge.commands.convert import convert
+from bridge.commands.demo import demo
 from bridge.commands.doctor import doctor
+from bridge.commands.import_ import import_
 from bridge.commands.keys import keys
 from bridge.commands.open import open_
 from bridge.commands.run import run
@@ -37,6 +39,8 @@ COMMANDS: tuple[click.Command, ...] = (
     accounts,
     keys,
     convert,
+    import_,
+    demo,
     backup,
     check,
     completion,

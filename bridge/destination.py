@@ -1,0 +1,99 @@
+"""Which Tracen a command sends to: the one it was given, or the one that runs on a store's file here.
+
+Where no key is given, the local account of that file gets one for as long as the command runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from bridge import presence
+from bridge.console import BaseUrl, db_option, known_key, on_store
+from bridge.endings import tidied
+
+if TYPE_CHECKING:
+    from viewer.store.base import Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A server and the key it is asked with. `pages`: how the URLs begin that it hands out.
+
+    `is_local`: it was found by its store's file, which is on this machine.
+    """
+
+    endpoint: str
+    key: str
+    pages: str
+    is_local: bool = False
+
+
+def destination_options(command: F) -> F:
+    """Give a command --endpoint, --key and --db, from which `destination` finds where to send."""
+    options = (
+        click.option(
+            "--endpoint",
+            type=BaseUrl(),
+            envvar="TRACEN_ENDPOINT",
+            show_envvar=True,
+            help="Where Tracen is; default: the server that runs on --db.",
+        ),
+        click.option(
+            "--key",
+            metavar="KEY",
+            envvar="TRACEN_KEY",
+            show_envvar=True,
+            help="The API key; default: one of the local account of --db, for as long as this runs.",
+        ),
+        db_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@contextlib.contextmanager
+def destination(endpoint: str | None, key: str | None, db: str, label: str) -> Iterator[Destination]:
+    """Where to send, for a `with` block. A key that is made for it has this label, and is revoked afterwards.
+
+    Raises click.UsageError and click.ClickException.
+    """
+    if endpoint:
+        yield Destination(endpoint.rstrip("/"), known_key(key), endpoint.rstrip("/"))
+        return
+    doors = presence.find(db)
+    if doors is None:
+        raise click.ClickException(
+            f"no server runs on {db}; start one with `tracen serve`, or name one with --endpoint and --key"
+        )
+    if key:
+        yield Destination(doors.http, key, doors.base_url, is_local=True)
+        return
+    with tidied():
+        secret = on_store(db, lambda store: _made(store, label))
+        try:
+            yield Destination(doors.http, secret, doors.base_url, is_local=True)
+        finally:
+            on_store(db, lambda store: _revoked(store, secret))
+
+
+async def _made(store: Store, label: str) -> str:
+    from viewer.accounts.addresses import LOCAL
+    from viewer.keys import create_key
+
+    return await create_key(store, LOCAL, time.time_ns(), label)
+
+
+async def _revoked(store: Store, secret: str) -> None:
+    from viewer.keys import sha256_of
+
+    if key := await store.accounts.key(sha256_of(secret)):
+        await store.accounts.revoke_key(key.account_id, key.id, time.time_ns())

@@ -1,0 +1,1 @@
+"""Exports of other tracing systems, read as OTLP spans. See `reading.read`."""
