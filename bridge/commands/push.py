@@ -29,7 +29,7 @@ _TO, _KEY = "TRACEN_FORWARD_TO", "TRACEN_FORWARD_KEY"
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="FILE|TRACE…")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
 @click.option(
     "--to",
     "endpoint",
@@ -64,11 +64,12 @@ def push(
     db: str,
     as_json: bool,
 ) -> None:
-    """Send traces to another Tracen endpoint, and print their URLs there. Sent twice, a trace has one page.
+    """Send traces out of files, of the store or of pages to another Tracen endpoint, and print their URLs there.
 
-    FILE holds payloads, one or a line each (as of `tracen convert`), or an OTLP trace request (.pb, .json); - is
-    stdin. TRACE is a page id or OTel trace id (32 hex digits) of the local store, or the URL of any page that is
-    shared. A server that knows the documented fields alone gets those.
+    SOURCE is a file of payloads, one or a line each (as of `tracen convert`), or an OTLP trace request (.pb, .json;
+    - is stdin); a page id or OTel trace id (32 hex digits) of the store; or the URL of any page that is shared.
+
+    What is sent twice has one page. A server that knows the documented fields alone gets those.
 
     Example: TRACEN_FORWARD_KEY=tracen_sk_… tracen push run.json --to https://traces.example
     """
