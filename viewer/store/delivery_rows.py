@@ -91,8 +91,8 @@ def _found(row: tuple[Any, ...] | None) -> Found | None:
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
-    number, account_id, *more, is_documented_only, is_uncertain = row
-    trace, first_ns, last_ns, arrived, version, page_id, is_extended, *rest = more
+    number, account_id, trace, first_ns, last_ns, arrived, version, page_id, is_extended, digest, *more = row
+    tries, max_bytes, is_documented_only, is_uncertain = more
     return Delivery(
         number,
         str(account_id),
@@ -103,9 +103,11 @@ def _delivery(row: tuple[Any, ...]) -> Delivery:
         version,
         page_id,
         bool(is_extended),
-        *rest,
-        is_documented_only=bool(is_documented_only),
-        is_uncertain=bool(is_uncertain),
+        digest,
+        tries,
+        max_bytes,
+        bool(is_documented_only),
+        bool(is_uncertain),
     )
 
 
@@ -226,7 +228,7 @@ def withdraw(
     sql = """update deliveries set max_bytes = coalesce(?, max_bytes), tries = 0,
              is_documented_only = coalesce(?, is_documented_only) where id = ?"""
     connection.execute(sql, (max_bytes, is_documented_only, delivery.id))
-    connection.execute("delete from outgoing where delivery_id = ?", (delivery.id,))
+    forget_outgoing(connection, delivery.id)
 
 
 def forget_outgoing(connection: sqlite3.Connection, delivery_id: int) -> None:

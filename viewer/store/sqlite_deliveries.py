@@ -156,11 +156,13 @@ def _discovery(connection: sqlite3.Connection, seen: tuple[int, int], limit: int
     batch_id, post_id = seen
     found: list[Arrived] = []
     sql = "select id, account_id, otel_trace_ids from batches where id > ? order by id"
-    for batch_id, account_id, otel_trace_ids in connection.execute(sql, (batch_id,)):
-        found += [Arrived(str(account_id), one, batch_id) for one in each_id(otel_trace_ids)]
+    for newest, account_id, otel_trace_ids in connection.execute(sql, (batch_id,)):
+        found += [Arrived(str(account_id), one, newest) for one in each_id(otel_trace_ids)]
+        batch_id = newest
         if len(found) >= limit:
             break
     sql = "select id, account_id, otel_trace_id from posts where id > ? order by id limit ?"
-    for post_id, account_id, otel_trace_id in connection.execute(sql, (post_id, limit)):
-        found.append(Arrived(str(account_id), otel_trace_id, 0, post_id))
+    for newest, account_id, otel_trace_id in connection.execute(sql, (post_id, limit)):
+        found.append(Arrived(str(account_id), otel_trace_id, 0, newest))
+        post_id = newest
     return Discovery(found, batch_id, post_id)
