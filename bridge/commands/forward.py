@@ -64,10 +64,13 @@ def _tell(db: str, *, as_json: bool) -> None:
     standings = on_store(db, lambda store: store.delivery_standings(now_ns))
     is_running = presence.find(db) is not None
     if as_json:
-        for standing in standings:
-            click.echo(json.dumps(in_json(standing, now_ns, is_running=is_running), ensure_ascii=False))
+        for number, standing in enumerate(standings, 1):
+            is_used = is_running and number == len(standings)
+            click.echo(json.dumps(in_json(standing, now_ns, is_running=is_used), ensure_ascii=False))
         return
     if not standings:
         remark("Nothing is delivered from this store: `tracen serve` was never given --forward-to.")
-    for number, standing in enumerate(reversed(standings)):
-        click.echo("\n" * bool(number) + "\n".join(lines(standing, now_ns, is_running=is_running)))
+    for standing in standings[:-1]:
+        click.echo("\n".join(lines(standing, now_ns, is_running=False)) + "\n")
+    for standing in standings[-1:]:  # of a running server: the one that was used last
+        click.echo("\n".join(lines(standing, now_ns, is_running=is_running)))

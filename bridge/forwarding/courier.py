@@ -67,7 +67,7 @@ class Courier:
         target = await self._queue.target()
         if target.hold_until_ns > now_ns:
             return target.hold_until_ns - now_ns
-        wait_ns = await self._queue.wait_ns(self._terms.limits(target.limit), now_ns)
+        wait_ns = await self._queue.wait_ns(target.limits, now_ns)
         found = await self._queue.next(now_ns, newest_first=self._terms.is_newest_first, in_doubt=wait_ns > 0)
         if found is None:
             return max(wait_ns, IDLE_NS)

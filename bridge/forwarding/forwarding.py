@@ -10,7 +10,7 @@ from collections.abc import Callable
 from bridge.forwarding.courier import Courier
 from bridge.forwarding.endpoint import Endpoint
 from bridge.forwarding.feeder import Feeder
-from bridge.forwarding.terms import DEFAULT_LIMIT, Terms
+from bridge.forwarding.terms import Terms
 from viewer.limits import SteadyClock
 from viewer.store.base import NS_PER_S, Gauge, Store, StoreUnavailable
 from viewer.store.deliveries import Deliveries, DeliveryState, Standing
@@ -55,7 +55,7 @@ class Forwarding:
     ) -> Forwarding:
         """Forwarding over a store, which goes on where it was. Raises StoreUnusable, StoreUnavailable."""
         clock_ns = clock_ns or SteadyClock()
-        queue = await store.deliveries(terms.url, clock_ns(), with_past=terms.has_past)
+        queue = await store.deliveries(terms.url, clock_ns(), with_past=terms.has_past, limit=terms.limit)
         return cls(store, queue, terms, clock_ns)
 
     async def run(self) -> None:
@@ -138,10 +138,7 @@ class Forwarding:
         return (f"tracen_forward_{state.name.lower()}", f"Traces of the queue: {_STATES[state]}.", count)
 
     def _limit(self) -> float:
-        told = self._standing.target.limit if self._standing else None
-        return (
-            min(limit.count for limit in self._terms.limits(told)) if self._standing else DEFAULT_LIMIT.count
-        )
+        return self._standing.target.strictest.count if self._standing else 0
 
     def _held_s(self) -> float:
         until_ns = self._standing.target.hold_until_ns if self._standing else 0

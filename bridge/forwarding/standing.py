@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from bridge.forwarding.terms import DEFAULT_LIMIT
 from viewer.logs import one_line
 from viewer.store.base import NS_PER_S
 from viewer.store.deliveries import HIT_MARGIN_NS, DeliveryState, Standing
@@ -21,6 +20,11 @@ _WORDS = {
 }
 _SURE = (DeliveryState.WAITING, DeliveryState.DELIVERED)
 """Told even where there are none."""
+_SOURCES = {
+    (True, False): "as --forward-per-hour says",
+    (False, True): "as the endpoint tells",
+    (False, False): "the endpoint tells no limit",
+}
 _NARROW = 11
 
 
@@ -29,7 +33,7 @@ def next_ns(standing: Standing, now_ns: int) -> int | None:
     if standing.due_ns is None:
         return None
     target = standing.target
-    limit = target.limit or DEFAULT_LIMIT
+    limit = target.strictest
     free_ns = 0
     if standing.recent >= limit.count and standing.oldest_hit_ns:
         free_ns = standing.oldest_hit_ns + limit.window_s * NS_PER_S + HIT_MARGIN_NS
@@ -46,8 +50,8 @@ def in_words(standing: Standing, now_ns: int, *, is_running: bool) -> Iterator[t
             yield _WORDS[state], f"{count:,}{_because(reasons)}"
         elif state in _SURE:
             yield _WORDS[state], "0"
-    limit = target.limit or DEFAULT_LIMIT
-    source = "as the endpoint tells" if target.limit else "it tells no limit"
+    limit = target.strictest
+    source = _SOURCES[limit is target.own_limit, limit is target.told_limit]
     yield "sent", f"{standing.recent:,} of {limit.count:,} in the last {_span(limit.window_s)} ({source})"
     going_ns = next_ns(standing, now_ns)
     if going_ns is not None:
@@ -59,7 +63,7 @@ def in_words(standing: Standing, now_ns: int, *, is_running: bool) -> Iterator[t
 def as_json(standing: Standing, now_ns: int, *, is_running: bool) -> dict[str, Any]:
     """The same as an object. Times are ISO 8601 in UTC."""
     target = standing.target
-    limit = target.limit or DEFAULT_LIMIT
+    limit = target.strictest
     going_ns = next_ns(standing, now_ns)
     return {
         "to": target.url,
@@ -73,7 +77,7 @@ def as_json(standing: Standing, now_ns: int, *, is_running: bool) -> dict[str, A
         "recent_posts": standing.recent,
         "limit": limit.count,
         "limit_window_s": limit.window_s,
-        "limit_is_told": target.limit is not None,
+        "limit_is_told": limit is target.told_limit,
         "takes_extension": target.is_extended,
         "next_at": None if going_ns is None else _iso(going_ns),
         "waits_for": _reason(standing, now_ns),
@@ -86,7 +90,7 @@ def _reason(standing: Standing, now_ns: int) -> str | None:
     target = standing.target
     if target.hold_until_ns > now_ns:
         return target.hold_reason
-    if standing.recent >= (target.limit or DEFAULT_LIMIT).count:
+    if standing.recent >= target.strictest.count:
         return "the limit of the endpoint"
     return None
 

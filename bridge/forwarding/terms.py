@@ -11,8 +11,6 @@ from viewer.settings import Settings
 from viewer.store.base import NS_PER_S, Limit
 from viewer.store.deliveries import Waits
 
-DEFAULT_LIMIT = Limit(100, 3600)
-"""Of an endpoint that tells none."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -44,11 +42,10 @@ class Terms:
     def waits(self) -> Waits:
         return Waits(self.quiet_ns, self.longest_ns)
 
-    def limits(self, told: Limit | None) -> tuple[Limit, ...]:
-        """Every one of them is kept."""
-        if self.per_hour:
-            return (Limit(self.per_hour, 3600), *((told,) if told else ()))
-        return (told or DEFAULT_LIMIT,)
+    @property
+    def limit(self) -> Limit | None:
+        """The operator's own."""
+        return Limit(self.per_hour, 3600) if self.per_hour else None
 
     @property
     def travels_in_clear(self) -> bool:

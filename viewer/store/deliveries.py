@@ -104,17 +104,28 @@ class Outgoing:
 class Target:
     """What is known of a target. Nothing is sent before `hold_until_ns`, for `hold_reason`.
 
-    `limit`: as it told last. `is_extended`: whether it takes more than the documented fields; None: not known.
-    `failure`: in words, the last one.
+    `own_limit` is the operator's, `told_limit` as the target told it last. `is_extended`: whether it takes more than
+    the documented fields; None: not known. `failure`: in words, the last one.
     """
 
     url: str
-    limit: Limit | None = None
+    own_limit: Limit | None = None
+    told_limit: Limit | None = None
     is_extended: bool | None = None
     hold_until_ns: int = 0
     hold_reason: str = ""
     failure: str = ""
     failure_ns: int = 0
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Every one of them is kept; where none is known, the one that the contract of such an endpoint has."""
+        return tuple(limit for limit in (self.own_limit, self.told_limit) if limit) or (Limit(),)
+
+    @property
+    def strictest(self) -> Limit:
+        """The one that is felt first."""
+        return min(self.limits, key=lambda limit: (limit.count / limit.window_s, limit.count))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,14 @@ LONGEST_WINDOW_S = 24 * 3600
 """Of a limit that is kept; hits are remembered for so long."""
 _UNANSWERED = 1 << 62
 
-_TARGET = """select url, limit_count, limit_window_s, is_extended, hold_until_ns, hold_reason, failure, failure_ns
-    from targets"""
+_TARGET = """select url, own_count, own_window_s, limit_count, limit_window_s, is_extended, hold_until_ns,
+    hold_reason, failure, failure_ns from targets"""
 
 
 def made(connection: sqlite3.Connection, url: str, newest: tuple[int, int], now_ns: int) -> int:
     """The id of a target, made now if it is not there; of batches and posts those after `newest` are delivered."""
-    sql = "insert or ignore into targets (url, began_ns, batches, posts) values (?, ?, ?, ?)"
-    connection.execute(sql, (url, now_ns, *newest))
+    sql = "insert or ignore into targets (url, began_ns, resumed_ns, batches, posts) values (?, ?, ?, ?, ?)"
+    connection.execute(sql, (url, now_ns, now_ns, *newest))
     target_id: int = connection.execute("select id from targets where url = ?", (url,)).fetchone()[0]
     return target_id
 
@@ -31,8 +31,13 @@ def include_past(connection: sqlite3.Connection, target_id: int) -> None:
     connection.execute(sql, (target_id,))
 
 
-def resume(connection: sqlite3.Connection, target_id: int, now_ns: int) -> None:
-    """Make sense of times that were written by a clock that has been set back since, and try again what was late."""
+def resume(connection: sqlite3.Connection, target_id: int, own: Limit | None, now_ns: int) -> None:
+    """Make sense of times that were written by a clock that has been set back since, and try again what was late.
+
+    `own` is the operator's limit.
+    """
+    sql = "update targets set resumed_ns = ?, own_count = ?, own_window_s = ? where id = ?"
+    connection.execute(sql, (now_ns, own and own.count, own and own.window_s, target_id))
     sql = """update deliveries set first_ns = :now, last_ns = :now, due_ns = :now, rest_until_ns = 0
              where target_id = :id and last_ns > :now"""
     connection.execute(sql, {"now": now_ns, "id": target_id})
@@ -72,14 +77,15 @@ def read(connection: sqlite3.Connection, target_id: int) -> Target:
 
 
 def _target(row: tuple[Any, ...]) -> Target:
-    url, count, window_s, is_extended, *more = row
-    limit = None if count is None else Limit(count, window_s)
-    return Target(url, limit, None if is_extended is None else bool(is_extended), *more)
+    url, own_count, own_window_s, count, window_s, is_extended, *more = row
+    own = None if own_count is None else Limit(own_count, own_window_s)
+    told = None if count is None else Limit(count, window_s)
+    return Target(url, own, told, None if is_extended is None else bool(is_extended), *more)
 
 
 def all_of(connection: sqlite3.Connection) -> list[tuple[int, str]]:
-    """Id and URL of each, the one that was made last at the end."""
-    return connection.execute("select id, url from targets order by began_ns, id").fetchall()
+    """Id and URL of each, the one that was used last at the end."""
+    return connection.execute("select id, url from targets order by resumed_ns, id").fetchall()
 
 
 def learn(
@@ -152,7 +158,7 @@ def standing(connection: sqlite3.Connection, target_id: int, now_ns: int) -> Sta
     for state, _, count in rows:
         counts[DeliveryState(state)] += count
     reasons = {(DeliveryState(state), reason): count for state, reason, count in rows if reason}
-    window_s = target.limit.window_s if target.limit else Limit().window_s
+    window_s = target.strictest.window_s
     sql = """select count(*), min(answered_ns) from hits
              where target_id = ? and coalesce(answered_ns, ?) > ?"""
     since_ns = now_ns - window_s * NS_PER_S

@@ -120,7 +120,7 @@ def _forget(connection: sqlite3.Connection, account_id: str, traces: Collection[
 
 
 def standings(files: Files, now_ns: int) -> list[Standing]:
-    """How the queue of each target stands, the one that was made last at the end; also beside the server."""
+    """How the queue of each target stands, the one that was used last at the end; also beside the server."""
     if not files.forward.exists():
         return []
     connection = files.open_forward_reading()

@@ -260,10 +260,12 @@ def create_shards_and_dues(db: Database) -> None:
 
 @forward_migrations()
 def create_deliveries(db: Database) -> None:
-    # A target is an endpoint; `batches` and `posts` are the newest ids that were looked at for it.
+    # A target is an endpoint; `batches` and `posts` are the newest ids that were looked at for it. `own_…` is the
+    # operator's limit, `limit_…` what the target told.
     db.execute(
         """create table targets (id integer primary key, url text not null unique, began_ns integer not null,
-           batches integer not null, posts integer not null, has_past integer not null default 0,
+           resumed_ns integer not null, batches integer not null, posts integer not null,
+           has_past integer not null default 0, own_count integer, own_window_s integer,
            limit_count integer, limit_window_s integer, is_extended integer, hold_until_ns integer not null default 0,
            hold_reason text not null default '', failure text not null default '',
            failure_ns integer not null default 0, delivered integer not null default 0)"""

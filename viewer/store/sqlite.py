@@ -356,12 +356,16 @@ class SqliteStore:
 
     # -- deliveries ------------------------------------------------------------------------------------
 
-    async def deliveries(self, target: str, now_ns: int, *, with_past: bool) -> SqliteDeliveries:
+    async def deliveries(
+        self, target: str, now_ns: int, *, with_past: bool = False, limit: Limit | None = None
+    ) -> SqliteDeliveries:
         if self._catalogue is None:
             raise base.StoreUnavailable("traces are delivered by the server alone")
         if self._forward is None:
             self._forward = ForwardFile(self._files, await self._read(name_in))
-        return await SqliteDeliveries.opened(self._forward, self._read, target, now_ns, with_past=with_past)
+        return await SqliteDeliveries.opened(
+            self._forward, self._read, target, now_ns, with_past=with_past, limit=limit
+        )
 
     async def delivery_standings(self, now_ns: int) -> list[Standing]:
         return await asyncio.to_thread(forward_file.standings, self._files, now_ns)

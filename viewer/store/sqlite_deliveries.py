@@ -37,7 +37,14 @@ class SqliteDeliveries:
 
     @classmethod
     async def opened(
-        cls, file: ForwardFile, read_store: ReadStore, url: str, now_ns: int, *, with_past: bool
+        cls,
+        file: ForwardFile,
+        read_store: ReadStore,
+        url: str,
+        now_ns: int,
+        *,
+        with_past: bool,
+        limit: Limit | None,
     ) -> SqliteDeliveries:
         """The queue of a target, made as needed; see `viewer.store.base.Store.deliveries`."""
         newest: tuple[int, int] = await read_store(_newest)
@@ -46,7 +53,7 @@ class SqliteDeliveries:
             target_id = delivery_targets.made(connection, url, newest, now_ns)
             if with_past:
                 delivery_targets.include_past(connection, target_id)
-            delivery_targets.resume(connection, target_id, now_ns)
+            delivery_targets.resume(connection, target_id, limit, now_ns)
             return target_id
 
         return cls(file, read_store, await file.write(work))
