@@ -13,6 +13,7 @@ import click
 
 from bridge.commands.accounts import accounts
 from bridge.commands.convert import convert
+from bridge.commands.forward import forward
 from bridge.commands.keys import keys
 from bridge.commands.push import push
 from bridge.commands.serve import serve
@@ -21,6 +22,7 @@ from bridge.commands.tail import tail
 COMMANDS: tuple[click.Command, ...] = (
     serve,
     tail,
+    forward,
     accounts,
     keys,
     convert,
@@ -61,7 +63,7 @@ def _leaves(command: click.Command) -> Iterator[click.Command]:
 for _command in COMMANDS:
     tracen.add_command(_command)
     for _leaf in _leaves(_command):
-        if _leaf is not serve:  # which has --log-level
+        if _leaf not in (serve, forward):  # which have --log-level
             _leaf.params.append(
                 click.Option(
                     ["--verbose", "-v"],
