@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from click.testing import CliRunner
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from bridge.commands.forward import forward
 from tests.processes import TracenProcess, start_tracen
 
 TIMEOUT_S = 60.0
@@ -81,23 +83,20 @@ class Forwarder:
         return self.db.with_suffix(".stderr").read_text(encoding="utf-8")
 
     def status(self) -> dict[str, Any]:
-        """What `tracen forward --status --json` tells."""
-        command = [sys.executable, "-m", "bridge", "forward", "--status", "--json", "--db", str(self.db)]
-        told = self._run(command)
-        value: dict[str, Any] = json.loads(told.splitlines()[-1])
+        """What `tracen forward --status --json` tells. In this process: it is asked often."""
+        done = CliRunner().invoke(forward, ["--status", "--json", "--db", str(self.db)])
+        assert done.exit_code == 0, done.output
+        value: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return value
 
     def status_words(self) -> str:
         """The same for people, white space made even."""
         command = [sys.executable, "-m", "bridge", "forward", "--status", "--db", str(self.db)]
-        return " ".join(self._run(command).split())
-
-    def _run(self, command: Sequence[str]) -> str:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TRACEN_")}
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, env=environment)
         assert done.returncode == 0, done.stderr
         assert self._key not in done.stdout + done.stderr
-        return done.stdout
+        return " ".join(done.stdout.split())
 
     def metric(self, name: str) -> float:
         text = httpx2.get(f"{self.process.http}/metrics", trust_env=False, timeout=TIMEOUT_S).text

@@ -6,6 +6,7 @@ What chance decides is told by a seed, which a failure names.
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -41,6 +42,9 @@ from tests.bridge.forwarding.strict_tracen import (
 )
 from tests.processes import READY, TracenProcess, start_tracen
 from tests.viewer.samples import PLAIN
+
+SEEDS = [int(text) for text in os.environ.get("SEEDS", "1").split(",")]
+"""SEEDS=1,2,3 tries other moments."""
 
 
 class OwnEndpoint:
@@ -262,9 +266,9 @@ class Chaos:
     def __init__(self, forwarder: Forwarder, seed: int) -> None:
         self._forwarder = forwarder
         self._random = random.Random(seed)
-        self.runs = [run_of(f"run {number}", self._random.randint(1, 4)) for number in range(8)]
+        self.runs = [run_of(f"run {number}", self._random.randint(1, 4)) for number in range(6)]
         pieces = [[span] for run in self.runs for span in run]
-        pieces += self._random.sample(pieces, 6)  # sent again
+        pieces += self._random.sample(pieces, 4)  # sent again
         pieces += self._random.sample(self.runs, 2)
         self._random.shuffle(pieces)
         self._pieces = pieces
@@ -275,7 +279,7 @@ class Chaos:
 
     def go_on(self, outage: Any) -> None:
         """Send everything; ends and outages come in between."""
-        at = set(self._random.sample(range(len(self._pieces)), 5))
+        at = set(self._random.sample(range(len(self._pieces)), 4))
         for number, piece in enumerate(self._pieces):
             while not export(self._forwarder.process, piece, over_grpc=self._random.random() < 0.3):
                 pass
@@ -292,7 +296,7 @@ class Chaos:
         self._forwarder.start()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_forwarding_to_our_own_service_leaves_one_whole_page_each(
     tmp_path: Path, endpoint: OwnEndpoint, seed: int
 ) -> None:
@@ -317,12 +321,13 @@ def test_forwarding_to_our_own_service_leaves_one_whole_page_each(
     assert endpoint.refused_by_limit() == 0
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_forwarding_to_a_strict_server_leaves_one_whole_page_each(
     tmp_path: Path, strict: RunningStrictTracen, seed: int
 ) -> None:
     """One that knows the documented fields alone, loses answers, and has a limit that is felt."""
     strict.manners = Manners(limit=6, window_s=5, refuses_unknown_fields=True, tells_limit=True)
+    strict.faults.extend((ANSWER_LOST, RESET))
     forwarder = Forwarder(tmp_path / "own.db", strict.endpoint, KEY)
     chance = random.Random(seed)
 
@@ -387,7 +392,7 @@ def test_forwarding_tells_of_late_spans_that_the_endpoint_can_not_take(
 
 
 def test_forwarding_with_a_wrong_key_loses_nothing(tmp_path: Path, strict: RunningStrictTracen) -> None:
-    """It stops and says so; with the right key everything goes."""
+    """It stops and says so; started with the right key, everything goes at once."""
     forwarder = Forwarder(tmp_path / "own.db", strict.endpoint, "tracen_sk_wrong")
     try:
         assert export(forwarder.process, spans := run_of("a run"))
@@ -402,7 +407,7 @@ def test_forwarding_with_a_wrong_key_loses_nothing(tmp_path: Path, strict: Runni
     assert strict.pages == {}
     again = Forwarder(tmp_path / "own.db", strict.endpoint, KEY)
     try:
-        wait_until(lambda: strict.pages, "it is delivered with the right key", 90)
+        wait_until(lambda: strict.pages, "it is delivered with the right key", 40)
         again.terminate()
     finally:
         again.end()
