@@ -137,8 +137,9 @@ class _Shipment:
     def conclude(self) -> None:
         """Say how many were sent, where that is not plain; exit code 1 where one was not."""
         if self._sent + self._failed > 1:
+            failed = f", {self._failed} not" if self._failed else ""
             rest = "; what follows was not tried" if self._ended_early else ""
-            remark(f"{self._sent} sent to {self._endpoint}, {self._failed} not{rest}.")
+            remark(f"{self._sent} sent to {self._endpoint}{failed}{rest}.")
         if self._failed:
             sys.exit(1)
 

@@ -6,6 +6,7 @@ follows the body.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,6 +25,8 @@ from tracen_otel.payload import encode
 from tracen_otel.published import PublishedTrace
 from tracen_otel.retry import backoff_s
 from tracen_otel.shrink import forms
+
+logger = logging.getLogger("tracen.push")
 
 TIMEOUT_S = 60.0
 """Of one post: 5 MiB over a slow line."""
@@ -63,6 +66,7 @@ class Target:
             if error.status not in _STRICT:
                 raise
             refusal = error
+        logger.debug("%s: the documented fields alone are tried", refusal)
         try:
             page = self._take_what_fits(trace, extended=False)
         except Refused:
@@ -77,6 +81,7 @@ class Target:
                 return self._post(body)
             except PayloadTooLarge as error:
                 refusal = error
+                logger.debug("%s: a smaller form is tried", error)
         raise refusal or AssertionError("a trace has at least the form it came in")
 
     def _post(self, body: dict[str, Any]) -> PublishedTrace:
