@@ -1,4 +1,4 @@
-"""A store whose traces are forwarded, in process, at a time that a test moves: what arrives, and what is done about it."""
+"""A store whose traces are forwarded, in process, at a time that a test moves: what arrives, what is done about it."""
 
 from __future__ import annotations
 
