@@ -59,6 +59,7 @@ WINDOW_S = 3600
 class Story(RuleBasedStateMachine):
     """What happens. `told` are the spans that were sent of each trace that is not deleted."""
 
+    endpoint: OwnTracen | RunningStrictTracen
     limit = 100
     others_posted = False
 
