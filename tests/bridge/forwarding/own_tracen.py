@@ -41,10 +41,11 @@ class OwnTracen:
     def __init__(self, folder: Path, limit: int, clock_ns: Callable[[], int]) -> None:
         self.faults: deque[Fault] = deque()
         self.refused_by_limit = 0
-        self._settings = Settings(requests_per_hour=limit)
+        self._limit = limit
         self._clock_ns = clock_ns
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
         self._store: Store = self._run(self._opened(folder / "target.db"))
         self.key = self._run(create_key(self._store, OWNER, clock_ns()))
         self.port = 0
@@ -83,13 +84,15 @@ class OwnTracen:
         self.close()
         self._run(self._store.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(30)
+        self._loop.close()
 
     def _app(self) -> ASGIApp:
         requests = Requests(Metrics(), self._clock_ns)
-        plans = plans_of("", self._settings.requests_per_hour)
+        plans = plans_of("", self._limit)
         app = create_app(
             self._store,
-            self._settings,
+            Settings(base_url=self.endpoint),
             Authenticator(self._store, time.monotonic),
             requests,
             clock_ns=self._clock_ns,

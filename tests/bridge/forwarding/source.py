@@ -1,4 +1,4 @@
-"""A store whose traces are forwarded, in process, at a time that a test moves: what arrives, and what is done about it."""
+"""A store whose traces are forwarded, in process, at a time that a test moves: what arrives, what is done about it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from viewer.store.sqlite import SqliteStore
 
 TIMEOUT_S = 10.0
 MOST_STEPS = 2_000
+MOST_WAITS = 120
 
 
 def trace_id(number: int) -> bytes:
@@ -112,7 +113,7 @@ class Source:
 
     async def drain(self, *, held: int = 0) -> None:
         """Let time pass until nothing waits, and no more are held than will be for ever."""
-        for _ in range(MOST_STEPS):
+        for _ in range(MOST_WAITS):
             wait_ns = await self.work()
             standing = await self.queue.standing(self.clock())
             if standing.due_ns is not None:
@@ -121,4 +122,4 @@ class Source:
                 self.clock.forward(600)
             else:
                 return
-        raise AssertionError("the queue never ends")
+        raise AssertionError(f"the queue never ends: {standing}")

@@ -59,6 +59,7 @@ WINDOW_S = 3600
 class Story(RuleBasedStateMachine):
     """What happens. `told` are the spans that were sent of each trace that is not deleted."""
 
+    endpoint: OwnTracen | RunningStrictTracen
     limit = 100
     others_posted = False
 
@@ -206,6 +207,8 @@ class Story(RuleBasedStateMachine):
             if hasattr(self, "source"):
                 self.mend_and_count()
         finally:
+            if hasattr(self, "source"):
+                self.run_(self.source.close())
             self.end()
             self.runner.close()
             shutil.rmtree(self.folder)
@@ -221,7 +224,6 @@ class Story(RuleBasedStateMachine):
             self.steps_of(trace)
         for trace in self.told.keys() - self.hidden.keys():
             self.check_page(sorted(self.steps_of(trace)), sorted(name_of(trace, n) for n in self.told[trace]))
-        self.run_(self.source.close())
 
     def check_page(self, steps: list[str], told: list[str]) -> None:
         assert steps == told
@@ -293,8 +295,8 @@ class StrictStory(Story):
 
 
 _SETTINGS = settings(
-    max_examples=20,
-    stateful_step_count=25,
+    max_examples=15,
+    stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
