@@ -413,3 +413,26 @@ def test_forwarding_with_a_wrong_key_loses_nothing(tmp_path: Path, strict: Runni
         again.end()
     assert strict_pages(strict) == [names_of(spans)]
     assert json.dumps(list(strict.pages.values())).count("tracen_sk_") == 0
+
+
+def test_forwarding_goes_on_past_a_page_that_was_deleted_there(tmp_path: Path, endpoint: OwnEndpoint) -> None:
+    """It stays deleted, whatever comes of its trace; and though it is the first that a new process asks about."""
+    forwarder = Forwarder(tmp_path / "own.db", endpoint.url, endpoint.key)
+    try:
+        late, *rest = run_of("deleted")
+        assert export(forwarder.process, rest)
+        wait_until(endpoint.pages, "it is delivered")
+        headers = {"x-tracen-key": endpoint.key}
+        with httpx2.Client(base_url=endpoint.url, headers=headers, trust_env=False) as client:
+            page_id = client.get(f"/api/traces/by-otel/{otel_id_of(rest)}").json()["trace_id"]
+            assert client.delete(f"/api/traces/{page_id}").status_code == 204
+        forwarder.terminate()
+        forwarder.start()
+        assert export(forwarder.process, [late])
+        time.sleep(1.5)  # so that it is due before the next one
+        assert export(forwarder.process, spans := run_of("another"))
+        wait_until(lambda: otel_id_of(spans) in endpoint.pages(), "the other one is delivered", 30)
+        assert endpoint.pages() == {otel_id_of(spans): names_of(spans)}
+        forwarder.terminate()
+    finally:
+        forwarder.end()
