@@ -12,12 +12,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from click.testing import CliRunner
 
+from bridge.commands.push import push
 from tests.bridge.forwarding.forwarder import (
     QUICK,
     TIMEOUT_S,
@@ -140,6 +143,18 @@ def test_forwarding_tells_the_truth_at_each_stage(tmp_path: Path, endpoint: OwnE
         assert export(forwarder.process, [late], over_grpc=True)
         wait_until(lambda: endpoint.pages() == {otel_id_of(spans): names_of(spans)}, "the late span is there")
         forwarder.terminate()
+        arguments = [
+            otel_id_of(spans),
+            "--to",
+            endpoint.url,
+            "--key",
+            endpoint.key,
+            "--db",
+            str(forwarder.db),
+        ]
+        pushed = CliRunner().invoke(push, arguments)
+        assert pushed.exit_code == 0, pushed.output
+        assert endpoint.pages() == {otel_id_of(spans): names_of(spans)}, "pushed, it has the page that it had"
         told = forwarder.status()
         assert (told["is_running"], told["waiting"], told["delivered"]) == (False, 0, 1)
         assert told["recent_posts"] == 2
@@ -349,27 +364,36 @@ def test_forwarding_to_a_strict_server_leaves_one_whole_page_each(
     assert strict.accepted_within(5) <= 6
 
 
-@pytest.mark.parametrize("ends", ["terminate", "kill"])
 def test_forwarding_that_ends_amid_a_post_makes_no_second_page(
-    tmp_path: Path, strict: RunningStrictTracen, ends: str
+    tmp_path: Path, strict: RunningStrictTracen
 ) -> None:
     """The endpoint has the page, and its answer never came: the next start asks with the same key."""
-    strict.faults.append(SLOW_BUT_DONE)
     forwarder = Forwarder(tmp_path / "own.db", strict.endpoint, KEY)
+    runs = {"terminate": run_of("ended"), "kill": run_of("killed")}
+
+    def has_pages(count: int) -> bool:
+        return len(strict.pages) == count
+
+    def delivered(count: int) -> bool:
+        return bool(forwarder.status()["delivered"] == count)
+
     try:
-        assert export(forwarder.process, spans := run_of("a run"))
-        wait_until(lambda: strict.pages, "the endpoint has it")
-        getattr(forwarder, ends)()
-        told = forwarder.status()
-        assert (told["waiting"], told["delivered"]) == (1, 0)
-        forwarder.start()
-        wait_until(lambda: forwarder.status()["delivered"] == 1, "the answer is known")
+        for number, (ends, spans) in enumerate(runs.items()):
+            strict.faults.append(SLOW_BUT_DONE)
+            assert export(forwarder.process, spans)
+            wait_until(partial(has_pages, number + 1), "the endpoint has it")
+            getattr(forwarder, ends)()
+            told = forwarder.status()
+            assert (told["waiting"], told["delivered"]) == (1, number)
+            forwarder.start()
+            wait_until(partial(delivered, number + 1), "its answer is known")
         forwarder.terminate()
     finally:
         forwarder.end()
-    assert strict_pages(strict) == [names_of(spans)]
-    keys = {r.headers["idempotency-key"] for r in strict.requests if r.method == "POST"}
-    assert len(keys) == 1
+    assert strict_pages(strict) == sorted(map(names_of, runs.values()))
+    posts = [request for request in strict.requests if request.method == "POST"]
+    assert len({request.headers["idempotency-key"] for request in posts}) == 2
+    assert len(posts) == 4
 
 
 def test_forwarding_tells_of_late_spans_that_the_endpoint_can_not_take(
@@ -430,7 +454,8 @@ def test_forwarding_goes_on_past_a_page_that_was_deleted_there(tmp_path: Path, e
         forwarder.start()
         assert export(forwarder.process, [late])
         time.sleep(1.5)  # so that it is due before the next one
-        assert export(forwarder.process, spans := run_of("another"))
+        spans = run_of("another")
+        assert export(forwarder.process, spans)
         wait_until(lambda: otel_id_of(spans) in endpoint.pages(), "the other one is delivered", 30)
         assert endpoint.pages() == {otel_id_of(spans): names_of(spans)}
         forwarder.terminate()
