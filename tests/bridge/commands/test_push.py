@@ -1,10 +1,11 @@
-"""`tracen push` as a process of its own, between real servers and to strict ones."""
+"""`tracen push`, between real servers and to strict ones."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from bridge.cli import tracen as command_line
 from tests.bridge.forwarding.strict_tracen import KEY, Manners, RunningStrictTracen, redirect, strict_tracen
@@ -51,30 +52,32 @@ def run_file(tmp_path: Path) -> Path:
     return path
 
 
-def push(
-    *arguments: str, key: str = "", stdin: str = "", **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run `tracen push …` to its end."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TRACEN_")}
+def push(*arguments: str, key: str = "", **environment: str) -> Result:
+    """Run `tracen push …` to its end, in this process: each of its own would cost a second."""
+    cleared: dict[str, str | None] = {name: None for name in os.environ if name.startswith("TRACEN_")}
     keys = {"TRACEN_FORWARD_KEY": key} if key else {}
-    done = subprocess.run(
-        [sys.executable, "-m", "bridge", "push", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        env=inherited | keys | environment,
-    )
-    assert "Traceback" not in done.stderr
-    assert not key or key not in done.stdout + done.stderr
+    done = CliRunner().invoke(command_line, ["push", *arguments], env=cleared | keys | environment)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    assert not key or key not in done.output
     return done
 
 
-def pushed(*arguments: str, key: str, stdin: str = "") -> list[str]:
+def pushed(*arguments: str, key: str) -> list[str]:
     """The URLs that a command which succeeds prints."""
-    done = push(*arguments, key=key, stdin=stdin)
-    assert done.returncode == 0, done.stderr
+    done = push(*arguments, key=key)
+    assert done.exit_code == 0, done.stderr
     return done.stdout.splitlines()
+
+
+def tracen_command(*arguments: str, stdin: str = "", **environment: str) -> str:
+    """What a command prints, as a process of its own that succeeds."""
+    command = [sys.executable, "-m", "bridge", *arguments]
+    settings = os.environ | environment
+    done = subprocess.run(
+        command, input=stdin, capture_output=True, text=True, timeout=TIMEOUT_S, env=settings
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def payload_of(url: str) -> dict[str, Any]:
@@ -132,7 +135,7 @@ def test_push_of_lines_sends_what_is_whole(elsewhere: TracenProcess, tmp_path: P
 
     done = push(str(file), "--to", elsewhere.http, key=elsewhere.key)
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert [payload_of(url)["prompt"] for url in done.stdout.splitlines()] == ["a", "b"]
     assert f"{file}:2: it is not JSON" in done.stderr
     assert f"2 sent to {elsewhere.http}, 1 not." in done.stderr
@@ -142,10 +145,9 @@ def test_push_reads_what_convert_prints(elsewhere: TracenProcess, tmp_path: Path
     """Through a pipe; and the spans themselves get the same page."""
     spans = tmp_path / "spans.json"
     spans.write_bytes(json_body(json_span(fresh_id(), "a"), json_span(fresh_id(), "b")))
-    convert = [sys.executable, "-m", "bridge", "convert", str(spans), "--extended"]
-    lines = subprocess.run(convert, capture_output=True, text=True, check=True, timeout=TIMEOUT_S).stdout
-
-    of_lines = pushed("-", "--to", elsewhere.http, key=elsewhere.key, stdin=lines)
+    lines = tracen_command("convert", str(spans), "--extended")
+    arguments = ("push", "-", "--to", elsewhere.http)
+    of_lines = tracen_command(*arguments, stdin=lines, TRACEN_FORWARD_KEY=elsewhere.key).splitlines()
     of_spans = pushed(str(spans), "--to", elsewhere.http, key=elsewhere.key)
 
     assert len(set(of_lines)) == 2
@@ -159,6 +161,24 @@ def test_push_json_tells_what_became_of_what(elsewhere: TracenProcess, run_file:
     told = json.loads(line)
     assert told["source"] == f"{run_file}:1"
     assert told["url"] == f"{elsewhere.http}/traces/{told['trace_id']}"
+
+
+def test_push_into_a_file_has_its_bar_in_the_terminal(strict: RunningStrictTracen, run_file: Path) -> None:
+    """URLs go where they were led to, progress and remarks to the terminal."""
+    reading, writing = pty.openpty()
+    command = [sys.executable, "-m", "bridge", "push", str(run_file), str(run_file), "--to", strict.endpoint]
+    environment = os.environ | {"TRACEN_FORWARD_KEY": KEY, "TERM": "xterm"}
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=writing, env=environment, timeout=TIMEOUT_S, check=True
+    )
+    os.close(writing)
+    told = os.read(reading, 100_000).decode()
+    os.close(reading)
+
+    assert [line.startswith(strict.endpoint) for line in done.stdout.decode().splitlines()] == [True, True]
+    assert "/traces/" not in told
+    assert "sent" in told
+    assert f"2 sent to {strict.endpoint}." in told
 
 
 # -- traces --------------------------------------------------------------------------------------------
@@ -218,7 +238,7 @@ def test_push_sends_no_private_trace_unless_it_is_told_to(
     arguments = (private["trace_id"], expired["url"], "--to", strict.endpoint, "--db", str(tracen.db))
 
     done = push(*arguments, key=KEY)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "is private; --private-too" in done.stderr
     assert "is no longer shared; --private-too" in done.stderr
     assert strict.accepted == []
@@ -254,7 +274,7 @@ def test_push_of_a_trace_that_several_accounts_have_asks_which(
 
     done = push(trace_id.hex(), "--to", strict.endpoint, "--db", str(tracen.db), key=KEY)
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "several accounts have this trace" in done.stderr
     assert "two@team.example" in done.stderr
 
@@ -283,7 +303,7 @@ def test_push_says_when_it_may_be_tried_again(strict: RunningStrictTracen, tmp_p
 
     done = push(str(file), "--to", strict.endpoint, "--documented", key=KEY)
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert len(done.stdout.splitlines()) == 2
     assert (
         f"{file}:3: {strict.endpoint} takes no more for now, its limit is 2 an hour: again in 60 min"
@@ -301,7 +321,7 @@ def test_push_waits_where_it_is_told_to(strict: RunningStrictTracen, tmp_path: P
 
     done = push(str(file), "--to", strict.endpoint, "--documented", "--wait", key=KEY)
 
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert len(strict.pages) == 2
     assert "waiting" in done.stderr
 
@@ -313,7 +333,7 @@ def test_push_follows_no_redirect(strict: RunningStrictTracen, run_file: Path) -
 
         done = push(str(run_file), "--to", strict.endpoint, key=KEY)
 
-        assert done.returncode == 1
+        assert done.exit_code == 1
         assert "a redirect" in done.stderr
         assert other.requests == []
 
@@ -344,9 +364,7 @@ def test_push_says_what_keeps_it_from_sending(
 ) -> None:
     """2 where it was called wrongly, 1 where it failed; the repair is named."""
     named = [str(run_file) if argument == "FILE" else argument for argument in arguments]
-    cleared: dict[str, str | None] = {name: None for name in os.environ if name.startswith("TRACEN_")}
-
-    done = CliRunner().invoke(command_line, ["push", *named], env=cleared | environment)
+    done = push(*named, **environment)
 
     assert done.exit_code == code, done.output
     assert words in " ".join(done.stderr.split())
@@ -358,7 +376,7 @@ def test_push_to_where_a_trace_is_already_says_so(tracen: TracenProcess) -> None
     page = post(tracen)
     for name in (page["trace_id"], page["url"]):
         done = push(name, "--to", tracen.http, "--db", str(tracen.db), key=tracen.key)
-        assert done.returncode == 2
+        assert done.exit_code == 2
         assert "already" in done.stderr
 
 
@@ -369,6 +387,6 @@ def test_push_with_a_wrong_key_tries_it_once(strict: RunningStrictTracen, tmp_pa
 
     done = push(str(file), "--to", strict.endpoint, key="tracen_sk_wrong")
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "refuses the key" in done.stderr
     assert len(strict.requests) == 1

@@ -342,6 +342,7 @@ def test_forwarding_to_a_strict_server_leaves_one_whole_page_each(
 ) -> None:
     """One that knows the documented fields alone, loses answers, and has a limit that is felt."""
     strict.manners = Manners(limit=6, window_s=5, refuses_unknown_fields=True, tells_limit=True)
+    strict.manners.deleted_again = 410
     strict.faults.extend((ANSWER_LOST, RESET))
     forwarder = Forwarder(tmp_path / "own.db", strict.endpoint, KEY)
     chance = random.Random(seed)
