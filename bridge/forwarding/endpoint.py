@@ -23,8 +23,8 @@ from viewer.store.deliveries import Outgoing
 T = TypeVar("T")
 
 TIMEOUT_S = 30.0
-_WITHOUT_RESERVATIONS = frozenset({404, 405, 501})
-"""What a server answers to `PUT /api/traces/by-otel/…` that does not know it."""
+_WITHOUT_RESERVATIONS = frozenset({403, 404, 405, 501})
+"""What a server may answer to `PUT /api/traces/by-otel/…` that does not know it; a POST shows what a 403 means."""
 _DELETED = 410
 _WRONG = frozenset({400, 422})
 _WITHOUT_DELETION = frozenset({403, 405, 501})

@@ -1,4 +1,4 @@
-"""What is delivered, when and how; what is held back, set aside and tried again: at a strict endpoint and at our own."""
+"""What is delivered, when and how; what is held back, set aside and tried again: at strict endpoints and at ours."""
 
 from __future__ import annotations
 
@@ -377,18 +377,19 @@ async def test_refusal_of_everything_stops_it_and_drops_nothing(
     source: Source, strict: RunningStrictTracen, caplog: pytest.LogCaptureFixture, fault: Fault
 ) -> None:
     """One line in the log, a try a minute, then slower; when it is mended, all is delivered."""
-    strict.faults.extend([fault] * 8)
+    strict.faults.extend([fault] * 20)
     for number in (1, 2, 3):
         await source.send((number, 0))
     await source.work()
     with caplog.at_level(logging.WARNING, "tracen.forward"):
         for _ in range(20 * 60 // 10):
             await later(source, 10)
-    assert 7 <= posted(strict) <= 8
+    assert 7 <= posted(strict) <= 10
     assert len(caplog.records) == 1
     assert KEY not in caplog.text
     standing = await source.queue.standing(source.clock())
     assert standing.target.failure
+    strict.faults.clear()
     await source.drain()
     assert len(strict.pages) == 3
 
@@ -463,9 +464,9 @@ async def test_limit_is_kept_without_being_refused(
     await reopened(source, per_hour=0 if tells else 3)
     for number in range(1, 11):
         await source.send((number, 0))
-    for _ in range(5 * 60):
-        await later(source, 60)
-        if int(_now_s(source)) % 7 == 0:
+    for turn in range(60):
+        await later(source, 300)
+        if turn % 5 == 0:
             await source.restart()
     assert len(strict.pages) == 10
     assert (strict.refused_by_limit, strict.accepted_within(3600)) == (0, 3)
