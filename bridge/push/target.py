@@ -88,7 +88,9 @@ class Target:
         waits = 0
         while True:
             try:
-                return self._client.publish(body, deadline_s=TIMEOUT_S)
+                page = self._client.publish(body, deadline_s=TIMEOUT_S)
+                logger.debug("taken as page %s, %d steps", page.trace_id, len(body["steps"]))
+                return page
             except Overloaded as error:
                 waits += 1
                 if self._wait is None or waits > _MOST_WAITS:
