@@ -17,7 +17,7 @@ logger = logging.getLogger("tracen.forward")
 SLICE = 500
 """Traces that are put in the queue together."""
 IDLE_S = 0.5
-_REST = 4.0
+_REST = 9.0
 """Times as long as it worked."""
 _UNAVAILABLE_S = 2.0
 

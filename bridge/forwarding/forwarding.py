@@ -21,7 +21,7 @@ GRACE_S = 8
 """For what is in flight at the end, as the doors have it; it stays on disk in any case."""
 _LOOK_S = 1.0
 """Between two looks at a queue that waits."""
-_REST = 1.0
+_REST = 4.0
 """Times as long as it read and packed."""
 _STANDING_S = 5.0
 _STANDING_REST = 50

@@ -12,10 +12,10 @@ import re
 import shutil
 import tempfile
 from abc import abstractmethod
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx2
 from hypothesis import HealthCheck, settings
@@ -29,6 +29,7 @@ from tests.bridge.forwarding.strict_tracen import (
     ANSWER_LOST,
     KEY,
     RESET,
+    Fault,
     Manners,
     RunningStrictTracen,
     refused,
@@ -56,10 +57,20 @@ FAULTS = st.sampled_from(
 WINDOW_S = 3600
 
 
+class Faulty(Protocol):
+    """What the story knows of an endpoint."""
+
+    faults: deque[Fault]
+    refused_by_limit: int
+
+    def open(self) -> None: ...
+    def close(self) -> None: ...
+
+
 class Story(RuleBasedStateMachine):
     """What happens. `told` are the spans that were sent of each trace that is not deleted."""
 
-    endpoint: OwnTracen | RunningStrictTracen
+    endpoint: Faulty
     limit = 100
     others_posted = False
 
@@ -240,14 +251,15 @@ class OwnStory(Story):
         self.begin(limit, newest=newest)
 
     def start_endpoint(self, limit: int) -> tuple[str, str]:
-        self.endpoint = OwnTracen(self.folder, limit, self.clock)
-        return self.endpoint.endpoint, self.endpoint.key
+        self.endpoint = self.own = OwnTracen(self.folder, limit, self.clock)
+        return self.own.endpoint, self.own.key
 
     def steps_by_page(self) -> dict[str, list[str]]:
-        return self.endpoint.steps_by_page()
+        return self.own.steps_by_page()
 
     def end(self) -> None:
-        self.endpoint.end()
+        if hasattr(self, "own"):
+            self.own.end()
 
 
 class StrictStory(Story):
@@ -269,17 +281,17 @@ class StrictStory(Story):
         self.begin(limit, per_hour=0 if tells else limit, newest=newest)
 
     def start_endpoint(self, limit: int) -> tuple[str, str]:
-        self.endpoint = RunningStrictTracen(self.manners, lambda: self.clock() / NS_PER_S)
-        return self.endpoint.endpoint, KEY
+        self.endpoint = self.strict = RunningStrictTracen(self.manners, lambda: self.clock() / NS_PER_S)
+        return self.strict.endpoint, KEY
 
     def steps_by_page(self) -> dict[str, list[str]]:
-        pages = dict(self.endpoint.pages)
+        pages = dict(self.strict.pages)
         return {page: [step["name"] for step in payload["steps"]] for page, payload in pages.items()}
 
     @invariant()
     def accepted_are_within_the_limit(self) -> None:
         if hasattr(self, "source"):
-            assert self.endpoint.accepted_within(WINDOW_S) <= self.limit
+            assert self.strict.accepted_within(WINDOW_S) <= self.limit
 
     def check_page(self, steps: list[str], told: list[str]) -> None:
         if steps != told and self.manners.delete_refusal:
@@ -290,8 +302,8 @@ class StrictStory(Story):
             assert steps == told
 
     def end(self) -> None:
-        if hasattr(self, "endpoint"):
-            self.endpoint.close()
+        if hasattr(self, "strict"):
+            self.strict.close()
 
 
 _SETTINGS = settings(
