@@ -348,6 +348,7 @@ def test_forwarding_to_a_strict_server_leaves_one_whole_page_each(
     chance = random.Random(seed)
 
     def outage() -> None:
+        strict.faults.clear()  # each failure in a row doubles the wait for the next attempt
         strict.faults.extend(chance.choices((ANSWER_LOST, RESET, refused(503, Retry_After="1")), k=2))
         with strict.outage():
             time.sleep(0.5)
