@@ -19,9 +19,11 @@ from bridge.commands.completion import completion
 from bridge.commands.convert import convert
 from bridge.commands.demo import demo
 from bridge.commands.doctor import doctor
+from bridge.commands.forward import forward
 from bridge.commands.import_ import import_
 from bridge.commands.keys import keys
 from bridge.commands.open import open_
+from bridge.commands.push import push
 from bridge.commands.run import run
 from bridge.commands.serve import serve
 from bridge.commands.stop import stop
@@ -33,16 +35,18 @@ COMMANDS: tuple[click.Command, ...] = (
     run,
     serve,
     stop,
+    demo,
     doctor,
     open_,
     tail,
-    accounts,
-    keys,
+    push,
+    forward,
     convert,
     import_,
-    demo,
     backup,
     check,
+    accounts,
+    keys,
     completion,
 )
 """In the order in which somebody meets them: --help and the README list them so."""
@@ -84,7 +88,7 @@ for _command in COMMANDS:
     shape(_command)
     for _leaf in _leaves(_command):
         complete(_leaf)
-        if _leaf is not serve:  # which has --log-level
+        if _leaf not in (serve, forward):  # which have --log-level
             _leaf.params.append(
                 click.Option(
                     ["--verbose", "-v"],

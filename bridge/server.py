@@ -21,6 +21,8 @@ from typing import Protocol
 import uvicorn
 from starlette.types import ASGIApp
 
+from bridge.forwarding.forwarding import Forwarding
+from bridge.forwarding.terms import check_no_loop, terms_of
 from bridge.grpc_server import GRACE_S, PortTaken, open_grpc
 from bridge.guard import GuardedProtocol
 from bridge.http_routes import create_otlp_app, otlp_routes
@@ -85,6 +87,8 @@ async def serve(settings: Settings, announce: Callable[[Ready], None]) -> None:
     ):
         ports = _Ports(http, otlp, _certificate(settings))
         settings = replace(settings, base_url=_base_url(settings, _port(http)))
+        if terms := terms_of(settings):
+            check_no_loop(terms, settings.base_url, *ports.urls(settings))
         metrics = Metrics()
         store = open_store(settings.db, on_broken=on_broken, on_commit=metrics.committed)
         try:
@@ -109,14 +113,14 @@ class _Ports:
     def tls(self) -> ssl.SSLContext | None:
         return self.certificate.context if self.certificate else None
 
+    def urls(self, settings: Settings) -> tuple[str, str]:
+        """Where pages, and OTLP over HTTP, are answered."""
+        start = f"{_scheme(settings)}://{_reachable(settings.host)}"
+        return f"{start}:{_port(self.http)}", f"{start}:{_port(self.otlp)}"
+
     def ready(self, settings: Settings, grpc_port: int) -> Ready:
-        host, scheme = _reachable(settings.host), _scheme(settings)
-        return Ready(
-            http=f"{scheme}://{host}:{_port(self.http)}",
-            otlp_grpc=f"{host}:{grpc_port}",
-            otlp_http=f"{scheme}://{host}:{_port(self.otlp)}",
-            base_url=settings.base_url,
-        )
+        http, otlp_http = self.urls(settings)
+        return Ready(http, f"{_reachable(settings.host)}:{grpc_port}", otlp_http, settings.base_url)
 
 
 async def _serve_store(
@@ -144,10 +148,12 @@ async def _serve_store(
     routes = otlp_routes(receiver, requests, settings.otlp_max_body_bytes, settings.proxies)
     viewer = create_app(store, settings, keys, requests, more_routes=routes)
     doors: list[Door] = []
+    forwarding = await _forwarding(store, settings, metrics)
     beside = [
         asyncio.create_task(Housekeeping(store, settings.retention_ns, time.time_ns).run()),
         asyncio.create_task(Summariser(store, time.time_ns, redacts=settings.redact).run()),
     ]
+    delivering = asyncio.create_task(forwarding.run()) if forwarding else None
     if ports.certificate:
         beside.append(asyncio.create_task(ports.certificate.keep_fresh()))
     try:
@@ -177,8 +183,22 @@ async def _serve_store(
         workers.stop()
         for stream in viewer.state.streams:
             stream.stop()
-        await asyncio.gather(*(door.close() for door in doors))
+        ends = [door.close() for door in doors]
+        if forwarding and delivering:
+            ends.append(forwarding.stop(delivering))
+        await asyncio.gather(*ends)
         await asyncio.gather(*beside, return_exceptions=True)
+
+
+async def _forwarding(store: Store, settings: Settings, metrics: Metrics) -> Forwarding | None:
+    """What delivers traces to another endpoint, where the settings name one."""
+    terms = terms_of(settings)
+    if terms is None:
+        return None
+    forwarding = await Forwarding.opened(store, terms)
+    for gauge in forwarding.gauges():
+        metrics.watch(*gauge)
+    return forwarding
 
 
 async def _with_local_account(store: Store, ready: Ready) -> Ready:

@@ -1,4 +1,6 @@
-"""POST /api/traces: one payload out, a page's URL back; and that URL alone, ahead of time. Knows no span, no queue.
+"""POST /api/traces: one payload out, a page's URL back; that URL alone, ahead of time; and its deletion.
+
+Knows no span, no queue.
 
 Never logs, and no error's message holds, the key, the payload or the server's words but where to subscribe. Errors:
 
@@ -18,20 +20,22 @@ import gzip
 import hashlib
 import http
 import http.client
-import json
 import os
-import re
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from tracen_otel import __version__
+from tracen_otel.allowance import Allowance, allowance_of
 from tracen_otel.endpoint import checked_endpoint, checked_key, is_loopback
 from tracen_otel.payload import MAX_BODY_BYTES, dumps
 from tracen_otel.published import PublishedTrace
+from tracen_otel.replies import page_in, refused_fields_in, subscribe_url_in
 from tracen_otel.retry import backoff_s, retry_after_s
 
 if TYPE_CHECKING:
@@ -57,8 +61,7 @@ _WORDS_BY_ERROR = {
     "SSLError": "no TLS connection that can be trusted",
     "ProtocolError": "the connection broke off",
 }
-_MAX_TOLD_URL = 200
-_FIELD_PATH = re.compile(r"[a-z_.\[\]0-9]{1,80}")
+_PAGE_TOLD = frozenset({200, 201})
 
 
 class TracenError(Exception):
@@ -132,6 +135,34 @@ class UnreadableReply(TracenError):
     """A reply without a trace id and a URL."""
 
 
+class Deletion(Enum):
+    """What a server says to a request to delete: it did, it knows no such page (or no such request), or it had."""
+
+    DONE = 204
+    UNKNOWN = 404
+    GONE = 410
+
+
+_DELETION_TOLD = frozenset(each.value for each in Deletion)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """`wanted`: the statuses of which the caller makes something; any other is an error."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    wanted: frozenset[int] = _PAGE_TOLD
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int
+    body: bytes
+
+
 class TracenClient:
     """Posts payloads to one endpoint with one key. May be made before a fork and used after it.
 
@@ -164,6 +195,8 @@ class TracenClient:
         self._path = urlsplit(self._url).path
         self._pool_by_pid: dict[int, urllib3.HTTPConnectionPool] = {}
         self.retries: int = 0
+        self.allowance: Allowance | None = None
+        """What the last answer told of the server's limit, whatever else it said."""
 
     def publish(self, payload: dict[str, Any], *, deadline_s: float) -> PublishedTrace:
         """Post `payload` and answer its page, trying again for at most `deadline_s` seconds from now.
@@ -172,28 +205,51 @@ class TracenClient:
 
         Raises TracenError; at once where the server asks for a longer wait than there is time.
         """
-        body = _body(payload)
-        headers = {"Content-Type": "application/json", "Idempotency-Key": _idempotency_key(body)}
-        reply = self._ask("POST", self._path, body, headers, deadline_s)
-        return _published(reply, payload.get("otel_trace_id"))
+        body = dumps(payload)
+        page = self.post(body, _idempotency_key(body), deadline_s=deadline_s)
+        return replace(page, otel_trace_id=payload.get("otel_trace_id"))
+
+    def post(self, body: bytes, idempotency_key: str, *, deadline_s: float) -> PublishedTrace:
+        """Post a payload as it is, under a key of 1 to 255 characters: the same body under the same key is one page.
+
+        Raises TracenError, as `publish` does.
+        """
+        if len(body) > MAX_BODY_BYTES:
+            raise PayloadTooLarge(413, f"{len(body)} bytes, not sent")
+        headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
+        return _page_of(self._ask(_Request("POST", self._path, body, headers), deadline_s))
 
     def reserve(self, otel_trace_id: str, deadline_s: float) -> PublishedTrace:
         """Ask for the page that this OTel trace (32 hex digits) will have, within `deadline_s` seconds.
 
         Raises TracenError; Refused with 404 or 405 where the server does not reserve pages.
         """
-        reply = self._ask("PUT", f"{self._path}/by-otel/{otel_trace_id}", b"", {}, deadline_s)
-        return _published(reply, otel_trace_id)
+        request = _Request("PUT", f"{self._path}/by-otel/{otel_trace_id}")
+        return _page_of(self._ask(request, deadline_s), otel_trace_id)
 
-    def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str], deadline_s: float) -> bytes:
-        """Answer the reply's body, after as many attempts as there is time for."""
+    def delete(self, page_id: str, *, deadline_s: float) -> Deletion:
+        """Delete a page (a UUID) for good, trying again for at most `deadline_s` seconds from now.
+
+        Raises TracenError: Refused with 403, 405 or 501 where the server does not let its pages be deleted so;
+        UnreadableReply for 200, which is no answer of Tracen's. Raises ValueError for what is no UUID.
+        """
+        request = _Request("DELETE", f"{self._path}/{uuid.UUID(page_id)}", wanted=_PAGE_TOLD | _DELETION_TOLD)
+        status = self._ask(request, deadline_s).status
+        if status not in _DELETION_TOLD:
+            raise UnreadableReply(
+                f"expected 204 or a refusal, got {status}; is the endpoint a Tracen server?"
+            )
+        return Deletion(status)
+
+    def _ask(self, request: _Request, deadline_s: float) -> _Reply:
+        """Answer what was replied, after as many attempts as there is time for."""
         end_s = time.monotonic() + deadline_s
         failures = 0
         may_have_arrived = False
         while True:
             try:
                 left_s = max(end_s - time.monotonic(), 0.001)
-                return self._send(method, path, body, headers, min(self._timeout_s, left_s))
+                return self._send(request, min(self._timeout_s, left_s))
             except TracenError as error:
                 failures += 1
                 may_have_arrived = error.may_have_arrived = may_have_arrived or error.may_have_arrived
@@ -204,20 +260,23 @@ class TracenClient:
                     raise
                 self.retries += 1
 
-    def _send(self, method: str, path: str, body: bytes, headers: dict[str, str], timeout_s: float) -> bytes:
+    def _send(self, request: _Request, timeout_s: float) -> _Reply:
         """One attempt; a server that takes a body plain and not packed gets it plain from then on."""
-        headers = self._headers | headers
-        if not self._compresses or len(body) < _LEAST_COMPRESSED_BYTES:
-            return self._exchange(method, path, body, headers, timeout_s)
-        packed = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+        if not self._compresses or len(request.body) < _LEAST_COMPRESSED_BYTES:
+            return self._exchange(request, timeout_s)
+        packed = replace(
+            request,
+            body=gzip.compress(request.body, _GZIP_LEVEL, mtime=0),
+            headers=request.headers | {"Content-Encoding": "gzip"},
+        )
         try:
-            reply = self._exchange(method, path, packed, headers | {"Content-Encoding": "gzip"}, timeout_s)
+            reply = self._exchange(packed, timeout_s)
             self._is_unpacked = True
             return reply
         except Refused as error:
             if self._is_unpacked or error.status not in _MAY_MEAN_GZIP:
                 raise
-        reply = self._exchange(method, path, body, headers, timeout_s)
+        reply = self._exchange(request, timeout_s)
         self._compresses = False
         return reply
 
@@ -227,31 +286,31 @@ class TracenClient:
             pool.close()
         self._pool_by_pid = {}
 
-    def _exchange(
-        self, method: str, path: str, body: bytes, headers: dict[str, str], timeout_s: float
-    ) -> bytes:
+    def _exchange(self, request: _Request, timeout_s: float) -> _Reply:
         import urllib3  # here, so that a program that sends nothing does not pay for it
 
         try:
             response = self._pool().urlopen(
-                method,
-                path,
-                body,
-                headers,
+                request.method,
+                request.path,
+                request.body,
+                self._headers | request.headers,
                 timeout=urllib3.Timeout(total=timeout_s),
                 retries=False,
                 redirect=False,
                 preload_content=False,
             )
             try:
-                reply = _read_bounded(response)
+                body = _read_bounded(response)
             finally:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             message = f"no answer from {self._url}: {_in_words(error)}"
             raise Unreachable(message, may_have_arrived=not isinstance(error, _never_sent())) from None
-        self._raise_for_status(response, reply)
-        return reply
+        self.allowance = allowance_of(response.headers)
+        if response.status not in request.wanted:
+            self._refuse(response, body)
+        return _Reply(response.status, body)
 
     def _pool(self) -> urllib3.HTTPConnectionPool:
         """Answer that of this process: a connection that came along through a fork is the parent's."""
@@ -264,19 +323,17 @@ class TracenClient:
             self._pool_by_pid = {pid: pool}
         return pool
 
-    def _raise_for_status(self, response: urllib3.BaseHTTPResponse, reply: bytes) -> None:
+    def _refuse(self, response: urllib3.BaseHTTPResponse, reply: bytes) -> NoReturn:
         status = response.status
-        if status in (200, 201):
-            return
         if status in _RETRYABLE:
             raise Overloaded(status, retry_after_s(response.headers.get("Retry-After"), self._unix_time()))
         if status in (401, 403):
             raise KeyRefused(status)
         if status == 402:
-            raise Unsubscribed(_subscribe_url(reply))
+            raise Unsubscribed(subscribe_url_in(reply))
         if status == 413:
             raise PayloadTooLarge(status)
-        raise Refused(status, "a redirect, not followed" if 300 <= status < 400 else _refused_fields(reply))
+        raise Refused(status, "a redirect, not followed" if 300 <= status < 400 else refused_fields_in(reply))
 
 
 def import_transport() -> None:
@@ -287,13 +344,6 @@ def import_transport() -> None:
     """
     for module in ("encodings.idna", "tracen_otel.transport"):  # getaddrinfo imports the first for any name
         import_module(module)
-
-
-def _body(payload: dict[str, Any]) -> bytes:
-    body = dumps(payload)
-    if len(body) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(413, f"{len(body)} bytes, not sent")
-    return body
 
 
 def _idempotency_key(body: bytes) -> str:
@@ -332,37 +382,11 @@ def _read_bounded(response: urllib3.BaseHTTPResponse) -> bytes:
     return reply
 
 
-def _published(reply: bytes, otel_trace_id: str | None) -> PublishedTrace:
-    try:
-        value = json.loads(reply)
-        trace_id = str(uuid.UUID(value["trace_id"]))
-        if _is_url(url := value["url"]):
-            return PublishedTrace(trace_id, url, otel_trace_id)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        pass
-    raise UnreadableReply('expected {"trace_id": UUID, "url": URL}; is the endpoint a Tracen server?')
-
-
-def _is_url(text: str) -> bool:
-    return urlsplit(text).scheme in ("http", "https") and text.isprintable() and len(text) <= 2000
-
-
-def _subscribe_url(reply: bytes) -> str:
-    """Where a problem+json reply says that a subscription is to be had; "" where it does not."""
-    try:
-        url = json.loads(reply)["subscribe_url"]
-        return url if _is_url(url) and len(url) <= _MAX_TOLD_URL else ""
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ""
-
-
-def _refused_fields(reply: bytes) -> str:
-    """Which fields a problem+json reply names: the paths alone, as the rest may quote the payload."""
-    try:
-        paths = [str(error["field"]) for error in json.loads(reply)["errors"][:5]]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ""
-    return ", ".join(path for path in paths if _FIELD_PATH.fullmatch(path))
+def _page_of(reply: _Reply, otel_trace_id: str | None = None) -> PublishedTrace:
+    page = page_in(reply.body, otel_trace_id)
+    if page is None:
+        raise UnreadableReply('expected {"trace_id": UUID, "url": URL}; is the endpoint a Tracen server?')
+    return page
 
 
 def _status_text(status: int) -> str:

@@ -112,6 +112,12 @@ class StepKind(StrEnum):
     OTHER = "other"
 
 
+WORKING_KINDS = frozenset(
+    {StepKind.LLM, StepKind.AGENT, StepKind.EMBEDDING, StepKind.RETRIEVAL, StepKind.TOOL}
+)
+"""Of steps in which a model, an agent or a tool was at work."""
+
+
 class Status(StrEnum):
     """How a step or a trace ended, in the payload's words."""
 

@@ -14,7 +14,7 @@ from tracen_otel.assemble import Outline, assemble, outline
 from tracen_otel.client import PayloadTooLarge, Refused, TracenClient, TracenError
 from tracen_otel.content import bare_span, without_content
 from tracen_otel.interpret import Meaning
-from tracen_otel.model import Span, StepKind
+from tracen_otel.model import WORKING_KINDS, Span
 from tracen_otel.payload import encode
 from tracen_otel.pending import OnDrop, Parcel
 from tracen_otel.published import PublishedTrace
@@ -24,7 +24,6 @@ from tracen_otel.shrink import forms
 from tracen_otel.spans_form import encode_spans
 
 _logger = logging.getLogger("tracen_otel")
-_LLM_KINDS = frozenset({StepKind.LLM, StepKind.AGENT, StepKind.EMBEDDING, StepKind.RETRIEVAL, StepKind.TOOL})
 _STRICT = frozenset({400, 422})
 """What a server may answer that knows the documented fields alone."""
 _MAX_ASKED = 1_000
@@ -70,7 +69,7 @@ class Publisher:
         if not self._llm_only:
             return True
         try:
-            return Meaning(span_of(readable)).kind in _LLM_KINDS
+            return Meaning(span_of(readable)).kind in WORKING_KINDS
         except Exception:  # a span may come from anybody's code
             return False
 
@@ -91,7 +90,7 @@ class Publisher:
     def _is_wanted(self, parcel: Parcel, told: Outline) -> bool:
         if not self._llm_only or parcel.has_page or parcel.trace_id in self._asked:
             return True
-        if any(meaning.kind in _LLM_KINDS for meaning in told.meanings):
+        if any(meaning.kind in WORKING_KINDS for meaning in told.meanings):
             return True
         # A redaction hook that fails withholds every text, also the one that tells what a span is.
         return bool(told.trace.masked) and any(

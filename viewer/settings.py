@@ -55,7 +55,7 @@ class Settings:
         metadata={
             "help": "SQLite file; made if it does not exist. What is received is beside it, in FILE-bodies; the lists "
             "of traces, in FILE-search, are made anew if lost. FILE-reserve, 16 MB at most, is room that deleting uses "
-            "where the disk is full.",
+            "where the disk is full. FILE-forward, if it is there, has what is delivered to another endpoint.",
             "least": 0,
             "choices": (),
         },

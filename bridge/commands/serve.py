@@ -23,12 +23,17 @@ if TYPE_CHECKING:
 Command = Callable[..., None]
 
 
-def with_settings(command: Command) -> Command:
-    """Give a command one option per setting, each with its environment variable and default in --help."""
+def with_settings(command: Command, short_by_name: Mapping[str, str] | None = None) -> Command:
+    """Give a command one option per setting, each with its environment variable and default in --help.
+
+    Those of `short_by_name` have a second, shorter flag.
+    """
     for setting in reversed(fields(Settings)):
         default = setting.default_factory() if setting.default is MISSING else setting.default
+        short = (short_by_name or {}).get(setting.name)
         command = click.option(
             flag_of(setting),
+            *((short,) if short else ()),
             setting.name,
             default=default,
             show_default=bool(default),  # of a switch, its name that is on
@@ -184,14 +189,23 @@ def serve(**options: Any) -> None:
 
     Example: tracen serve --base-url https://traces.team.example --tls-cert chain.pem --tls-key key.pem
     """
+    serve_with(Settings(**options))
+
+
+def serve_with(settings: Settings) -> None:
+    """Serve until a signal ends it. Raises click.UsageError for settings that can not be."""
     os.environ.setdefault(
         "GRPC_VERBOSITY", "NONE"
     )  # before grpc is imported: its errors reach us as exceptions
+    from bridge.forwarding.terms import WrongTerms, terms_of
     from bridge.heap import give_back_large_blocks
     from bridge.server import serve as serve_until_stopped
     from viewer.logs import configure
 
-    settings = Settings(**options)
+    try:
+        terms_of(settings)
+    except WrongTerms as error:
+        raise click.UsageError(str(error)) from None
     configure(settings.log_format, settings.log_level)
     give_back_large_blocks()
     with clear_errors():

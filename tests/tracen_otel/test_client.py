@@ -24,7 +24,9 @@ from tests.tracen_otel.scripted_server import (
     scripted_server,
     trickle,
 )
+from tracen_otel.allowance import Allowance
 from tracen_otel.client import (
+    Deletion,
     KeyRefused,
     Overloaded,
     PayloadTooLarge,
@@ -501,3 +503,91 @@ def test_publish_believes_a_refusal_of_a_server_that_unpacks(server: ScriptedSer
         client.publish(long, deadline_s=5)
 
     assert len(server.requests) == 2
+
+
+# -- post, delete, allowance -----------------------------------------------------------------------------
+
+PAGE_ID = "b0d0e6a4-25f3-4a51-b0ff-6a7a3bbe0f10"
+
+
+def test_post_sends_the_bytes_that_it_is_given(server: ScriptedServer) -> None:
+    """To the byte and under the caller's key, however often: whoever kept both can send them again years later."""
+    body, client = b'{ "prompt" : "a" }', client_of(server, pause=Waits())
+    server.script.append(answer(503))
+
+    published = client.post(body, "the-key", deadline_s=10)
+
+    assert [(r.body, r.headers["idempotency-key"]) for r in server.requests] == 2 * [(body, "the-key")]
+    assert published.otel_trace_id is None
+    assert published.url == f"http://tracen.test/traces/{published.trace_id}"
+
+
+def test_post_sends_no_body_over_the_limit(server: ScriptedServer) -> None:
+    """As publish does not."""
+    with pytest.raises(PayloadTooLarge):
+        client_of(server).post(b" " * 5_242_881, "the-key", deadline_s=5)
+
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("told", Deletion)
+def test_delete_tells_what_the_server_said(server: ScriptedServer, told: Deletion) -> None:
+    """Deleted, unknown and deleted before are answers, all three, after as many attempts as it takes."""
+    server.script.extend([reset, answer(503), answer(told.value)])
+
+    assert client_of(server, pause=Waits()).delete(PAGE_ID.upper(), deadline_s=10) is told
+
+    assert {(r.method, r.path, r.body) for r in server.requests} == {
+        ("DELETE", f"/api/traces/{PAGE_ID}", b"")
+    }
+    assert server.requests[0].headers["x-tracen-key"] == KEY
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (200, UnreadableReply),
+        (302, Refused),
+        (401, KeyRefused),
+        (403, KeyRefused),
+        (405, Refused),
+        (501, Refused),
+    ],
+)
+def test_delete_raises_what_is_no_answer_to_it(
+    server: ScriptedServer, status: int, error: type[TracenError]
+) -> None:
+    """A server that does not delete, and one that is none, are errors; `status` tells which."""
+    server.script.append(answer(status, b"<h1>Welcome</h1>"))
+
+    with pytest.raises(error) as refused:
+        client_of(server).delete(PAGE_ID, deadline_s=5)
+
+    assert refused.value.status == (None if status == 200 else status)
+
+
+@pytest.mark.parametrize("page_id", ["", "../../admin", "1", f"{PAGE_ID}/../x"])
+def test_delete_takes_a_page_id_alone(server: ScriptedServer, page_id: str) -> None:
+    """What is no UUID gets into no path."""
+    with pytest.raises(ValueError, match="UUID"):
+        client_of(server).delete(page_id, deadline_s=5)
+
+    assert server.requests == []
+
+
+def test_client_knows_what_the_last_answer_told_of_the_limit(server: ScriptedServer) -> None:
+    """Whatever the answer was; nothing before the first, and nothing after one that does not tell."""
+    client = client_of(server, pause=lambda seconds: True)
+    policy, state = '"hour";q=5;w=3600', '"hour";r=0;t=60'
+    told = [answer(status, RateLimit_Policy=policy, RateLimit=state) for status in (429, 200)]
+    server.script.extend([*told, answer(200)])
+    seen = [client.allowance]
+
+    with pytest.raises(Overloaded):
+        publish(client)
+    seen.append(client.allowance)
+    for _ in range(2):
+        publish(client)
+        seen.append(client.allowance)
+
+    assert seen == [None, Allowance(5, 3600, 0, 60), Allowance(5, 3600, 0, 60), None]

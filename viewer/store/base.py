@@ -21,6 +21,7 @@ from viewer.store.people import Accounts
 
 if TYPE_CHECKING:
     from viewer.store.catalogue import Catalogue
+    from viewer.store.deliveries import Deliveries, Standing
 
 NS_PER_S = 1_000_000_000
 
@@ -379,6 +380,20 @@ class Store(Protocol):
 
     async def purge(self, now_ns: int) -> bool:
         """Remove some of what accounts own that were closed, for good; False when nothing is left."""
+        ...
+
+    async def deliveries(
+        self, target: str, now_ns: int, *, with_past: bool = False, limit: Limit | None = None
+    ) -> Deliveries:
+        """Return the queue of what is delivered to a target, by its URL, made as needed; `limit` is the operator's.
+
+        It begins with what comes from then on; `with_past`, now or later, with everything. What is under way of a
+        trace MUST be gone from every file with the call that deletes it, or masks more of it.
+        """
+        ...
+
+    async def delivery_standings(self, now_ns: int) -> list[Standing]:
+        """Tell how the queue of each target stands that there ever was, the one that was used last at the end."""
         ...
 
     async def check_writable(self) -> None:

@@ -1,4 +1,4 @@
-"""The files of a SQLite store: FILE, -bodies, -search and -reserve beside it, .lock; how they are made and opened.
+"""The files of a SQLite store: FILE, beside it -bodies, -search, -forward, -reserve and .lock; made and opened here.
 
 SQLite before 3.51.3 can corrupt a WAL that two connections write or checkpoint at the same instant: so one
 connection writes a file, it alone checkpoints, readers are read-only, and a second server is refused.
@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from viewer.store.base import StoreUnavailable, StoreUnusable
-from viewer.store.schema import bodies_migrations, migrations, search_migrations
+from viewer.store.schema import bodies_migrations, forward_migrations, migrations, search_migrations
 
 logger = logging.getLogger("tracen.store")
 
@@ -49,10 +49,11 @@ class Files:
         self.main = path.resolve()  # the lock is beside the file itself, whatever links lead to it
         self.bodies = Path(f"{self.main}-bodies")
         self.search = Path(f"{self.main}-search")
+        self.forward = Path(f"{self.main}-forward")
         self.reserve = Path(f"{self.main}-reserve")
         self.lock = Path(f"{self.main}.lock")
         self._inodes: dict[Path, int] = {}
-        self._search_inode = 0
+        self._search_inode = self._forward_inode = 0
         if _size(self.bodies) and not _size(self.main):
             raise StoreUnusable(f"{self.main}: empty or missing, though {self.bodies} is there; restore both")
         _make_private(self.main, self.lock)
@@ -149,6 +150,38 @@ class Files:
         for suffix in ("", "-wal", "-shm"):
             Path(f"{self.search}{suffix}").unlink(missing_ok=True)
 
+    def open_forward(self, name: str | None) -> sqlite3.Connection:
+        """Open FILE-forward for writing, made as needed. `name` is that of FILE.
+
+        Raises StoreUnusable, also where it is that of another FILE: what was delivered can not be made again.
+        """
+        is_new = not _size(self.forward)
+        _make_private(self.forward)
+        connection = _open_writing(self.forward, forward_migrations)
+        try:
+            if is_new:
+                connection.execute("insert into forward_file values (1, ?)", (name,))
+            row = connection.execute("select name from forward_file").fetchone()
+            if row is None or row[0] != name:
+                raise StoreUnusable(f"{self.forward}: does not belong to {self.main}; restore both together")
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise StoreUnusable(f"{self.forward}: {error}") from None
+        except BaseException:
+            connection.close()
+            raise
+        self._forward_inode = self.forward.stat().st_ino
+        _sync_folder(self.main.parent)
+        return connection
+
+    def open_forward_reading(self) -> sqlite3.Connection:
+        """Open FILE-forward read-only."""
+        uri = f"{self.forward.as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+        connection.execute("pragma busy_timeout = 5000")
+        connection.execute("pragma query_only = 1")
+        return connection
+
     def open_reading(self, *, search: bool = False) -> sqlite3.Connection:
         """Open FILE read-only, and FILE-bodies as `bodies`; a query may span both, and FILE-search if it is wanted."""
         uri = f"{self.main.as_uri()}?mode=ro"
@@ -169,6 +202,10 @@ class Files:
     def check_search_in_place(self) -> None:
         """The same of FILE-search."""
         _check_inode(self.search, self._search_inode)
+
+    def check_forward_in_place(self) -> None:
+        """The same of FILE-forward."""
+        _check_inode(self.forward, self._forward_inode)
 
 
 def _check_inode(path: Path, inode: int) -> None:

@@ -169,6 +169,12 @@ def largest_given(connection: sqlite3.Connection) -> int:
     return max(largest_id(connection), mark(connection, _LARGEST))
 
 
+def skip_to(connection: sqlite3.Connection, post_id: int) -> None:
+    """Give no id again up to this one."""
+    if post_id > largest_given(connection):
+        set_mark(connection, _LARGEST, post_id)
+
+
 def bytes_by_account(connection: sqlite3.Connection) -> dict[int, int]:
     sql = "select account_id, sum(length(body)) from posts group by account_id"
     return dict(connection.execute(sql).fetchall())

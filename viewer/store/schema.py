@@ -2,7 +2,7 @@
 
 FILE holds what is looked up and changed. FILE-bodies holds what was received: written once, in large pieces,
 so in large pages. FILE-search holds the lists of traces, which are made from both: with a change of what is in it, a
-migration that empties it is enough.
+migration that empties it is enough. FILE-forward holds what is delivered to another Tracen, and can not be made again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sqlite_utils.migrations import Migrations
 migrations = Migrations("tracen")
 bodies_migrations = Migrations("tracen-bodies")
 search_migrations = Migrations("tracen-search")
+forward_migrations = Migrations("tracen-forward")
 
 
 @migrations()
@@ -255,3 +256,49 @@ def create_shards_and_dues(db: Database) -> None:
     db.table("arrivals").create({"name": str, "seen": int, "skipped": str}, pk="name")
     # The FILE that this one belongs to, by the name of its bodies.
     db.table("search_file").create({"id": int, "name": str}, pk="id")
+
+
+@forward_migrations()
+def create_deliveries(db: Database) -> None:
+    # A target is an endpoint; `batches` and `posts` are the newest ids that were looked at for it. `own_…` is the
+    # operator's limit, `limit_…` what the target told.
+    db.execute(
+        """create table targets (id integer primary key, url text not null unique, began_ns integer not null,
+           resumed_ns integer not null, batches integer not null, posts integer not null,
+           has_past integer not null default 0, own_count integer, own_window_s integer,
+           limit_count integer, limit_window_s integer, is_extended integer, hold_until_ns integer not null default 0,
+           hold_reason text not null default '', failure text not null default '',
+           failure_ns integer not null default 0, delivered integer not null default 0)"""
+    )
+    # `batch_id` and `post_id` are the newest that are known to have come of the trace; `delivered_version` is as in
+    # Telling. `behind` puts a row at the end of the queue; `rounds` is how often the trace was delivered.
+    db.execute(
+        """create table deliveries (id integer primary key, target_id integer not null, account_id integer not null,
+           otel_trace_id blob not null, state text not null, reason text not null default '',
+           first_ns integer not null, last_ns integer not null, due_ns integer not null,
+           rest_until_ns integer not null default 0, batch_id integer not null, post_id integer not null,
+           delivered_version integer not null default 0, page_id text not null default '',
+           is_extended integer not null default 0, digest blob not null default x'', behind integer not null default 0,
+           tries integer not null default 0, rounds integer not null default 0, max_bytes integer,
+           is_documented_only integer not null default 0, is_uncertain integer not null default 0)"""
+    )
+    db.execute("create unique index idx_of_trace on deliveries (otel_trace_id, account_id, target_id)")
+    db.execute(
+        "create index idx_waiting on deliveries (target_id, behind, first_ns, id, due_ns) where state = 'waiting'"
+    )
+    db.execute("create index idx_held on deliveries (target_id, due_ns) where state = 'held'")
+    db.execute("create index idx_states on deliveries (target_id, state, reason)")
+    # What is under way: the very bytes (compressed) and their Idempotency-Key, until there is an answer.
+    db.execute(
+        """create table outgoing (delivery_id integer primary key, idempotency_key text not null,
+           version integer not null, is_extended integer not null, digest blob not null, masks text not null,
+           in_doubt integer not null default 0, body blob not null)"""
+    )
+    # What counts against the limit of a target: from before it is sent (`answered_ns` null) until a window after
+    # its answer.
+    db.execute(
+        """create table hits (id integer primary key, target_id integer not null, idempotency_key text not null unique,
+           answered_ns integer)"""
+    )
+    db.execute("create index idx_hits on hits (target_id, answered_ns)")
+    db.table("forward_file").create({"id": int, "name": str}, pk="id")

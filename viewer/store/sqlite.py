@@ -1,8 +1,9 @@
-"""The embedded store: three SQLite files, one writing thread for two of them, readers of their own.
+"""The embedded store: SQLite files, one writing thread for two of them, readers of their own.
 
 FILE-bodies holds what came over OTLP, as it came; it is committed first. FILE holds all else, among it the
 index from traces to batches, which is merged from memory (`trace_index.py`) and can be made again. FILE-search holds
-the lists of traces, and looks after itself (`sqlite_catalogue.py`).
+the lists of traces, and looks after itself (`sqlite_catalogue.py`); so does FILE-forward, with what is delivered to
+another Tracen (`sqlite_deliveries.py`).
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from viewer.store import base, batches, documents, pages, posts, reservations, sharing, tellings
+from viewer.store import base, batches, documents, forward_file, pages, posts, reservations, sharing, tellings
 from viewer.store.accounts import SqliteAccounts
 from viewer.store.base import (
     Batch,
@@ -32,13 +33,16 @@ from viewer.store.base import (
     Sharing,
     Telling,
 )
+from viewer.store.deliveries import Standing
 from viewer.store.files import Files, name_in
+from viewer.store.forward_file import ForwardFile
 from viewer.store.people import Accounts
 from viewer.store.reservations import Reservations, Waited
 from viewer.store.reserve import Reserve
 from viewer.store.splitting import Splitting
 from viewer.store.sqlite_catalogue import SqliteCatalogue
-from viewer.store.trace_index import MAX_ROWS, TraceIndex
+from viewer.store.sqlite_deliveries import SqliteDeliveries
+from viewer.store.trace_index import MAX_ROWS, IndexBeside, TraceIndex
 from viewer.store.upkeep import Upkeep
 from viewer.store.write_ahead import WriteAheadLogs
 from viewer.store.writer import Writer
@@ -65,7 +69,7 @@ class SqliteStore:
         self._files = Files(path)
         self._lock = self._files.take_lock() if exclusive else None
         self._open: list[sqlite3.Connection] = []
-        self._index = TraceIndex()
+        self._index = TraceIndex() if exclusive else IndexBeside()
         self._waited = Waited()
         self._logs = WriteAheadLogs()
         self._stored_bytes: dict[int, int] = {}
@@ -96,8 +100,16 @@ class SqliteStore:
         )
         splitting = Splitting(self._writer, self._read)
         self._catalogue = self._opened_catalogue(main, splitting) if exclusive else None
+        self._forward = self._opened_forward(main) if exclusive and self._files.forward.exists() else None
         self._upkeep = Upkeep(
-            self._writer, self._index, self._read, self._count_bytes, splitting, self._catalogue, self._logs
+            self._writer,
+            self._index,
+            self._read,
+            self._count_bytes,
+            splitting,
+            self._catalogue,
+            self._logs,
+            self._forget_outgoing,
         )
         self._reservations = Reservations(self._index, bodies) if bodies else None
         self.accounts: Accounts = SqliteAccounts(self._writer, self._read, self._logs)
@@ -114,6 +126,24 @@ class SqliteStore:
         # The batch that came last may be deleted; what comes next was still never looked at.
         self._last_batch_id = max(self._last_batch_id, catalogue.newest_batch)
         return catalogue
+
+    def _opened_forward(self, main: sqlite3.Connection) -> ForwardFile:
+        def is_deleted(account_id: str, otel_trace_id: bytes) -> bool:
+            page = pages.of_trace(main, account_id, otel_trace_id)
+            return page is not None and page.deleted
+
+        try:
+            forward = ForwardFile(self._files, name_in(main), is_deleted)
+        except BaseException:
+            self._writer.close()
+            if self._catalogue:
+                self._catalogue.close()
+            self._let_go()
+            raise
+        batch_id, post_id = forward.newest_seen  # what comes is newer, also where a backup was restored
+        self._last_batch_id = max(self._last_batch_id, batch_id)
+        posts.skip_to(main, post_id)
+        return forward
 
     @property
     def catalogue(self) -> SqliteCatalogue:
@@ -246,6 +276,7 @@ class SqliteStore:
 
         async with self.catalogue.changing(page):  # a summary that is begun after it knows the masks
             await self._writer.submit(work)
+        await self._forget_outgoing(page.account_id, (page.otel_trace_id,))
 
     async def reissue(self, page: Page, now_ns: int) -> Page:
         def work(connection: sqlite3.Connection) -> Page | None:
@@ -323,6 +354,26 @@ class SqliteStore:
         self._logs.empty(self._bodies, self._main)
         return self._index.merge_some(self._main)
 
+    # -- deliveries ------------------------------------------------------------------------------------
+
+    async def deliveries(
+        self, target: str, now_ns: int, *, with_past: bool = False, limit: Limit | None = None
+    ) -> SqliteDeliveries:
+        if self._catalogue is None:
+            raise base.StoreUnavailable("traces are delivered by the server alone")
+        if self._forward is None:
+            self._forward = ForwardFile(self._files, await self._read(name_in))
+        return await SqliteDeliveries.opened(
+            self._forward, self._read, target, now_ns, with_past=with_past, limit=limit
+        )
+
+    async def delivery_standings(self, now_ns: int) -> list[Standing]:
+        return await asyncio.to_thread(forward_file.standings, self._files, now_ns)
+
+    async def _forget_outgoing(self, account_id: str, traces: Collection[bytes]) -> None:
+        if self._forward is not None:
+            await self._forward.forget(account_id, traces)
+
     # -- the files -------------------------------------------------------------------------------------
 
     async def check_writable(self) -> None:
@@ -356,6 +407,8 @@ class SqliteStore:
         self._writer.close()
         if self._catalogue:
             self._catalogue.close()
+        if self._forward:
+            self._forward.close()
         self._readers.shutdown()
         self._let_go()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 
 from viewer.store import batches, closed, pages, posts, tellings
 from viewer.store.base import NS_PER_S, Page, StoreUnavailable
@@ -34,6 +34,7 @@ class Upkeep:
         splitting: Splitting,
         catalogue: SqliteCatalogue | None,
         logs: WriteAheadLogs,
+        forget_outgoing: Callable[[str, Collection[bytes]], Awaitable[None]],
     ) -> None:
         self._writer = writer
         self._index = index
@@ -42,6 +43,7 @@ class Upkeep:
         self._splitting = splitting
         self._catalogue = catalogue
         self._logs = logs
+        self._forget_outgoing = forget_outgoing
         self._compacted_to: int | None = None  # ahead of its mark where there was nothing to do
 
     async def delete(self, doomed: Sequence[Page], now_ns: int) -> None:
@@ -150,6 +152,7 @@ class Upkeep:
             from_main, bodies=from_bodies, committed=lambda gone: self._count_bytes(account_id, -gone)
         )
         self._count_bytes(account_id, -removed_bytes)
+        await self._forget_outgoing(str(account_id), traces)
 
     def _affected(
         self, connection: sqlite3.Connection, account_id: int, traces: set[bytes]

@@ -1,0 +1,76 @@
+"""`tracen forward`: a server that delivers what it receives to another endpoint, and how that stands."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridge import presence
+from bridge.commands.serve import serve_with, with_settings
+from bridge.console import json_option, on_store, remark
+from viewer.settings import Settings
+
+_SHORT = {
+    "forward_to": "--to",
+    "forward_key": "--key",
+    "forward_only": "--only",
+    "forward_order": "--order",
+}
+
+
+@click.command()
+@partial(with_settings, short_by_name=_SHORT)
+@click.option(
+    "--status", is_flag=True, help="Tell how the deliveries stand, beside a running server or without one."
+)
+@json_option
+def forward(*, status: bool, as_json: bool, **options: Any) -> None:
+    """Receive as `tracen serve` does, and deliver finished traces to another Tracen: --to URL, --key KEY.
+
+    What waits is kept beside the store, in FILE-forward, over restarts and outages; the endpoint's limit is kept
+    (100 posts an hour where it tells none). --to, --key, --only and --order are short for --forward-to, …
+
+    Example: TRACEN_FORWARD_KEY=tracen_sk_… tracen forward --to https://traces.example
+    """
+    settings = Settings(**options)
+    if status:
+        _tell(settings.db, as_json=as_json)
+        return
+    if as_json:
+        raise click.UsageError("--json belongs to --status")
+    if not settings.forward_to:
+        raise click.UsageError("deliver where? Give --to URL; --status tells how deliveries stand")
+    if "://" not in settings.db and presence.find(settings.db):
+        remark(
+            f"tracen: a server is using {settings.db} already; give --forward-to to that `tracen serve`",
+            fg="red",
+        )
+        raise click.exceptions.Exit(2)
+    serve_with(settings)
+
+
+def _tell(db: str, *, as_json: bool) -> None:
+    from bridge.forwarding.standing import as_json as in_json
+    from bridge.forwarding.standing import lines
+
+    if "://" not in db and not Path(db).expanduser().exists():
+        raise click.BadParameter(f"there is no store {db}", param_hint="--db")
+    now_ns = time.time_ns()
+    standings = on_store(db, lambda store: store.delivery_standings(now_ns))
+    is_running = presence.find(db) is not None
+    if as_json:
+        for number, standing in enumerate(standings, 1):
+            is_used = is_running and number == len(standings)
+            click.echo(json.dumps(in_json(standing, now_ns, is_running=is_used), ensure_ascii=False))
+        return
+    if not standings:
+        remark("Nothing is delivered from this store: `tracen serve` was never given --forward-to.")
+    for standing in standings[:-1]:
+        click.echo("\n".join(lines(standing, now_ns, is_running=False)) + "\n")
+    for standing in standings[-1:]:  # of a running server: the one that was used last
+        click.echo("\n".join(lines(standing, now_ns, is_running=is_running)))

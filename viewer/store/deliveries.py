@@ -1,0 +1,256 @@
+"""What a store promises of the traces that are delivered to another Tracen endpoint: interface and records.
+
+A queue for each target, what is under way to it, and what counts against its limit. Knows nothing of how a trace is
+assembled or sent (bridge/forwarding), nor of what a target is but its URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from viewer.store.base import NS_PER_S, Limit
+
+MAX_HOLD_NS = 3600 * NS_PER_S
+"""A hold that lies further ahead was made by a clock that has been set back since."""
+HIT_MARGIN_NS = NS_PER_S
+"""Longer than the window: the target's clock may run a little slower than ours."""
+
+
+class DeliveryState(StrEnum):
+    """What becomes of a trace."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    HELD = "held"
+    """Nobody may see it for now; it is looked at again when it is due."""
+    LATE = "late"
+    """It was delivered, and the target can not take what has come since."""
+    REFUSED = "refused"
+    LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a trace waits after news, and after the first news at most."""
+
+    quiet_ns: int
+    longest_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A trace of which something came. One of the ids is 0."""
+
+    account_id: str
+    otel_trace_id: bytes
+    batch_id: int = 0
+    post_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What came next, and how far that is: all batches and posts up to these ids."""
+
+    arrived: Sequence[Arrived]
+    batch_id: int
+    post_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A trace in the queue. `arrived`: the least version (as in Telling) that has all that is known to have come.
+
+    `delivered_version` is what the target has of it, on the page `page_id` there, told in bytes of `digest`. At most
+    `max_bytes` are sent, and the documented fields alone, where that has shown to be needed. `is_uncertain`: an answer
+    was lost, and the bytes it belongs to are gone.
+    """
+
+    id: int
+    account_id: str
+    otel_trace_id: bytes
+    first_ns: int
+    last_ns: int
+    arrived: int
+    delivered_version: int = 0
+    page_id: str = ""
+    is_extended: bool = False
+    digest: bytes = b""
+    tries: int = 0
+    max_bytes: int | None = None
+    is_documented_only: bool = False
+    is_uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """The bytes that are sent of a trace, made from the telling of `version` with these masks.
+
+    `in_doubt`: they may have reached the target.
+    """
+
+    idempotency_key: str
+    body: bytes
+    version: int
+    is_extended: bool
+    digest: bytes
+    masks: str = ""
+    in_doubt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is known of a target. Nothing is sent before `hold_until_ns`, for `hold_reason`.
+
+    `own_limit` is the operator's, `told_limit` as the target told it last. `is_extended`: whether it takes more than
+    the documented fields; None: not known. `failure`: in words, the last one.
+    """
+
+    url: str
+    own_limit: Limit | None = None
+    told_limit: Limit | None = None
+    is_extended: bool | None = None
+    hold_until_ns: int = 0
+    hold_reason: str = ""
+    failure: str = ""
+    failure_ns: int = 0
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Every one of them is kept; where none is known, the one that the contract of such an endpoint has."""
+        return tuple(limit for limit in (self.own_limit, self.told_limit) if limit) or (Limit(),)
+
+    @property
+    def strictest(self) -> Limit:
+        """The one that is felt first."""
+        return min(self.limits, key=lambda limit: (limit.count / limit.window_s, limit.count))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a target's queue stands. `posts`: how many were accepted ever; `recent`: those that count now.
+
+    `due_ns`: when the next trace is due; None where none waits. `reasons`: how many traces are held back or left out,
+    by state and reason.
+    """
+
+    target: Target
+    counts: Mapping[DeliveryState, int]
+    reasons: Mapping[tuple[DeliveryState, str], int]
+    posts: int
+    recent: int
+    due_ns: int | None
+    oldest_hit_ns: int | None = None
+
+
+class Deliveries(Protocol):
+    """The queue of one target. All methods may be called concurrently, and raise StoreUnavailable.
+
+    Rules of `viewer.store.base.Store` hold: time is an argument, what raises has changed nothing, what has returned
+    survives a crash. One courier uses it at a time.
+    """
+
+    # -- into the queue --------------------------------------------------------------------------------
+
+    async def discover(self, limit: int) -> Discovery:
+        """Return what came next, in order of arrival, some `limit` traces of batches, and of posts.
+
+        MUST return each batch and post once `enqueue` has taken all before it, and no content of any.
+        """
+        ...
+
+    async def enqueue(
+        self, discovery: Discovery, wanted: Sequence[Arrived], waits: Waits, now_ns: int
+    ) -> None:
+        """Put the wanted ones of a discovery in the queue, and go on behind it, all or nothing.
+
+        A trace is due `quiet_ns` after its last news, `longest_ns` after its first at the latest; twice as long after
+        each delivery of it. News that the queue knows already MUST change nothing.
+        """
+        ...
+
+    # -- out of the queue ------------------------------------------------------------------------------
+
+    async def next(
+        self, now_ns: int, *, newest_first: bool, in_doubt: bool = False
+    ) -> tuple[Delivery, Outgoing | None] | None:
+        """Return what is due, and what is under way of it; what is in doubt first, and with `in_doubt` that alone."""
+        ...
+
+    async def held(self, now_ns: int, limit: int) -> list[Delivery]:
+        """Return held traces that are to be looked at again."""
+        ...
+
+    async def put_off(self, delivery: Delivery, due_ns: int, rest_until_ns: int = 0) -> None:
+        """Let a trace wait until then, unless there is news of it. It is not read again before `rest_until_ns`."""
+        ...
+
+    async def put_last(self, delivery: Delivery, due_ns: int) -> None:
+        """Put a trace at the end of the queue."""
+        ...
+
+    async def set_aside(self, delivery: Delivery, state: DeliveryState, reason: str, due_ns: int = 0) -> None:
+        """Take a trace out of the queue, unless there is news of it; HELD until `due_ns`.
+
+        What is under way of it is forgotten, less what is in doubt of a held one.
+        """
+        ...
+
+    async def settle(self, delivery: Delivery, version: int) -> None:
+        """Note that the target has all that the telling of `version` says, as it had before."""
+        ...
+
+    # -- under way -------------------------------------------------------------------------------------
+
+    async def begin(self, delivery: Delivery, outgoing: Outgoing) -> None:
+        """Keep what will be sent of a trace, in place of what was."""
+        ...
+
+    async def attempt(self, delivery: Delivery, now_ns: int) -> None:
+        """Count what is under way of a trace as sent, and in doubt: it will be, now. Once for all its attempts."""
+        ...
+
+    async def not_taken(self, delivery: Delivery, *, was_in_doubt: bool) -> None:
+        """Note that the last attempt left nothing at the target; where none before it may have, it does not count."""
+        ...
+
+    async def withdraw(
+        self, delivery: Delivery, *, max_bytes: int | None = None, is_documented_only: bool | None = None
+    ) -> None:
+        """Forget what is under way of a trace: another form is made of it, as given."""
+        ...
+
+    async def deliver(self, delivery: Delivery, page_id: str, now_ns: int, rest_ns: int = 0) -> None:
+        """Note that the target has taken what was under way, and the page that shows it.
+
+        Where more has come meanwhile, the trace waits again.
+        """
+        ...
+
+    async def page_removed(self, delivery: Delivery) -> None:
+        """Note that the target has no page of the trace any more."""
+        ...
+
+    # -- the target ------------------------------------------------------------------------------------
+
+    async def target(self) -> Target:
+        """What is known of the target."""
+        ...
+
+    async def learn(self, limit: Limit | None, *, is_extended: bool | None) -> None:
+        """Keep what the target told of itself."""
+        ...
+
+    async def hold(self, until_ns: int, reason: str, failure: str, now_ns: int) -> None:
+        """Send nothing until then, over restarts. `failure`: what has gone wrong, if anything has."""
+        ...
+
+    async def wait_ns(self, limits: Collection[Limit], now_ns: int) -> int:
+        """Tell how long a post has to wait so that no limit can be exceeded; 0: it may go now."""
+        ...
+
+    async def standing(self, now_ns: int) -> Standing:
+        """Tell how the queue stands."""
+        ...

@@ -1,0 +1,169 @@
+"""What is known of each target of deliveries, and what counts against its limit, statement by statement."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from typing import Any
+
+from viewer.store.base import NS_PER_S, Limit
+from viewer.store.deliveries import HIT_MARGIN_NS, MAX_HOLD_NS, DeliveryState, Standing, Target
+
+LONGEST_WINDOW_S = 24 * 3600
+"""Of a limit that is kept; hits are remembered for so long."""
+_UNANSWERED = 1 << 62
+
+_TARGET = """select url, own_count, own_window_s, limit_count, limit_window_s, is_extended, hold_until_ns,
+    hold_reason, failure, failure_ns from targets"""
+
+
+def made(connection: sqlite3.Connection, url: str, newest: tuple[int, int], now_ns: int) -> int:
+    """The id of a target, made now if it is not there; of batches and posts those after `newest` are delivered."""
+    sql = "insert or ignore into targets (url, began_ns, resumed_ns, batches, posts) values (?, ?, ?, ?, ?)"
+    connection.execute(sql, (url, now_ns, now_ns, *newest))
+    target_id: int = connection.execute("select id from targets where url = ?", (url,)).fetchone()[0]
+    return target_id
+
+
+def include_past(connection: sqlite3.Connection, target_id: int) -> None:
+    """Look at everything that is there, once."""
+    sql = "update targets set batches = 0, posts = 0, has_past = 1 where id = ? and not has_past"
+    connection.execute(sql, (target_id,))
+
+
+def resume(connection: sqlite3.Connection, target_id: int, own: Limit | None, now_ns: int) -> None:
+    """Make sense of times that were written by a clock that has been set back since, and try again what was late.
+
+    `own` is the operator's limit.
+    """
+    sql = "update targets set resumed_ns = ?, own_count = ?, own_window_s = ? where id = ?"
+    connection.execute(sql, (now_ns, own and own.count, own and own.window_s, target_id))
+    sql = """update deliveries set first_ns = :now, last_ns = :now, due_ns = :now, rest_until_ns = 0
+             where target_id = :id and last_ns > :now"""
+    connection.execute(sql, {"now": now_ns, "id": target_id})
+    sql = "update hits set answered_ns = ? where target_id = ? and answered_ns > ?"
+    connection.execute(sql, (now_ns, target_id, now_ns))
+    sql = "update targets set hold_until_ns = ? where id = ? and hold_until_ns > ?"
+    connection.execute(sql, (now_ns + MAX_HOLD_NS, target_id, now_ns + MAX_HOLD_NS))
+    sql = "update deliveries set state = 'waiting', reason = '', due_ns = ? where target_id = ? and state = 'late'"
+    connection.execute(sql, (now_ns, target_id))
+
+
+def seen(connection: sqlite3.Connection, target_id: int) -> tuple[int, int]:
+    """The newest batch and post that were looked at."""
+    row: tuple[int, int] = connection.execute(
+        "select batches, posts from targets where id = ?", (target_id,)
+    ).fetchone()
+    return row
+
+
+def newest_seen(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The same over all targets, and of what was ever known of a trace."""
+    sql = """select max(coalesce((select max(batches) from targets), 0),
+                        coalesce((select max(batch_id) from deliveries), 0)),
+                    max(coalesce((select max(posts) from targets), 0),
+                        coalesce((select max(post_id) from deliveries), 0))"""
+    row: tuple[int, int] = connection.execute(sql).fetchone()
+    return row
+
+
+def set_seen(connection: sqlite3.Connection, target_id: int, batch_id: int, post_id: int) -> None:
+    sql = "update targets set batches = ?, posts = ? where id = ?"
+    connection.execute(sql, (batch_id, post_id, target_id))
+
+
+def read(connection: sqlite3.Connection, target_id: int) -> Target:
+    return _target(connection.execute(f"{_TARGET} where id = ?", (target_id,)).fetchone())
+
+
+def _target(row: tuple[Any, ...]) -> Target:
+    url, own_count, own_window_s, count, window_s, is_extended, *more = row
+    own = None if own_count is None else Limit(own_count, own_window_s)
+    told = None if count is None else Limit(count, window_s)
+    return Target(url, own, told, None if is_extended is None else bool(is_extended), *more)
+
+
+def all_of(connection: sqlite3.Connection) -> list[tuple[int, str]]:
+    """Id and URL of each, the one that was used last at the end."""
+    return connection.execute("select id, url from targets order by resumed_ns, id").fetchall()
+
+
+def learn(
+    connection: sqlite3.Connection, target_id: int, limit: Limit | None, is_extended: bool | None
+) -> None:
+    sql = """update targets set limit_count = coalesce(?, limit_count),
+             limit_window_s = coalesce(?, limit_window_s), is_extended = coalesce(?, is_extended) where id = ?"""
+    told = (limit.count, min(limit.window_s, LONGEST_WINDOW_S)) if limit else (None, None)
+    connection.execute(sql, (*told, is_extended, target_id))
+
+
+def hold(
+    connection: sqlite3.Connection, target_id: int, until_ns: int, reason: str, failure: str, now_ns: int
+) -> None:
+    sql = """update targets set hold_until_ns = ?, hold_reason = ?, failure = iif(? = '', failure, ?),
+             failure_ns = iif(? = '', failure_ns, ?) where id = ?"""
+    connection.execute(sql, (until_ns, reason, failure, failure, failure, now_ns, target_id))
+
+
+# -- what counts against the limit ---------------------------------------------------------------------
+
+
+def has_unsettled_hits(connection: sqlite3.Connection, target_id: int) -> bool:
+    """Tell whether there is something to `settle_hits`."""
+    sql = f"select exists (select 1 from hits where target_id = ? and {_UNSETTLED})"  # noqa: S608 - a constant
+    return bool(connection.execute(sql, (target_id,)).fetchone()[0])
+
+
+def settle_hits(connection: sqlite3.Connection, target_id: int, now_ns: int) -> None:
+    """What was in doubt and is not under way any more is never answered: it counts for a window from now."""
+    sql = f"update hits set answered_ns = ? where target_id = ? and {_UNSETTLED}"  # noqa: S608 - a constant
+    connection.execute(sql, (now_ns, target_id))
+
+
+_UNSETTLED = "answered_ns is null and idempotency_key not in (select idempotency_key from outgoing)"
+
+
+def drop_old_hits(connection: sqlite3.Connection, target_id: int, now_ns: int) -> None:
+    since_ns = now_ns - LONGEST_WINDOW_S * NS_PER_S - HIT_MARGIN_NS
+    connection.execute("delete from hits where target_id = ? and answered_ns <= ?", (target_id, since_ns))
+
+
+def wait_ns(connection: sqlite3.Connection, target_id: int, limits: Collection[Limit], now_ns: int) -> int:
+    """Until for every limit one of those that count does so no more; one without an answer counts from now on."""
+    return max((_wait_ns(connection, target_id, limit, now_ns) for limit in limits), default=0)
+
+
+def _wait_ns(connection: sqlite3.Connection, target_id: int, limit: Limit, now_ns: int) -> int:
+    """The `count`-th newest of the hits is the one that must have left the window."""
+    window_ns = limit.window_s * NS_PER_S + HIT_MARGIN_NS
+    sql = "select count(*) from hits where target_id = ? and answered_ns is null"
+    (unanswered,) = connection.execute(sql, (target_id,)).fetchone()
+    rank = max(limit.count, 1) - unanswered
+    if rank <= 0:
+        return window_ns
+    sql = """select answered_ns from hits where target_id = ? and answered_ns is not null
+             order by answered_ns desc limit 1 offset ?"""
+    row = connection.execute(sql, (target_id, rank - 1)).fetchone()
+    return max(0, row[0] + window_ns - now_ns) if row else 0
+
+
+# -- how it stands -------------------------------------------------------------------------------------
+
+
+def standing(connection: sqlite3.Connection, target_id: int, now_ns: int) -> Standing:
+    target = read(connection, target_id)
+    sql = "select state, reason, count(*) from deliveries where target_id = ? group by state, reason"
+    rows = connection.execute(sql, (target_id,)).fetchall()
+    counts = dict.fromkeys(DeliveryState, 0)
+    for state, _, count in rows:
+        counts[DeliveryState(state)] += count
+    reasons = {(DeliveryState(state), reason): count for state, reason, count in rows if reason}
+    window_s = target.strictest.window_s
+    sql = """select count(*), min(answered_ns) from hits
+             where target_id = ? and coalesce(answered_ns, ?) > ?"""
+    since_ns = now_ns - window_s * NS_PER_S
+    recent, oldest_ns = connection.execute(sql, (target_id, _UNANSWERED, since_ns)).fetchone()
+    (posts,) = connection.execute("select delivered from targets where id = ?", (target_id,)).fetchone()
+    sql = "select min(due_ns) from deliveries where target_id = ? and state = 'waiting'"
+    (due_ns,) = connection.execute(sql, (target_id,)).fetchone()
+    return Standing(target, counts, reasons, posts, recent, due_ns, oldest_ns)
