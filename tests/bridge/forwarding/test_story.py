@@ -320,13 +320,16 @@ class StrictStory(Story):
             self.strict.close()
 
 
-_SETTINGS = settings(
-    max_examples=25,
-    stateful_step_count=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+def _told_often(count: int) -> settings:
+    return settings(
+        max_examples=count,
+        stateful_step_count=15,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+
+
 TestOwnStory = OwnStory.TestCase
-TestOwnStory.settings = _SETTINGS
+TestOwnStory.settings = _told_often(10)
 TestStrictStory = StrictStory.TestCase
-TestStrictStory.settings = _SETTINGS
+TestStrictStory.settings = _told_often(25)
