@@ -15,6 +15,7 @@ from bridge.commands.accounts import accounts
 from bridge.commands.convert import convert
 from bridge.commands.forward import forward
 from bridge.commands.keys import keys
+from bridge.commands.push import push
 from bridge.commands.serve import serve
 from bridge.commands.tail import tail
 
@@ -25,6 +26,7 @@ COMMANDS: tuple[click.Command, ...] = (
     accounts,
     keys,
     convert,
+    push,
 )
 """In the order in which somebody meets them: --help and the README list them so."""
 

@@ -113,7 +113,13 @@ def progress() -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),
     )
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        redirect_stdout=sys.stdout.isatty(),  # else what belongs into a file would be printed on the terminal
+    )
 
 
 # -- runs ----------------------------------------------------------------------------------------------

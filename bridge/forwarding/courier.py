@@ -40,6 +40,7 @@ DELETED = "deleted here"
 NO_MODEL = "no model, agent or tool was at work"
 LATE = "late spans that the endpoint can not take"
 TOO_LARGE = "larger than the endpoint takes"
+REFUSES_ALL = "the endpoint refuses all traces"
 UNCERTAIN = "perhaps delivered before they were masked"
 
 
@@ -266,7 +267,7 @@ class Courier:
         verdict = verdicts.verdict_of(error)
         if verdict is Verdict.STOP:
             self._is_extended = None  # it may be another server next time
-            wait_ns, reason = self._pauses.stop_ns(), "the endpoint refuses all traces"
+            wait_ns, reason = self._pauses.stop_ns(), REFUSES_ALL
         elif verdict is Verdict.WAIT and error.retry_after_s is not None:
             wait_ns, reason = int(error.retry_after_s * NS_PER_S), "the endpoint asks to wait"
         else:

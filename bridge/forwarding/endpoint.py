@@ -25,6 +25,7 @@ T = TypeVar("T")
 TIMEOUT_S = 30.0
 _WITHOUT_RESERVATIONS = frozenset({403, 404, 405, 501})
 """What a server may answer to `PUT /api/traces/by-otel/…` that does not know it; a POST shows what a 403 means."""
+_DELETED = 410
 _WRONG = frozenset({400, 422})
 _WITHOUT_DELETION = frozenset({403, 405, 501})
 
@@ -51,7 +52,8 @@ class Endpoint:
         except Refused as error:
             if error.status in _WITHOUT_RESERVATIONS | _WRONG:
                 return False
-            raise
+            if error.status != _DELETED:  # which says of this trace alone that it had a page
+                raise
         return True
 
     async def post(self, outgoing: Outgoing) -> PublishedTrace:

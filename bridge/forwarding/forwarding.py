@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from bridge.forwarding.courier import Courier
+from bridge.forwarding.courier import REFUSES_ALL, Courier
 from bridge.forwarding.endpoint import Endpoint
 from bridge.forwarding.feeder import Feeder
 from bridge.forwarding.terms import Terms
@@ -56,6 +56,10 @@ class Forwarding:
         """Forwarding over a store, which goes on where it was. Raises StoreUnusable, StoreUnavailable."""
         clock_ns = clock_ns or SteadyClock()
         queue = await store.deliveries(terms.url, clock_ns(), with_past=terms.has_past, limit=terms.limit)
+        if (
+            await queue.target()
+        ).hold_reason == REFUSES_ALL:  # whoever starts it anew may have changed the key
+            await queue.hold(0, "", "", clock_ns())
         return cls(store, queue, terms, clock_ns)
 
     async def run(self) -> None:

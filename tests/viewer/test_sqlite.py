@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from tests.viewer.stores import MANY_BYTES, NOW, OTHER_TRACE, TRACE, accepted, batch, key_in, post
+from viewer.store import trace_index
 from viewer.store.base import RESERVATIONS, StoreUnavailable, StoreUnusable
 from viewer.store.sqlite import SqliteStore
 from viewer.store.writer import Writer
@@ -37,6 +38,37 @@ async def test_sqlite_limit_is_exact_over_two_connections(tmp_path: Path) -> Non
     assert sum(counts) == 100
     await beside.close()
     await server.close()
+
+
+@pytest.mark.parametrize("merge_rows", [1, 1000])
+async def test_sqlite_process_beside_the_server_reads_what_came_just_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, merge_rows: int
+) -> None:
+    """Whether the server has its index of it in memory alone, or merged it."""
+    monkeypatch.setattr(trace_index, "MERGE_ROWS", merge_rows)
+    server, beside = SqliteStore(tmp_path / "store.db"), SqliteStore(tmp_path / "store.db", exclusive=False)
+    key = await key_in(server)
+
+    for body in (b"first", b"second"):
+        await server.append(batch(key, body, TRACE))
+        page = await beside.page_of(key.account_id, TRACE, NOW)
+        assert page is not None
+        assert await beside.progress(page) == await server.progress(page)
+        assert await beside.telling(page, MANY_BYTES) == await server.telling(page, MANY_BYTES)
+    await server.append(batch(key, b"of another", OTHER_TRACE))
+
+    assert page is not None
+    assert [body for _, body in (await beside.telling(page, MANY_BYTES)).bodies] == [b"first", b"second"]
+    await beside.close()
+    await server.close()
+
+
+async def test_sqlite_knows_no_trace_before_the_first_server(tmp_path: Path) -> None:
+    """Accounts may be there already."""
+    beside = SqliteStore(tmp_path / "store.db", exclusive=False)
+    key = await key_in(beside)
+    assert await beside.page_of(key.account_id, TRACE, NOW) is None
+    await beside.close()
 
 
 @pytest.mark.parametrize(

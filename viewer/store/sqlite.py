@@ -42,7 +42,7 @@ from viewer.store.reserve import Reserve
 from viewer.store.splitting import Splitting
 from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.sqlite_deliveries import SqliteDeliveries
-from viewer.store.trace_index import MAX_ROWS, TraceIndex
+from viewer.store.trace_index import MAX_ROWS, IndexBeside, TraceIndex
 from viewer.store.upkeep import Upkeep
 from viewer.store.write_ahead import WriteAheadLogs
 from viewer.store.writer import Writer
@@ -69,7 +69,7 @@ class SqliteStore:
         self._files = Files(path)
         self._lock = self._files.take_lock() if exclusive else None
         self._open: list[sqlite3.Connection] = []
-        self._index = TraceIndex()
+        self._index = TraceIndex() if exclusive else IndexBeside()
         self._waited = Waited()
         self._logs = WriteAheadLogs()
         self._stored_bytes: dict[int, int] = {}

@@ -133,6 +133,20 @@ class TraceIndex:
                 yield account_id, trace, batch_id
 
 
+class IndexBeside(TraceIndex):
+    """That of a process beside the server, which has in its memory what is not merged: it is read from the batches."""
+
+    def candidates(self, main: sqlite3.Connection, account_id: int, otel_trace_id: bytes) -> list[int]:
+        """The same. `main` has FILE-bodies attached, if there is one: before the first server there is none."""
+        if not main.execute("select 1 from pragma_database_list where name = 'bodies'").fetchone():
+            return []
+        sql = "select id from batches where id > ? and account_id = ? and instr(otel_trace_ids, ?)"
+        newer = main.execute(sql, (mark(main, _MARK), account_id, otel_trace_id)).fetchall()
+        return sorted(
+            {*(batch_id for (batch_id,) in newer), *super().candidates(main, account_id, otel_trace_id)}
+        )
+
+
 def key_of(otel_trace_id: bytes) -> int:
     """The number by which a trace is looked up: both halves of its id, since either may hold little of its own.
 

@@ -39,6 +39,8 @@ class Manners:
     refuses_unknown_fields: bool = False
     delete_refusal: int | None = None
     """What DELETE is answered with by a server without it: 404, 405, 501 or 403."""
+    deleted_again: int = 204
+    """What the second DELETE of a page is answered with: 204, 404 or 410."""
     tells_limit: bool = False
     """RateLimit-Policy and RateLimit on every answer to a valid key."""
     max_body_bytes: int = 5 * 1024 * 1024
@@ -167,7 +169,8 @@ class StrictTracen:
             return _problem(404, "Not found")
         page_id = request.path.removeprefix(_API + "/")
         if page_id in self.deleted:
-            return Answer(204)
+            again = self.manners.deleted_again
+            return Answer(again) if again == 204 else _problem(again, "Deleted")
         if self.pages.pop(page_id, None) is None:
             return _problem(404, "No such page")
         self.deleted.add(page_id)

@@ -103,13 +103,15 @@ def test_stand_in_honours_the_idempotency_key(target: RunningStrictTracen) -> No
     assert len(target.accepted) == 1
 
 
-def test_stand_in_deletes(target: RunningStrictTracen) -> None:
-    """Deleted once and for all: the page is 410, the second time as good as the first."""
+@pytest.mark.parametrize("again", Deletion)
+def test_stand_in_deletes(target: RunningStrictTracen, again: Deletion) -> None:
+    """Deleted once and for all: the page is 410, a second time has the word that it has for that."""
+    target.manners.deleted_again = again.value
     client = client_of(target)
     page_id = post(client)
 
     assert client.delete(page_id, deadline_s=5) is Deletion.DONE
-    assert client.delete(page_id, deadline_s=5) is Deletion.DONE
+    assert client.delete(page_id, deadline_s=5) is again
     assert client.delete("b0d0e6a4-25f3-4a51-b0ff-6a7a3bbe0f10", deadline_s=5) is Deletion.UNKNOWN
     assert urllib3.request("GET", f"{target.endpoint}/traces/{page_id}").status == 410
     assert target.pages == {}
