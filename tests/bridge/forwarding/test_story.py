@@ -40,11 +40,15 @@ from viewer.store.deliveries import DeliveryState
 
 T = TypeVar("T")
 
-TRACES = st.integers(1, 4)
-SPANS = st.integers(0, 5)
+TRACES = st.integers(1, 6)
+SPANS = st.sampled_from([0, 0, 1, 2, 3])
+LATE_SPANS = st.integers(4, 9)
+SECONDS = st.sampled_from([1, 3, 3, 10, 61, 301, 700, 1800, 3601])
 FAULTS = st.sampled_from(
     [
         RESET,
+        ANSWER_LOST,
+        ANSWER_LOST,
         ANSWER_LOST,
         refused(429, Retry_After="30"),
         refused(503, Retry_After="5"),
@@ -83,7 +87,6 @@ class Story(RuleBasedStateMachine):
         self.gone: set[int] = set()
         self.hidden: dict[int, set[str]] = {}
         """Private ones, and what the endpoint had of each when it became so."""
-        self.is_out = False
 
     def run_(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -112,9 +115,17 @@ class Story(RuleBasedStateMachine):
         for trace, span in self.last:
             self.told[trace].add(span)
 
-    @rule(trace=TRACES)
-    def whole_trace_arrives(self, trace: int) -> None:
-        self.spans_arrive([(trace, span) for span in range(6)])
+    @rule(traces=st.sets(TRACES, min_size=1), seconds=SECONDS)
+    def whole_traces_arrive(self, traces: set[int], seconds: int) -> None:
+        for trace in sorted(traces):
+            self.spans_arrive([(trace, span) for span in range(4)])
+        self.time_passes(3)
+        self.time_passes(seconds)
+
+    @rule(trace=TRACES, span=LATE_SPANS, seconds=SECONDS)
+    def late_span_arrives(self, trace: int, span: int, seconds: int) -> None:
+        self.spans_arrive([(trace, span)])
+        self.time_passes(seconds)
 
     @precondition(lambda self: self.last)
     @rule()
@@ -146,7 +157,7 @@ class Story(RuleBasedStateMachine):
 
     # -- what time and machines do ---------------------------------------------------------------------
 
-    @rule(seconds=st.sampled_from([1, 3, 10, 61, 301, 700, 1800, 3601]))
+    @rule(seconds=SECONDS)
     def time_passes(self, seconds: int) -> None:
         self.clock.forward(seconds)
         self.run_(self.source.work())
@@ -171,17 +182,22 @@ class Story(RuleBasedStateMachine):
 
         self.run_(cut_short())
 
-    @rule(fault=FAULTS)
-    def endpoint_fails_once(self, fault: Any) -> None:
-        if len(self.endpoint.faults) < 3:
-            self.endpoint.faults.append(fault)
+    @rule(fault=FAULTS, trace=st.integers(1, 12), span=LATE_SPANS)
+    def endpoint_fails_and_more_arrives(self, fault: Fault, trace: int, span: int) -> None:
+        """Amid the delivery of a trace, if its limit leaves room for that."""
+        self.endpoint.faults.append(fault)
+        self.spans_arrive([(trace, 0), (trace, 1)])
+        self.time_passes(3)
+        self.spans_arrive([(trace, span)])
 
-    @rule()
-    def endpoint_goes_or_comes(self) -> None:
-        self.endpoint.open() if self.is_out else self.endpoint.close()
-        self.is_out = not self.is_out
+    @rule(trace=TRACES, seconds=SECONDS)
+    def endpoint_is_out_for_a_while(self, trace: int, seconds: int) -> None:
+        self.endpoint.close()
+        self.spans_arrive([(trace, 0)])
+        self.time_passes(3)
+        self.time_passes(seconds)
+        self.endpoint.open()
 
-    @precondition(lambda self: not self.is_out)
     @rule(posts=st.integers(1, 3))
     def another_user_of_the_key_posts(self, posts: int) -> None:
         self.others_posted = True
@@ -226,8 +242,6 @@ class Story(RuleBasedStateMachine):
 
     def mend_and_count(self) -> None:
         self.endpoint.faults.clear()
-        if self.is_out:
-            self.endpoint.open()
         self.run_(self.source.drain(held=len(self.hidden)))
         self.limit_is_kept()
         self.nothing_is_told_of_what_is_hidden()
@@ -306,13 +320,16 @@ class StrictStory(Story):
             self.strict.close()
 
 
-_SETTINGS = settings(
-    max_examples=15,
-    stateful_step_count=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+def _told_often(count: int) -> settings:
+    return settings(
+        max_examples=count,
+        stateful_step_count=15,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+
+
 TestOwnStory = OwnStory.TestCase
-TestOwnStory.settings = _SETTINGS
+TestOwnStory.settings = _told_often(10)
 TestStrictStory = StrictStory.TestCase
-TestStrictStory.settings = _SETTINGS
+TestStrictStory.settings = _told_often(25)
