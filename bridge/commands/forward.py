@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
 from bridge import presence
-from bridge.commands.serve import serve_with, with_settings
+from bridge.commands.serve import WithSettings, serve_with, with_settings
 from bridge.console import json_option, on_store, remark
 from viewer.settings import Settings
 
@@ -23,7 +24,22 @@ _SHORT = {
 }
 
 
-@click.command()
+_DELIVERY = "Delivery to another Tracen"
+
+
+class _Forward(WithSettings):
+    """What it is called for comes first."""
+
+    sections: ClassVar[Mapping[str, Sequence[str]]] = {
+        _DELIVERY: (*WithSettings.sections[_DELIVERY], "status", "as_json")
+    } | {
+        title: names
+        for title, names in WithSettings.sections.items()
+        if title != "Delivery to another Tracen"
+    }
+
+
+@click.command(cls=_Forward)
 @partial(with_settings, short_by_name=_SHORT)
 @click.option(
     "--status", is_flag=True, help="Tell how the deliveries stand, beside a running server or without one."

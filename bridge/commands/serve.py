@@ -148,8 +148,8 @@ class _Prices(click.ParamType[str]):
         return str(value)
 
 
-class _Serve(Sectioned):
-    """Its settings by what they are about."""
+class WithSettings(Sectioned):
+    """A command whose options are the settings: told by what they are about."""
 
     sections: ClassVar[Mapping[str, Sequence[str]]] = {
         "What is kept": ("db", "retention", "redact"),
@@ -180,7 +180,7 @@ class _Serve(Sectioned):
     }
 
 
-@click.command(cls=_Serve)
+@click.command(cls=WithSettings)
 @with_settings
 def serve(**options: Any) -> None:
     """Run viewer and bridge in one process until SIGTERM or Ctrl-C.

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlite_utils.migrations import Migrations
 
 from viewer.store.base import StoreUnusable
-from viewer.store.schema import bodies_migrations, migrations
+from viewer.store.schema import bodies_migrations, forward_migrations, migrations
 
 logger = logging.getLogger("tracen.store")
 
@@ -48,7 +48,8 @@ class DurableFile:
 
 MAIN = DurableFile("", migrations)
 BODIES = DurableFile("-bodies", bodies_migrations)
-DURABLE = (MAIN, BODIES)
+FORWARD = DurableFile("-forward", forward_migrations, "forward_file", is_always=False)
+DURABLE = (MAIN, BODIES, FORWARD)
 DERIVED = ("-search", "-reserve")
 """The suffixes of what is made anew where it is missing."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx2
@@ -77,6 +79,32 @@ def test_backup_beside_a_server_under_load_is_served_at_once(tmp_path: Path) -> 
         again.key = key
         assert before
         assert not [trace_id for trace_id in before[-20:] if not is_shown(again, trace_id)]
+
+
+def test_backup_has_what_waits_to_be_delivered(tmp_path: Path) -> None:
+    """The queue goes along, is checked, and goes on from the copy."""
+    target = "http://127.0.0.1:9"
+    forwarding = ("--forward-to", target, "--forward-key", "tracen_sk_of_another_server")
+    backup = tmp_path / "nightly.db"
+
+    def waiting(db: Path) -> int:
+        told = json.loads(run("forward", "--status", "--json", "--db", db).stdout)
+        assert told["target"] == target
+        count: int = told["waiting"]
+        return count
+
+    with running_tracen(tmp_path / "t.db", *forwarding) as tracen:
+        assert [send(tracen, fresh_id()) for _ in range(3)] == [200] * 3
+        until_s = time.monotonic() + TIMEOUT_S
+        while waiting(tracen.db) < 3:
+            assert time.monotonic() < until_s
+            time.sleep(0.1)
+        done = run("backup", backup, "--db", tracen.db)
+        assert "3 files, copied and checked in" in done.stderr
+    assert run("check", "--db", backup).returncode == 0
+    assert waiting(backup) == 3
+    with running_tracen(backup, *forwarding):
+        assert waiting(backup) == 3
 
 
 def test_backup_on_a_full_disk_leaves_what_was_there(small_disk: Path, tmp_path: Path) -> None:
