@@ -89,7 +89,7 @@ def test_backup_has_what_waits_to_be_delivered(tmp_path: Path) -> None:
 
     def waiting(db: Path) -> int:
         told = json.loads(run("forward", "--status", "--json", "--db", db).stdout)
-        assert told["target"] == target
+        assert told["to"] == target
         count: int = told["waiting"]
         return count
 
