@@ -24,7 +24,7 @@ class Verdict(Enum):
     SET_ASIDE = auto()
 
 
-_TELLS_TO_STOP = frozenset({401, 402, 403, 404, 405, 406, 407, 410, 411, 415, 421, 426})
+_TELLS_TO_STOP = frozenset({401, 402, 403, 404, 405, 406, 407, 411, 415, 421, 426})
 _TELLS_TO_RETRY = frozenset({408, 425})
 _WRONG = frozenset({400, 422})
 _ASKS_FOR_TIME = frozenset({429, 503})
@@ -60,6 +60,6 @@ def in_words(error: TracenError) -> str:
         return f"{told}: the endpoint does not take the key; --forward-key is that of an account there"
     if 300 <= status < 400:
         return f"{told}; --forward-to is where it leads to, if that is the endpoint"
-    if status in (404, 405, 410):
+    if status in (404, 405):
         return f"{told}: is --forward-to a Tracen endpoint?"
     return told

@@ -438,6 +438,18 @@ async def test_trace_that_is_refused_is_set_aside_with_the_fields(
     assert steps(strict) == [[name_of(2, 0)]]
 
 
+async def test_trace_that_is_gone_at_the_endpoint_keeps_no_other_waiting(
+    source: Source, strict: RunningStrictTracen
+) -> None:
+    """A 410 is about that trace, whose page somebody has deleted there."""
+    strict.faults.append(refused(410))
+    for number in (1, 2):
+        await source.send((number, 0))
+    await source.drain()
+    assert await source.count(DeliveryState.REFUSED) == 1
+    assert len(strict.pages) == 1
+
+
 async def test_trace_that_is_too_large_goes_smaller(source: Source, strict: RunningStrictTracen) -> None:
     """As large as the endpoint takes; where nothing of it is small enough it is set aside."""
     payload = PLAIN | {"prompt": "word " * 100_000}
