@@ -306,7 +306,7 @@ class TracenClient:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             message = f"no answer from {self._url}: {_in_words(error)}"
-            raise Unreachable(message, may_have_arrived=not isinstance(error, _never_sent())) from None
+            raise Unreachable(message, may_have_arrived=not _was_never_sent(error)) from None
         self.allowance = allowance_of(response.headers)
         if response.status not in request.wanted:
             self._refuse(response, body)
@@ -358,11 +358,13 @@ def _wait_s(error: TracenError, failures: int) -> float:
     return max(error.retry_after_s or 0.0, shortest_s)
 
 
-def _never_sent() -> tuple[type[Exception], ...]:
-    """Errors after which the server has nothing of the request."""
+def _was_never_sent(error: Exception) -> bool:
+    """Whether the server has nothing of the request. TLS can break while an answer is read; a certificate is before."""
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
-    return ConnectTimeoutError, NewConnectionError, SSLError
+    if isinstance(error, SSLError):
+        return isinstance(error.args[0] if error.args else None, ssl.SSLCertVerificationError)
+    return isinstance(error, ConnectTimeoutError | NewConnectionError)
 
 
 def _in_words(error: Exception) -> str:
