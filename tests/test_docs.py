@@ -99,7 +99,8 @@ def test_rationale_has_a_line_for_every_dependency() -> None:
 def test_help_tells_every_setting_with_variable_and_default() -> None:
     """`tracen serve --help` is the reference at hand."""
     command = command_line.commands["serve"]
-    context = click.Context(command, info_name="tracen serve", terminal_width=200)
+    whole = click.Context(command_line, **command_line.context_settings)
+    context = click.Context(command, parent=whole, info_name="tracen serve", terminal_width=200)
     text = " ".join(command.get_help(context).split())
     for option in command.params:
         assert isinstance(option, click.Option)

@@ -360,10 +360,12 @@ def _wait_s(error: TracenError, failures: int) -> float:
 
 def _was_never_sent(error: Exception) -> bool:
     """Whether the server has nothing of the request. TLS can break while an answer is read; a certificate is before."""
+    from ssl import SSLCertVerificationError
+
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
     if isinstance(error, SSLError):
-        return isinstance(error.args[0] if error.args else None, ssl.SSLCertVerificationError)
+        return isinstance(error.args[0] if error.args else None, SSLCertVerificationError)
     return isinstance(error, ConnectTimeoutError | NewConnectionError)
 
 
