@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.viewer.keeping.whole import filled, findings, page_ids, unwatched
-from viewer.store.check import Depth, check
+from viewer.store.check import Depth, check, repair
 from viewer.store.check.findings import Findings
 
 RESTORING = "`tracen backup --db BACKUP --force"
@@ -43,7 +43,9 @@ def test_whole_store_is_whole(tmp_path: Path) -> None:
     for depth in Depth:
         report = check(store.path, depth, unwatched)
         assert report.findings == ()
-        assert report.counts == {"accounts": 1, "pages": 4, "batches": 2, "posts": 1}
+        traces = {} if depth is Depth.QUICK else {"traces": 4}
+        assert report.counts == {"accounts": 1, "pages": 4, "batches": 2, "posts": 1} | traces
+        assert report.unchecked
         assert report.size_bytes > 50_000
 
 
@@ -227,9 +229,10 @@ def test_index_that_lost_a_row_is_named(tmp_path: Path) -> None:
     execute(store.path, "insert into marks values ('indexed', 2)")
     (found,) = [one for one in findings(store.path) if "index" in one.what and "batch 1" in one.what]
     assert found.what == "1 of 1 traces of batch 1 are not in the index"
-    assert "delete from marks where name = 'indexed'" in found.repair
-    execute(store.path, "delete from marks where name = 'indexed'")
-    assert not findings(store.path)
+    assert "--repair`" in found.repair
+    report = repair(store.path, Depth.ALL, unwatched)
+    assert not report.findings
+    assert "the index of 2 of the batches: each start makes that anew" in report.unchecked
     assert page_ids(store.path) == {page.id for page in store.pages}
     execute(store.path, "insert into trace_index values (1, 5, 1), (1, 5, 9)")
     assert [one.what for one in findings(store.path)] == [
@@ -245,7 +248,9 @@ def test_lists_that_are_broken_can_be_made_anew(tmp_path: Path) -> None:
     whole = search.read_bytes()
     overwrite(search, 3 * 4096, 8192)
     (found,) = findings(store.path)
-    assert (found.file, "remove a.db-search*" in found.repair) == (str(search), True)
+    assert (found.file, "--repair`" in found.repair) == (str(search), True)
+    assert not repair(store.path, Depth.ALL, unwatched).findings
+    assert not search.exists()
     search.write_bytes(b"no database at all")
     assert "not a database" in findings(store.path)[0].what
     search.write_bytes(whole)
@@ -255,13 +260,15 @@ def test_lists_that_are_broken_can_be_made_anew(tmp_path: Path) -> None:
     assert not findings(store.path)
 
 
-def test_backup_cut_short_is_named(tmp_path: Path) -> None:
-    """As what it is, with what puts it right."""
+def test_backup_cut_short_is_put_right(tmp_path: Path) -> None:
+    """It is named as what it is; the repair puts back what was there."""
     store = filled(tmp_path / "a.db")
     store.path.rename(tmp_path / "a.db.backup-replaced")
     (found,) = findings(store.path)
     assert "a backup was cut short" in found.what
-    assert "puts back" in found.repair
+    assert f"`tracen check --db {store.path} --repair`" in found.repair
+    assert not repair(store.path, Depth.ALL, unwatched).findings
+    assert page_ids(store.path) == {page.id for page in store.pages}
 
 
 def test_what_is_wrong_many_times_is_told_a_few_times(tmp_path: Path) -> None:
