@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+import resource
+import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+import zstandard
 
-from tests.viewer.keeping.whole import filled, findings, page_ids, unwatched
+from tests.bridge.conformance.test_store_faults import small_disk
+from tests.viewer.keeping.whole import back_up, filled, findings, page_ids, unwatched
+from viewer.store import durable
 from viewer.store.check import Depth, check, repair
 from viewer.store.check.findings import Findings
+
+__all__ = ["small_disk"]
 
 RESTORING = "`tracen backup --db BACKUP --force"
 
@@ -73,6 +83,124 @@ def test_missing_store_is_not_made(tmp_path: Path) -> None:
     assert [one.what for one in findings(tmp_path / "a.db")] == ["is missing", "is missing"]
     assert not list(tmp_path.iterdir())
 
+
+# -- what nobody can look at ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter, with a store that every user may read."""
+    folder = Path(tempfile.mkdtemp(prefix="tracen-open-"))
+    folder.chmod(0o755)
+    for path in filled(folder / "a.db").path.parent.iterdir():
+        path.chmod(0o644)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def another_user() -> Iterator[None]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to be another user")
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_store_that_is_locked_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody could look; the repair is to wait, and nothing that replaces it."""
+    monkeypatch.setattr(durable, "_BUSY_MS", 10)
+    store = filled(tmp_path / "a.db")
+    back_up(store.path, tmp_path / "b.db")
+    with closing(sqlite3.connect(tmp_path / "b.db-bodies", isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        (found,) = findings(tmp_path / "b.db")
+    assert (found.file, found.what) == (
+        f"{tmp_path / 'b.db-bodies'}",
+        "could not be looked at: database is locked",
+    )
+    assert found.is_unseen
+    assert found.repair == "another program has it locked: wait for it, or end it; then check again"
+
+
+@pytest.mark.parametrize("suffix", ["", "-bodies", "-search"])
+def test_store_of_another_user_is_not_called_damaged(open_folder: Path, suffix: str) -> None:
+    """What only its owner may read; root restores nothing over it for that."""
+    Path(f"{open_folder / 'a.db'}{suffix}").chmod(0o600)
+    with another_user():
+        found = findings(open_folder / "a.db")
+    assert [(one.file, one.is_unseen) for one in found] == [(f"{open_folder / 'a.db'}{suffix}", True)]
+    assert "let this user read the file" in found[0].repair
+
+
+def test_store_is_not_called_damaged_where_no_more_files_can_be_opened(tmp_path: Path) -> None:
+    """As on a server that has used up its own."""
+    store = filled(tmp_path / "a.db")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with store.path.open("rb") as last:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 2, limits[1]))
+        try:
+            found = findings(store.path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert found
+    assert all(one.is_unseen for one in found), found
+
+
+def test_store_in_a_folder_that_is_only_to_be_read_is_checked(open_folder: Path) -> None:
+    """One that was served, and stopped in order; nothing is made beside it."""
+    before = sorted(open_folder.iterdir())
+    with another_user():
+        assert not findings(open_folder / "a.db")
+    assert sorted(open_folder.iterdir()) == before
+
+
+def test_store_on_a_file_system_that_is_only_to_be_read_is_checked(tmp_path: Path, small_disk: Path) -> None:
+    """As one on a medium."""
+    for suffix in ("", "-bodies", "-search"):
+        shutil.copy(f"{filled(tmp_path / 'a.db').path}{suffix}", small_disk)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert not findings(small_disk / "a.db")
+
+
+def test_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    """It is no store, and nothing can be restored over it."""
+    store = filled(tmp_path / "a.db")
+    bodies_of(store.path).unlink()
+    os.mkfifo(bodies_of(store.path))
+    (found,) = findings(store.path)
+    assert (found.what, found.repair.startswith("move it away")) == ("is no regular file", True)
+
+
+_WITH_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from viewer.store.check import Depth, check
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+for finding in check(Path(sys.argv[1]), Depth.ALL, lambda *told: None).findings:
+    print(finding.is_unseen, finding.what)
+"""
+
+
+def test_too_little_memory_is_not_called_damage(tmp_path: Path) -> None:
+    """A part of a document that may be large is not read then."""
+    store = filled(tmp_path / "a.db")
+    frame = zstandard.ZstdCompressor(write_content_size=False).compress(b"[]")  # as long as may be
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
+        connection.execute("update document_parts set body = ? where id = 1", (frame,))
+    told = subprocess.run(
+        [sys.executable, "-c", _WITH_LITTLE_MEMORY, str(store.path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert told.stdout.startswith("True could not be looked at"), told.stdout
+
+
+# -- what is broken ------------------------------------------------------------------------------------
 
 _BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "FILE is empty": (lambda db: cut(db, 0), "", "is empty"),

@@ -43,6 +43,9 @@ def are_there(main: Path, findings: Findings) -> bool:
 
 def _is_there(path: Path, findings: Findings) -> bool:
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+            findings.add(path, "is no regular file", f"move it away; where a store was, {findings.restoring}")
+            return False
         wrong = _wrong_with(path)
     except OSError as error:
         findings.failed(path, error)
@@ -55,8 +58,6 @@ def _is_there(path: Path, findings: Findings) -> bool:
 def _wrong_with(path: Path) -> str:
     if not path.exists():
         return "is missing"
-    if not path.is_file():  # reading a pipe would wait for ever
-        return "is no regular file"
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
     size = path.stat().st_size
