@@ -82,7 +82,9 @@ def _check(copy: Copy, source: Path, watch: Watch, *, is_kept: bool) -> None:
         )
         for finding in findings
     ]
-    told = "\n  ".join(["the store is not as it should be:", *lines])
+    is_unseen = all(finding.is_unseen for finding in findings)
+    what = "the copy could not be checked:" if is_unseen else "the store is not as it should be:"
+    told = "\n  ".join([what, *lines])
     if not is_kept:
         kept = f"{one_line(str(copy.target))} is as it was; --keep-damaged keeps the copy all the same"
         raise click.ClickException(f"{told}\n{kept}")

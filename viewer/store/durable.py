@@ -77,13 +77,18 @@ class Unopened(StoreUnusable):
     """A file of a store could not be opened; `error` is SQLite's."""
 
     def __init__(self, path: Path, error: sqlite3.Error) -> None:
-        super().__init__(f"{path}: {error}")
+        super().__init__(f"{path}: {reason(error)}")
         self.path, self.error = path, error
 
 
 def is_unseen(error: sqlite3.Error) -> bool:
     """Whether it says that nobody could look, and so nothing of what is in the file."""
     return primary_code(error) in _UNSEEN
+
+
+def reason(error: sqlite3.Error) -> str:
+    """SQLite's words, less the address under which it was told to open a file."""
+    return str(error).partition(": file:")[0]
 
 
 def primary_code(error: sqlite3.Error) -> int:
@@ -96,9 +101,12 @@ def readonly_uri(path: Path) -> str:
     """How a file is opened to read it.
 
     SQLite reads a database that was served only where it can make files beside it, or is told that nobody writes: so
-    it is told, where nobody does (there is no log) and where we could make none.
+    it is told, where nobody does (a server that runs has -shm) and where we could make none.
     """
-    is_still = not any(Path(f"{path}{log}").exists() for log in LOGS)
+    logs = {log: Path(f"{path}{log}") for log in LOGS}
+    is_still = not logs["-shm"].exists() and not any(
+        log.exists() and log.stat().st_size for log in logs.values()
+    )
     immutable = "&immutable=1" if is_still and not os.access(path.parent, os.W_OK) else ""
     return f"{path.as_uri()}?mode=ro{immutable}"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from viewer.store.durable import is_unseen, primary_code
+from viewer.store.durable import is_unseen, primary_code, reason
 
 _SHOWN = 5
 """Of what is wrong many times."""
@@ -99,7 +99,8 @@ class Findings:
         if isinstance(error, sqlite3.Error) and not is_unseen(error):
             self.damaged(file, f"can not be read: {error}")
             return
-        told = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no memory is left"
+        words = reason(error) if isinstance(error, sqlite3.Error) else str(error)
+        told = (error.strerror if isinstance(error, OSError) else None) or words or "no memory is left"
         code = primary_code(error) if isinstance(error, sqlite3.Error) else None
         code = sqlite3.SQLITE_NOMEM if isinstance(error, MemoryError) else code
         repair = _REPAIRS.get(code, _ACCESS) if code is not None else _ACCESS
