@@ -271,7 +271,14 @@ def put_in_place(copy: Copy) -> None:
         finally:
             put_back(target)
     except OSError as error:
-        raise BackupFailed(f"{target}: {_reason(error)}; {_AS_IT_WAS}") from None
+        raise BackupFailed(f"{target}: {_reason(error)}; {_left(target)}") from None
+
+
+def _left(target: Path) -> str:
+    """What is there after the disk itself has failed in the midst of it."""
+    if is_half_in_place(target):
+        return repair_of(target)
+    return "the copy is in place, with what it replaced beside it" if has_aside(target) else _AS_IT_WAS
 
 
 def _keep_owner(path: Path, *replaced: Path) -> None:
@@ -291,6 +298,10 @@ def _empty_log(path: Path) -> None:
     if not any(Path(f"{path}{log}").exists() for log in LOGS) or not path.exists() or not path.stat().st_size:
         return
     try:
+        with contextlib.closing(sqlite3.connect(readonly_uri(path), uri=True)) as connection:
+            connection.execute(
+                "select 1 from sqlite_master"
+            ).fetchone()  # else closing it would remove the log
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("pragma journal_mode = delete")
     except sqlite3.DatabaseError as error:

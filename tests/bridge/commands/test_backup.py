@@ -175,6 +175,21 @@ def test_backup_that_is_killed_while_it_copies_leaves_the_old_one(tmp_path: Path
     assert not findings(tmp_path / "b.db")
 
 
+@pytest.mark.parametrize("broken", [b"", bytes(20_480)], ids=["empty", "zeros"])
+def test_restore_that_is_ended_puts_a_broken_store_back_with_its_log(tmp_path: Path, broken: bytes) -> None:
+    """It may be all that is left of what was committed last."""
+    store = filled(tmp_path / "t.db")
+    back_up(store.path, tmp_path / "b.db")
+    store.path.write_bytes(broken)
+    log = tmp_path / "t.db-wal"
+    log.write_bytes(b"the last commits")
+    restoring = ("backup", store.path, "--db", tmp_path / "b.db", "--force")
+    done = ended(signal.SIGTERM, "os.rename", "progress", 1, *restoring)
+    assert done.returncode == -signal.SIGTERM
+    assert log.read_bytes() == b"the last commits"
+    assert not list(tmp_path.glob("*.backup-*"))
+
+
 _KILLED_IN_TURN = """
 import os, shutil, signal, sys
 from pathlib import Path
