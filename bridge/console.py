@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from bridge.secrecy import has_key, shown, told
 from viewer.settings import default_db
 
 if TYPE_CHECKING:
@@ -35,15 +36,25 @@ class BaseUrl(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
-        parts = urlsplit(text)
-        is_usable = (
-            parts.scheme in ("http", "https") and parts.netloc and not parts.query and not parts.fragment
-        )
-        if text and not (is_usable and text.isascii() and text.isprintable() and " " not in text):
-            self.fail(
-                f"expected the start of a URL such as https://traces.example, got {text[:80]!r}", param, ctx
-            )
+        if has_key(text):
+            self.fail("expected the start of a URL, got a key, which --key and TRACEN_KEY take", param, ctx)
+        if "@" in text:
+            found = "got one with a user name or password, which takes the place of the key"
+            self.fail(f"expected the start of a URL such as https://traces.example, {found}", param, ctx)
+        if text and not _is_start_of_url(text):
+            found = f"got {shown(text)!r}"
+            self.fail(f"expected the start of a URL such as https://traces.example, {found}", param, ctx)
         return text
+
+
+def _is_start_of_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_place = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half an address, or a port that is none
+        return False
+    is_bare = not parts.query and not parts.fragment
+    return is_place and is_bare and text.isascii() and text.isprintable() and " " not in text
 
 
 # -- options that several commands have ----------------------------------------------------------------
@@ -174,7 +185,7 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, StoreError) as error:
-        click.secho(f"tracen: {error}", fg="red", err=True)
+        click.secho(f"tracen: {told(str(error))}", fg="red", err=True)
         sys.exit(2)
 
 

@@ -16,6 +16,8 @@ from typing import NoReturn
 
 import click
 
+from bridge import secrecy
+
 _PIPE_CLOSED = getattr(signal, "SIGPIPE", signal.SIGTERM)
 
 
@@ -60,6 +62,7 @@ def run_to_end(command: click.Command) -> NoReturn:
             code = command.main(prog_name="tracen", standalone_mode=False)
             sys.stdout.flush()
     except click.ClickException as error:
+        error.message = secrecy.told(error.message)  # whatever a command, or click, repeats of its words
         error.show()
         sys.exit(error.exit_code)
     except click.Abort as abort:

@@ -6,7 +6,7 @@ import gzip
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.diagnosis.finding import place_of, shown
+from bridge.diagnosis.finding import place_of
 from bridge.diagnosis.key_text import NEW_KEY
 from bridge.diagnosis.network import exported
 from bridge.diagnosis.pace import Pace
@@ -15,6 +15,7 @@ from bridge.diagnosis.speech import PROBE_S, Address, Speech, speech_at
 from bridge.diagnosis.target import Target, Transport
 from bridge.diagnosis.web import AGENT, PROTOBUF, Answer, Unanswered, Web
 from bridge.presence import Doors
+from bridge.secrecy import shown
 from viewer.logs import one_line
 
 _METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from bridge.console import DEFAULT_BASE_URL
 from bridge.diagnosis import endpoint_variables, exporter_variables, header_variables, proxies, sdk_variables
 from bridge.diagnosis.endpoint_variables import GRPC_PORT, HTTP_PORT, EndpointVariable
-from bridge.diagnosis.finding import Finding, Subject, hint, shown
+from bridge.diagnosis.finding import Finding, Subject, hint
 from bridge.diagnosis.key_text import NEW_KEY, slip_in
 from bridge.diagnosis.target import Meant, Target, Transport
 from bridge.presence import Doors
+from bridge.secrecy import shown
 
 _INSECURE = ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE")
 _CERTIFICATE = ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from bridge.diagnosis.doors import Refused, Sender, Taken
 from bridge.diagnosis.environment import Environment, Given
-from bridge.diagnosis.finding import SAME, Finding, Subject, origin_of, place_of, shown
+from bridge.diagnosis.finding import SAME, Finding, Subject, origin_of, place_of
 from bridge.diagnosis.machine import Machine
 from bridge.diagnosis.network import Network, Resolve, addresses_of
 from bridge.diagnosis.pace import Pace
@@ -22,6 +22,7 @@ from bridge.diagnosis.speech import Address
 from bridge.diagnosis.target import Target, Transport
 from bridge.diagnosis.tracen_server import KeyCheck, KeyState, TracenServer
 from bridge.diagnosis.web import Unanswered, Web
+from bridge.secrecy import shown
 
 _GLANCE_S = 1.0
 """For a look whether the API is there as well: one that is slower is found by what its door answers."""

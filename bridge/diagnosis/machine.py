@@ -11,10 +11,11 @@ from pathlib import Path
 
 from bridge import presence
 from bridge.diagnosis.environment import is_at
-from bridge.diagnosis.finding import Finding, Subject, place_of, shown
+from bridge.diagnosis.finding import Finding, Subject, place_of
 from bridge.diagnosis.network import exported
 from bridge.diagnosis.target import Meant, Target
 from bridge.presence import Doors
+from bridge.secrecy import shown
 from viewer.store.base import StoreError
 from viewer.store.people import Key
 

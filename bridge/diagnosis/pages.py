@@ -9,11 +9,12 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 from bridge.diagnosis.doors import Taken
-from bridge.diagnosis.finding import Finding, Subject, hint, origin_of, shown
+from bridge.diagnosis.finding import Finding, Subject, hint, origin_of
 from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.specimen import NAME, Specimen
 from bridge.diagnosis.target import Target, Transport, is_loopback
 from bridge.diagnosis.web import Answer, Unanswered, Web
+from bridge.secrecy import shown
 from viewer.logs import one_line
 
 _TRIES, _BETWEEN_S = 8, 0.25

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from bridge.diagnosis.finding import Finding, Subject, shown
+from bridge.diagnosis.finding import Finding, Subject
 from bridge.diagnosis.target import Target
+from bridge.secrecy import shown
 
 
 def judge(targets: tuple[Target, ...], environ: Mapping[str, str], subject: Subject) -> Iterator[Finding]:

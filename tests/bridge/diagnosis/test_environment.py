@@ -16,9 +16,10 @@ from bridge.console import DEFAULT_BASE_URL
 from bridge.diagnosis.doors import Taken
 from bridge.diagnosis.environment import Environment, Given
 from bridge.diagnosis.examination import _api_of
-from bridge.diagnosis.finding import Finding, Verdict, hint, shown
+from bridge.diagnosis.finding import Finding, Verdict, hint
 from bridge.diagnosis.target import Target, Transport
 from bridge.presence import Doors
+from bridge.secrecy import shown
 from tests.bridge.certificates import make_pair
 from tests.bridge.diagnosis.clinic import GENERAL, HEADERS, OF_TRACES, PROTOCOL, STRANGE_KEY, Examined
 
