@@ -54,7 +54,7 @@ class Examination:
         self._options = options
         self._machine = Machine(options.db, is_chosen=options.is_db_chosen)
         doors = self._machine.doors
-        self._environment = Environment(variables, options.endpoint, options.key, doors)
+        self._environment = Environment(variables, options.endpoint, options.key, doors, self._machine.db)
         self._clock_ns = clock_ns
         self._pace = pace or Pace()
         self._network = Network(self._pace, doors, resolve)

@@ -10,9 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bridge import presence
+from bridge.diagnosis.command_line import STORE, quoted
 from bridge.diagnosis.environment import is_at
 from bridge.diagnosis.finding import Finding, Subject, place_of
-from bridge.diagnosis.network import exported
+from bridge.diagnosis.network import sent_here
 from bridge.diagnosis.target import Meant, Target
 from bridge.presence import Doors
 from bridge.secrecy import shown
@@ -38,10 +39,10 @@ class Machine:
     """The one we run on, with the store that `--db` names. `is_chosen`: it was named, and is not the default."""
 
     def __init__(self, db: str, *, is_chosen: bool) -> None:
-        self._db = db if "://" in db else os.path.expanduser(db)
+        self.db = db if "://" in db else os.path.expanduser(db)
         self._is_chosen = is_chosen
         self._subject = Subject("This machine")
-        self.doors: Doors | None = _doors_of(self._db)
+        self.doors: Doors | None = _doors_of(self.db)
         """Of the server that has the store."""
 
     def judge(self, meant: Meant) -> Iterator[Finding]:
@@ -50,9 +51,9 @@ class Machine:
         if self.doors:
             yield self._judged_presence(self.doors, asked)
         is_local = any(target.is_local for target in asked)
-        is_here = self.doors is not None or self._is_chosen or (is_local and os.path.exists(self._db))
-        if is_here and "://" not in self._db:
-            yield from self._judge_store(Path(self._db))
+        is_here = self.doors is not None or self._is_chosen or (is_local and os.path.exists(self.db))
+        if is_here and "://" not in self.db:
+            yield from self._judge_store(Path(self.db))
         yield self._judged_versions(is_here)
 
     def why_refused(self, secret: str, api: Target) -> str:
@@ -60,7 +61,7 @@ class Machine:
         if self.doors is None or not is_at(api, self.doors):
             return ""
         try:
-            key = _key_in(self._db, secret)
+            key = _key_in(self.db, secret)
         except (OSError, StoreError):  # of another user, or being moved
             return ""
         if key is None:
@@ -74,7 +75,7 @@ class Machine:
             return self._subject.ok("running", f"Tracen runs at {doors.http}")
         places = ", ".join(dict.fromkeys(place_of(target.url) for target in elsewhere))
         line_by_variable = {
-            line.partition("=")[0]: line for line in (exported(target, doors) for target in elsewhere)
+            line.partition("=")[0]: line for line in (sent_here(target, doors) for target in elsewhere)
         }
         found = f"Tracen runs at {doors.http}, the environment points at {places}"
         return self._subject.warning("running", found, *line_by_variable.values())
@@ -83,7 +84,7 @@ class Machine:
         subject, name = self._subject, shown(str(db))
         if not os.path.exists(db):
             found = f"there is no store {name}" if self._is_chosen else "no store yet"
-            make = f"tracen serve --db {name}" if self._is_chosen else "tracen serve"
+            make = f"tracen serve --db {quoted(str(db), STORE)}" if self._is_chosen else "tracen serve"
             yield subject.warning("store", found, make)
             return
         locked = _unwritable(db)
@@ -93,7 +94,7 @@ class Machine:
             yield subject.failure("store", f"{shown(str(locked))} can not be written", _rights(locked))
         elif self.doors is None:
             found = f"{shown(str(locked))} belongs to another user, as whom `tracen serve` has to run"
-            yield subject.warning("store", found, f"ls -l {shown(str(locked))}")
+            yield subject.warning("store", found, f"ls -l {quoted(str(locked), STORE)}")
         else:
             yield subject.ok("store", f"{name}, of another user, as whom Tracen runs")
 
@@ -190,4 +191,4 @@ def _rights(path: Path) -> str:
         is_read_only = False
     if is_read_only:
         return "its disk is mounted for reading alone; mount it anew, or give --db another"
-    return f"chmod u+w {shown(str(path))}"
+    return f"chmod u+w {quoted(str(path), STORE)}"

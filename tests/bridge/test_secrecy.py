@@ -70,7 +70,9 @@ def test_password_of_another_database_is_not_printed() -> None:
 @pytest.mark.parametrize("endpoint", ["http://[::1", "http://a:b", "http://a:0", "http://:1", "http://a b"])
 def test_endpoint_that_is_none_is_wrong_use(endpoint: str) -> None:
     """And no traceback."""
-    assert "expected the start of a URL" in " ".join(run("tail", "--endpoint", endpoint, "--key", "k").split())
+    assert "expected the start of a URL" in " ".join(
+        run("tail", "--endpoint", endpoint, "--key", "k").split()
+    )
 
 
 def test_what_is_shown_holds_neither_user_nor_key() -> None:
