@@ -48,7 +48,9 @@ class Server:
         url = self._shown + path
         if answer.status == 401:
             raise ServerError(
-                f"{url} refuses the key; give that of `tracen keys create` as --key or TRACEN_KEY", 401
+                f"{url} refuses the key; one of that server is needed, from its /app/settings, or, on its machine, "
+                "from `tracen keys create --account local@tracen`",
+                401,
             )
         if answer.status != 200:
             raise ServerError(f"{url} answered {answer.status}; is that a Tracen server?", answer.status)

@@ -29,6 +29,10 @@ DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 """Where a server is that was given no setting."""
 
 
+KEY_COMMAND = "tracen keys create --account local@tracen"
+"""What makes a key, in the default store; in another one --db is needed too."""
+
+
 class BaseUrl(click.ParamType[str]):
     """The start of an absolute URL; what goes into headers must be ASCII."""
 
@@ -59,9 +63,26 @@ def _is_start_of_url(text: str) -> bool:
 
 # -- options that several commands have ----------------------------------------------------------------
 
+
+def file_named(text: str, hint: str = "--db") -> Path:
+    """The file that is meant, ~ taken as a shell takes it. Raises click.BadParameter for the home of nobody."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        user = shown(text.partition("/")[0])
+        raise click.BadParameter(f"there is no user {user} here", param_hint=hint) from None
+
+
+def _known_place(ctx: click.Context, param: click.Parameter, db: str) -> str:
+    if "://" not in db:
+        file_named(db)
+    return db
+
+
 db_option = click.option(
     "--db",
     metavar="FILE",
+    callback=_known_place,
     default=default_db,
     envvar="TRACEN_DB",
     show_envvar=True,
@@ -69,12 +90,10 @@ db_option = click.option(
 )
 endpoint_option = click.option(
     "--endpoint",
-    default=DEFAULT_BASE_URL,
-    show_default=True,
     type=BaseUrl(),
     envvar="TRACEN_ENDPOINT",
     show_envvar=True,
-    help="Where Tracen is.",
+    help=f"Where Tracen is; default: the server that runs on the store of TRACEN_DB, else {DEFAULT_BASE_URL}.",
 )
 key_option = click.option("--key", metavar="KEY", envvar="TRACEN_KEY", show_envvar=True, help="The API key.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -83,7 +102,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 def known_key(key: str | None) -> str:
     """The key that a command was given. Raises click.UsageError, which says how to have one."""
     if not key:
-        raise click.UsageError("whose traces? Give --key or set TRACEN_KEY; `tracen keys create` makes one")
+        raise click.UsageError(
+            f"whose traces? Give --key or set TRACEN_KEY; on the server's machine `{KEY_COMMAND}` makes a key"
+        )
     return key
 
 
@@ -195,7 +216,7 @@ def sqlite_file(db: str) -> Path:
         raise click.BadParameter(
             f"expected a SQLite file, got {db.partition('://')[0]}://…", param_hint="--db"
         )
-    return Path(db).expanduser()
+    return file_named(db)
 
 
 def store_path(db: str) -> Path:
