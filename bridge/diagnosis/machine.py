@@ -42,8 +42,8 @@ class Machine:
         self.db = db if "://" in db else os.path.expanduser(db)
         self._is_chosen = is_chosen
         self._subject = Subject("This machine")
-        self.doors: Doors | None = _doors_of(self.db)
-        """Of the server that has the store."""
+        self.doors, self.untold = _doors_of(self.db)
+        """Of the server that has the store; why they can not be told, "" where they are, or where none has it."""
 
     def judge(self, meant: Meant) -> Iterator[Finding]:
         """Where Tracen runs, whether its store can be written, versions."""
@@ -55,6 +55,19 @@ class Machine:
         if is_here and "://" not in self.db:
             yield from self._judge_store(Path(self.db))
         yield self._judged_versions(is_here)
+
+    def judge_absence(self) -> Finding:
+        """Nothing that is meant is there, and nobody has said that it is elsewhere."""
+        found = "no Tracen runs here: no server has the store, and nothing listens at the usual address"
+        start = f"tracen serve{f' --db {quoted(self.db, STORE)}' if self._is_chosen else ''}"
+        run = "or, for one program, `tracen run -- COMMAND`, which needs no key and no variable"
+        return self._subject.failure("running", found, start, "its first start prints a key", run)
+
+    def judge_secrecy(self) -> Finding:
+        """No key goes to the usual address while the server of the store is somewhere else."""
+        return self._subject.failure(
+            "running", self.untold, "name the server with --endpoint, or start it anew"
+        )
 
     def why_refused(self, secret: str, api: Target) -> str:
         """What the store here knows of a key that its own server refused; "" where another server has refused it."""
@@ -131,13 +144,15 @@ class Machine:
         return self._subject.ok("versions", told, *remark)
 
 
-def _doors_of(db: str) -> Doors | None:
+def _doors_of(db: str) -> tuple[Doors | None, str]:
     if "://" in db:
-        return None
+        return None, ""
     try:
-        return presence.find(db)
-    except RuntimeError:  # ~USER of a user that there is not
-        return None
+        return presence.look(db), ""
+    except presence.Untold as untold:
+        return None, str(untold)
+    except (ValueError, RuntimeError):  # no name of a file; ~USER of a user that there is not
+        return None, ""
 
 
 def _key_in(db: str, secret: str) -> Key | None:

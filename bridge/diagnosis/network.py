@@ -41,6 +41,13 @@ class Network:
         self._resolve = resolve
         self._address_by_place: dict[tuple[str, bool, bool], Address | None] = {}
 
+    def is_open(self, target: Target) -> bool:
+        """Whether something listens there; nothing is told of it."""
+        try:
+            return self._first_open(self._addresses(target), target.port)[0] is not None
+        except OSError:
+            return False
+
     def reach(self, target: Target, subject: Subject) -> Generator[Finding, None, Address | None]:
         """Go to a place; what it returns is the address that answered. A second time it is known, and not told."""
         place = (place_of(target.url), target.is_tls, target.is_grpc)
