@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
@@ -128,9 +129,10 @@ def remark(text: str, **style: Any) -> None:
 
 
 def linked(url: str, text: str = "", *, err: bool = False) -> str:
-    """A URL as a terminal makes it clickable (OSC 8), plain in a pipe."""
+    """A URL as a terminal makes it clickable (OSC 8), plain in a pipe and for a dumb one."""
     stream = sys.stderr if err else sys.stdout
-    return f"\x1b]8;;{url}\x1b\\{text or url}\x1b]8;;\x1b\\" if stream.isatty() else text or url
+    is_link = stream.isatty() and os.environ.get("TERM") != "dumb"
+    return f"\x1b]8;;{url}\x1b\\{text or url}\x1b]8;;\x1b\\" if is_link else text or url
 
 
 def progress(*, in_bytes: bool = False) -> Progress:

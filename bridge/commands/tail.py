@@ -14,7 +14,7 @@ from bridge.console import endpoint_option, json_option, key_option, known_key, 
 from bridge.whereabouts import whereabouts
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 ended by Ctrl-C, 1 it failed, 2 called wrongly.")
 @endpoint_option
 @key_option
 @click.option(
@@ -27,7 +27,7 @@ from bridge.whereabouts import whereabouts
 )
 @json_option
 def tail(endpoint: str | None, key: str | None, last: int, as_json: bool) -> None:
-    """Print each new trace: time, status, name, URL. Ctrl-C ends it.
+    """Print each new trace: time, status, name, URL. Ctrl-C ends it, in order.
 
     Example: TRACEN_KEY=tracen_sk_… tracen tail
     """

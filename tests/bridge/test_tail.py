@@ -60,6 +60,13 @@ def test_tail_prints_each_new_trace_and_ends_on_ctrl_c(tracen: TracenProcess, ke
         assert tail.stderr.read() == ""
 
 
+def test_tail_says_in_its_help_how_it_ends() -> None:
+    """As it does: Ctrl-C is its normal end."""
+    command = [sys.executable, "-m", "bridge", "tail", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "Exit codes: 0 ended by Ctrl-C" in told
+
+
 def test_tail_json_is_the_summary_of_the_api(tracen: TracenProcess, key: str) -> None:
     """For programs."""
     export(tracen, key, "a" + ESCAPES)
