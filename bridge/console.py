@@ -94,7 +94,7 @@ endpoint_option = click.option(
     type=BaseUrl(),
     envvar="TRACEN_ENDPOINT",
     show_envvar=True,
-    help=f"Where Tracen is; default: the server that runs on the store of TRACEN_DB, else {DEFAULT_BASE_URL}.",
+    help=f"Where Tracen is; default: the server that runs on the store (TRACEN_DB), else {DEFAULT_BASE_URL}.",
 )
 key_option = click.option("--key", metavar="KEY", envvar="TRACEN_KEY", show_envvar=True, help="The API key.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")

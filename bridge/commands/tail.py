@@ -27,7 +27,7 @@ from bridge.whereabouts import whereabouts
 )
 @json_option
 def tail(endpoint: str | None, key: str | None, last: int, as_json: bool) -> None:
-    """Print each new trace: time, status, name, URL. Ctrl-C ends it, in order.
+    """Print each new trace: time, status, name, URL. Ctrl-C ends it.
 
     Example: TRACEN_KEY=tracen_sk_… tracen tail
     """

@@ -173,7 +173,17 @@ def test_nobody_there_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["open", "stop", "demo", "doctor", "accounts list", "keys create --account a@a.example", "backup x"],
+    [
+        "open",
+        "stop",
+        "demo",
+        "doctor",
+        "accounts list",
+        "keys create --account a@a.example",
+        "backup x",
+        "serve",
+        "forward --status",
+    ],
 )
 def test_home_of_nobody_is_wrong_use(words: str) -> None:
     """The same for every command that has a store, and no traceback."""
