@@ -32,6 +32,10 @@ class Whereabouts:
 
     def refusal(self, error: ServerError) -> click.ClickException:
         """An error's words, with what may have been mistaken."""
+        if error.status is None and self.is_usual:
+            return click.ClickException(
+                f"{error}; `tracen serve` starts a server, --endpoint names another one"
+            )
         if error.status != 401:
             return click.ClickException(str(error))
         if self.other is not None:

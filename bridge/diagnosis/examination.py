@@ -19,7 +19,7 @@ from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.pages import Pages
 from bridge.diagnosis.specimen import Specimen
 from bridge.diagnosis.speech import Address
-from bridge.diagnosis.target import Meant, Target, Transport
+from bridge.diagnosis.target import Target, Transport
 from bridge.diagnosis.tracen_server import KeyCheck, KeyState, TracenServer
 from bridge.diagnosis.web import Unanswered, Web
 from bridge.secrecy import shown
@@ -70,8 +70,8 @@ class Examination:
         if is_default and self._machine.untold:
             yield self._machine.judge_secrecy()
             return
-        if is_default and self._machine.doors is None and self._is_nobody_at(meant):
-            yield self._machine.judge_absence()
+        if is_default and meant.api and not self._machine.doors and not self._network.is_open(meant.api):
+            yield self._machine.judge_absence(meant.api)
         yield from self._environment.findings()
         yield from self._machine.judge(meant)
         api = meant.api or self._api_at(meant.otlp)
@@ -81,10 +81,6 @@ class Examination:
         for target in meant.otlp:
             yield from self._judge_otlp(target, api)
         yield from self._pages.clean()
-
-    def _is_nobody_at(self, meant: Meant) -> bool:
-        """Whether nothing listens where a server is that was given no setting."""
-        return meant.api is not None and not self._network.is_open(meant.api)
 
     def close(self) -> None:
         """Delete what is still there, where nobody has waited for the end."""

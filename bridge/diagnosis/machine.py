@@ -56,9 +56,10 @@ class Machine:
             yield from self._judge_store(Path(self.db))
         yield self._judged_versions(is_here)
 
-    def judge_absence(self) -> Finding:
-        """Nothing that is meant is there, and nobody has said that it is elsewhere."""
-        found = "no Tracen runs here: no server has the store, and nothing listens at the usual address"
+    def judge_absence(self, usual: Target) -> Finding:
+        """Nothing is where a server is by default, and nobody has said that it is elsewhere."""
+        place = place_of(usual.url)
+        found = f"no Tracen runs here: no server has the store, and nothing listens at {place}"
         start = f"tracen serve{f' --db {quoted(self.db, STORE)}' if self._is_chosen else ''}"
         run = "or, for one program, `tracen run -- COMMAND`, which needs no key and no variable"
         return self._subject.failure("running", found, start, "its first start prints a key", run)
