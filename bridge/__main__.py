@@ -1,9 +1,11 @@
 """`tracen` and `python -m bridge`; says which extra to install where the server's packages are missing."""
 
+import io
 import sys
 
 
 def main() -> None:
+    _write_all_characters()
     try:
         from bridge.cli import tracen
         from bridge.endings import run_to_end
@@ -17,6 +19,15 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     run_to_end(tracen)
+
+
+def _write_all_characters() -> None:
+    """What a terminal's encoding does not have becomes a ?, and no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            is_whole = stream.encoding.lower() == "utf-8" and stream.errors == "surrogateescape"
+            if not is_whole:  # which keeps the bytes of names of files
+                stream.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

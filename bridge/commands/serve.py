@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from bridge import presence
-from bridge.console import DEFAULT_BASE_URL, BaseUrl, clear_errors, run
+from bridge.console import DEFAULT_BASE_URL, BaseUrl, clear_errors, file_named, run
 from bridge.help import Sectioned
 from viewer.settings import Settings, default_db, duration_ns, flag_of
 
@@ -206,6 +206,8 @@ def serve_with(settings: Settings) -> None:
         terms_of(settings)
     except WrongTerms as error:
         raise click.UsageError(str(error)) from None
+    if "://" not in settings.db:
+        file_named(settings.db)
     configure(settings.log_format, settings.log_level)
     give_back_large_blocks()
     with clear_errors():

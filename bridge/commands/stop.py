@@ -22,9 +22,14 @@ def stop(db: str) -> None:
 
     Example: tracen stop
     """
-    doors = presence.find(db)
+    try:
+        doors = presence.look(db)
+    except presence.Untold as untold:
+        raise click.ClickException(f"{untold}; end it as it was started") from None
     if doors is None:
         raise click.ClickException(f"no server runs on {db}")
+    if not doors.pid:
+        raise click.ClickException(f"the server at {doors.http} does not tell which process it is")
     try:
         os.kill(doors.pid, signal.SIGTERM)
     except OSError as error:

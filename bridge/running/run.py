@@ -63,7 +63,8 @@ def ran(words: Sequence[str], wanted: Wanted, *, instruments: bool, tells_all: b
         ending = run_child(path, words, told.variables)
         logger.debug("%s ended: %s", words[0], ending.told())
         left = tuple(left_behind(Path(folder)))
-        place.keeps_key = bool(left)
+        if left:
+            place.keep_key()
         try:
             arrivals = settled(place, goes_on=bool(left))
             traces = told_traces(place, arrivals, MAX_TOLD if tells_all else MAX_LOOKED_AT)
