@@ -18,6 +18,7 @@ from bridge.importing.spans import Skipped
 
 MAX_RECORD_BYTES = 1 << 28
 """Of a record, and of a line: what is more would have to be held whole."""
+_TOO_LARGE = f"has more than {MAX_RECORD_BYTES >> 20} MiB in one record"
 PARTS = ("spans", "observations", "resourceSpans")
 """Arrays of a trace whose items are records of their own."""
 _AROUND = ("data", "traces", "result")
@@ -59,6 +60,9 @@ def pieces_of_lines(source: Source) -> Iterator[Piece | Skipped]:
         number = source.line
         if not line.strip():
             continue
+        if len(line) >= MAX_RECORD_BYTES:
+            yield Skipped(number, _TOO_LARGE)
+            continue
         cutter = _Cutter(lambda number=number: number, lambda: 0)  # type: ignore[misc]
         yield from _cut(io.BytesIO(line.rstrip()), cutter)
         if cutter.fault:
@@ -94,7 +98,7 @@ def _cut(readable: Readable, cutter: _Cutter) -> Iterator[Piece | Skipped]:
         is_cut_off = any(words in str(error) for words in _CUT_OFF)
         cutter.stop("is cut off" if is_cut_off else f"is not JSON from here on ({_reason(error)})")
     except _TooLarge:
-        cutter.stop(f"has more than {MAX_RECORD_BYTES >> 20} MiB in one record")
+        cutter.stop(_TOO_LARGE)
     except (ijson.JSONError, UnicodeDecodeError) as error:
         cutter.stop(f"is not JSON from here on ({_reason(error)})")
 

@@ -105,7 +105,7 @@ class Reading:
         return unlike
 
     def _unknown(self, has_pieces: bool) -> str:
-        if not self._source.byte:
+        if not self._source.head.strip():
             return "it is empty"
         is_json = self._source.head.lstrip().startswith(_STARTS_OF_JSON)
         seen = self._seen if has_pieces else "no whole object" if is_json else "no JSON"

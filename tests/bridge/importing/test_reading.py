@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +224,20 @@ def test_a_complaint_obeys_no_escape_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(UnknownFormat) as refusal:
         read(write(tmp_path / "export", {"a\x1b[31m\u202e\n": 1}))
     assert not {"\x1b", "\u202e", "\n"} & set(str(refusal.value))
+
+
+def test_time_goes_with_the_size_alone(tmp_path: Path) -> None:
+    """Megabytes of lines in protobuf, a line of as many, and a table of another kind: none is joined again and again.
+
+    Seconds of the processor, of which a busy machine takes no more; they were hundreds.
+    """
+    body = tmp_path / "body"
+    body.write_bytes(protobuf((fresh_id(), fresh_id(8), "a\n" * (3 << 20)), (fresh_id(), fresh_id(8), "b")))
+    line = write(tmp_path / "rows.jsonl", json.dumps(export("jaeger-v3.json")["result"]) + " " * (48 << 20))
+    table = write(tmp_path / "table.csv", "id,name\n" + "1,a\n" * (3 << 20))
+    before_s = time.process_time()
+    assert len(read(body)[0]) == 2
+    assert len(read(line)[0]) == 1
+    with pytest.raises(UnknownFormat, match="no JSON"):
+        read(table)
+    assert time.process_time() - before_s < 15
