@@ -166,6 +166,17 @@ def test_dry_run_needs_no_server() -> None:
     assert done.stderr == "1 trace, 3 spans would be imported (Jaeger)\n"
 
 
+def test_closed_standard_input_is_a_complaint() -> None:
+    """As a file that is not there: the others are read."""
+    command = f'"{sys.executable}" -m bridge import --dry-run - "{EXPORTS / "jaeger.json"}" <&-'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "-: standard input is closed",
+        "1 trace, 3 spans would be imported (Jaeger); 1 skipped: 1 × standard input is closed",
+    ]
+
+
 def test_no_server_and_a_wrong_key_are_told_with_what_helps(tracen: TracenProcess, tmp_path: Path) -> None:
     """Not a traceback: what to start, or which key to give."""
     done = run_import("--db", str(tmp_path / "none.db"), str(EXPORTS / "jaeger.json"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from bridge.importing import cutting
 from bridge.importing.reading import Reading, UnknownFormat
 from bridge.importing.source import Source
+from bridge.importing.spans import OtlpSpan
 from tests.bridge.importing.exports_of import EXPORTS, attributes_of, read
 from tests.bridge.otlp_bodies import fresh_id, protobuf
 from tests.viewer.samples import PLAIN
@@ -186,9 +189,89 @@ def test_what_nests_too_deep_or_has_other_types_is_no_traceback(tmp_path: Path) 
     """Whatever a field holds, the record is skipped in words."""
     deep = "[" * 100_000 + "]" * 100_000
     span = '{"traceID": "1", "spanID": "1", "operationName": 1, "startTime": 1, "references": 7, "tags": %s}'
-    for tags in (deep, '{"a": 1}', "[1, [2]]", '[{"key": 3, "value": {"a": []}}]', "null"):
-        spans, skipped = read(write(tmp_path / "export", '{"data": [{"spans": [' + span % tags + "]}]}"))
-        assert len(spans) + len(skipped) >= 1
+    cases: dict[str, tuple[int, set[str]]] = {
+        deep: (2, set()),
+        '[{"key": "a", "value": ' + deep + "}]": (1, {"nests too deep"}),
+        '{"a": 1}': (2, set()),
+        "[1, [2]]": (2, set()),
+        '[{"key": 3, "value": {"a": []}}]': (2, set()),
+        "null": (2, set()),
+    }
+    for tags, expected in cases.items():
+        neighbour = span % "null"
+        told = '{"data": [{"spans": [' + span % tags + ", " + neighbour + "]}]}"
+        spans, skipped = read(write(tmp_path / "export", told))
+        reasons = {item.reason.split(",")[0] for item in skipped}
+        assert (len(spans), reasons) == expected, tags[:20]
+
+
+_ROW = {
+    "context.trace_id": "1" * 32,
+    "context.span_id": "2" * 16,
+    "name": "a",
+    "start_time": 1,
+    "span_kind": "LLM",
+}
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "1e99999999999999999999", "-1e99999999999999999999"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{good}, {{"context.span_id": {number}}}]',
+        '{good}\n{{"context.span_id": {number}}}\n{good}\n',
+        '{{"columns": ["context.span_id"], "data": [[{number}]]}}',
+        '{{"0": {good}, "1": {{"name": {number}}}}}',
+        '{{"name": {{"0": {number}}}}}',
+        '{{"columns": [{number}], "data": [[1]]}}',
+    ],
+)
+def test_numbers_that_nobody_can_hold_end_no_import(number: str, text: str, tmp_path: Path) -> None:
+    """They are told, or refused with the whole file, and what is whole before them is read."""
+    good = json.dumps(_ROW)
+    path = write(tmp_path / "export", text.format(good=good, number=number))
+    source = Source(str(path))
+    items: list[Any] = []
+    with contextlib.suppress(UnknownFormat):
+        items.extend(Reading(source).items())
+    source.close()
+    spans = [item for item in items if isinstance(item, OtlpSpan)]
+    assert len(spans) >= min(text.count("{good}"), 1)
+    if text.count("{good}") == 2:
+        assert len(spans) == 2, "a line costs itself alone"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"columns": ["context.span_id"], "data": [1]}',
+        '{"columns": [["a"]], "data": [[1]]}',
+        '{"columns": [{"a": 1}, null], "data": [[1, 2]]}',
+        '{"columns": [], "data": [[]]}',
+        '{"name": [[1], {"a": 1}, 2]}',
+        '{"0": {"span_kind": 1}, "1": 2}',
+    ],
+)
+def test_frames_of_other_shapes_are_no_traceback(text: str, tmp_path: Path) -> None:
+    """They have no row, or none of a known format."""
+    with contextlib.suppress(UnknownFormat):
+        assert read(write(tmp_path / "export", text))[0] == []
+
+
+@pytest.mark.parametrize("orient", ["records", "lines", "split", "index"])
+def test_numbers_that_are_none_cost_nothing(orient: str, tmp_path: Path) -> None:
+    """Python writes NaN and Infinity into JSON: the cells are empty, and all others are read."""
+    rows = [
+        {**_ROW, "context.span_id": f"{n + 1:016x}", "parent_id": math.nan, "x": -math.inf} for n in range(3)
+    ]
+    texts = {
+        "records": json.dumps(rows),
+        "lines": "".join(json.dumps(row) + "\n" for row in rows),
+        "split": json.dumps({"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}),
+        "index": json.dumps({str(n): row for n, row in enumerate(rows)}),
+    }
+    spans, skipped = read(write(tmp_path / "export", texts[orient]))
+    assert ([span.span["name"] for span in spans], skipped) == (["a"] * 3, [])
 
 
 @pytest.mark.parametrize(
