@@ -97,8 +97,7 @@ def _by_index(source: Source) -> _Rows:
 
 
 def _by_rows(source: Source) -> _Rows:
-    told = next(ijson.items(Holdable(io.BytesIO(source.head)), "columns"), [])
-    columns = [str(name) for name in told]
+    columns = [str(name) for name in next(ijson.items(Holdable(io.BytesIO(source.head)), "columns"), ())]
     for row in ijson.items(Holdable(source), "data.item", use_float=True):
         yield source.line, dict(zip(columns, row, strict=False)) if isinstance(row, list) else None
 

@@ -137,6 +137,45 @@ def test_langfuse_tables_are_read_in_both_spellings(tmp_path: Path) -> None:
     assert attributes_of(span.span)["langfuse.trace.output"] == "b"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "lost"),
+    [
+        ({"timestamp": 1e308}, 1),
+        ({"timestamp": []}, 1),
+        ({"latency": 1e308, "observations": []}, 0),
+        ({"latency": "soon", "observations": []}, 0),
+    ],
+)
+def test_a_bad_field_of_a_langfuse_trace_costs_no_observation(
+    wrong: dict[str, Any], lost: int, tmp_path: Path
+) -> None:
+    """What is lost is counted, what is good is kept, and the traces after it are read."""
+    good = export("langfuse-trace.json")
+    row = next(row for row in good["observations"] if row["name"] == "retry")
+    two_tops = [{**row, "id": name, "parentObservationId": None} for name in ("a", "b")]
+    broken = {**good, "id": "t-2", "observations": two_tops, **wrong}
+    text = json.dumps({"data": [broken, good]}).replace("1e+308", "1e999")
+    spans, skipped = read(write(tmp_path / "export", text))
+    of_good, _ = read(EXPORTS / "langfuse-trace.json")
+    expected = (2 if broken["observations"] else 1) + len(of_good)
+    assert (len(spans), len(skipped)) == (expected, lost)
+
+
+def test_costs_of_earlier_langfuse_are_read(tmp_path: Path) -> None:
+    """They stood in fields of their own, before there were details."""
+    row = json.loads((EXPORTS / "langfuse-observations.jsonl").read_text("utf-8").splitlines()[1])
+    row = {
+        **row,
+        "costDetails": None,
+        "inputCost": 0.25,
+        "calculatedTotalCost": 0.75,
+        "usage": {"input": math.inf},
+    }
+    (span,), _ = read(write(tmp_path / "export", json.dumps(row)))
+    told = attributes_of(span.span)["langfuse.observation.cost_details"]
+    assert json.loads(told) == {"input": 0.25, "total": 0.75}
+
+
 def test_otlp_bodies_and_payloads_are_read_as_well(tmp_path: Path) -> None:
     """Somebody will try: protobuf, JSON a line each, and what `tracen convert` writes."""
     path = tmp_path / "body"
