@@ -98,7 +98,7 @@ def test_demo_finds_the_server_of_a_file_and_leaves_no_key(tracen: TracenProcess
     """A key that was made for it is revoked when it is done."""
     done = run_demo("--db", str(tracen.db), "--count", "1")
     assert done.returncode == 0, done.stderr
-    assert "tracen open --app" in done.stderr
+    assert f"To log in there: tracen open --app --db {tracen.db}\n" in done.stderr
     assert "tracen demo" not in asyncio.run(labels_of_keys(tracen.db))
     assert run_demo("--db", str(tracen.db), "--delete").stderr.endswith("1 demo trace deleted\n")
 

@@ -320,7 +320,7 @@ def test_numbers_that_are_none_cost_nothing(orient: str, tmp_path: Path) -> None
         ("hello", "seen was no JSON"),
         ('{"a": 1, "b": 2}', "an object with the fields a, b"),
         ("[1, 2]", "no whole object"),
-        ('{"data": []}', "no whole object"),
+        ("[{}, {", "an object with no fields"),
     ],
 )
 def test_unknown_format_says_what_was_seen_and_what_is_known(text: str, told: str, tmp_path: Path) -> None:
@@ -329,6 +329,12 @@ def test_unknown_format_says_what_was_seen_and_what_is_known(text: str, told: st
         read(write(tmp_path / "export", text))
     if text:
         assert "Langfuse" in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["[]", '{"data": [], "meta": {"page": 1}}', '{"resourceSpans": []}', "{}"])
+def test_export_of_nothing_is_an_export(text: str, tmp_path: Path) -> None:
+    """No traces in the time that was asked for is no fault of the file."""
+    assert read(write(tmp_path / "export", text)) == ([], [])
 
 
 def test_a_record_that_can_not_be_held_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
