@@ -40,10 +40,25 @@ def where_is_my_order(rng: Random) -> Story:
             Use(
                 "track_parcel",
                 {"order_id": order},
-                {"carrier": "Northpost", "last_seen": "sorting centre Hanover", "days_left": days},
+                {
+                    "carrier": "Northpost",
+                    "left": "on time",
+                    "last_seen": "sorting centre Hanover, yesterday",
+                    "days_left": days,
+                },
                 620,
                 steps=(_http(rng, "GET", "api.northpost.example", "/v2/parcels", 480),),
             )
+        ],
+        [
+            Use(
+                "note_on_parcel",
+                {"order_id": order, "text": "Do not send back."},
+                {"noted": True},
+                540,
+                steps=(_http(rng, "POST", "api.northpost.example", "/v2/notes", 410),),
+            ),
+            Use("refund_shipping", {"order_id": order}, {"refunded": "4.90 EUR"}, 310),
         ],
     ]
     answer = (
@@ -74,15 +89,14 @@ def refund_with_approval(rng: Random) -> Story:
     order, amount = _order(rng), rng.randrange(20, 180)
     prompt = f"The zip of the jacket broke after one week. I want my {amount} € back. Order {order}."
     policy = "Faulty goods: refund within 14 days without return. Above 150 €: ask a person."
-    is_large = amount > 150
+    is_large, asked = amount > 150, {"order_id": order, "amount": amount}
     rounds = [
         [
             Use("get_order", {"order_id": order}, {"total": f"{amount}.00 EUR", "age_days": 8}, 130),
             Use("search_policy", {"query": "refund faulty"}, policy, 210),
         ],
-        [Use("ask_for_approval", {"order_id": order, "amount": amount}, {"approved_by": "Mona"}, 46_000)]
-        if is_large
-        else [Use("refund", {"order_id": order, "amount": amount}, {"refund": "done"}, 890)],
+        *([[Use("ask_for_approval", asked, {"approved_by": "Mona"}, 46_000)]] if is_large else []),
+        [Use("refund", asked, {"refund": "done"}, 890)],
     ]
     answer = (
         f"That should not happen. {amount} € are on their way back to you; you need not return the jacket."
@@ -101,7 +115,7 @@ def book_a_trip(rng: Random) -> Story:
         f"Find me a quiet hotel in {city} for {nights} nights in May, under 140 € a night, near the river."
     )
     hotels = [
-        {"name": f"Casa {n}", "price": rng.randrange(84, 140), "quiet": n != "Sol"}
+        {"name": f"Casa {n}", "price": rng.randrange(84, 140), "quiet": n != "Sol", "by": "river"}
         for n in ("Rio", "Sol", "Lua")
     ]
     rounds = [
@@ -173,7 +187,7 @@ def voice_call(rng: Random) -> Story:
         "logfire",
         root,
         session=f"call-{rng.randrange(10**6)}",
-        title="Phone: move an appointment",
+        title=f"Phone: another day for {name}",
     )
 
 
@@ -192,7 +206,8 @@ def long_conversation(rng: Random) -> Story:
                 f"“{word}”: learn it with its article. Sentence {n + 1}: „Ich sehe {word} jeden Tag.“",
             )
         )
-    prompt = "Please quiz me on three of the words that we had."
+    theme = rng.choice(("Please quiz me", "Quiz me, please,", "I want to be tested"))
+    prompt = f"{theme} on three of the words that we had."
     answer = "Gladly!\n\n1. the bridge\n2. the key\n3. the thunderstorm\n\nWrite each with its article."
     said = [message("system", "You teach German to beginners."), *earlier, message("user", prompt)]
     call = model_call(rng, "claude-haiku-4-5", said, message("assistant", answer), cached_share=0.93)
