@@ -18,7 +18,7 @@ _SHOWN = (
     "a support agent",
     "a coding agent",
     "answers from a handbook",
-    "a run that goes on",
+    "a run that is left unfinished",
     "2,000 steps of a night's job",
     "secrets that are masked",
 )
