@@ -192,10 +192,11 @@ def voice_call(rng: Random) -> Story:
 
 
 def long_conversation(rng: Random) -> Story:
-    """Sixty turns of a language lesson, and one more question."""
+    """Dozens of turns of a language lesson, and one more question."""
+    turns = rng.randrange(40, 80)
     words = ("der Bahnhof", "die Brücke", "das Fenster", "der Schlüssel", "die Straße", "das Gewitter")
     earlier = []
-    for n in range(60):
+    for n in range(turns):
         word = words[n % len(words)]
         earlier.append(
             message("user", f"What does “{word}” mean, and can I have a sentence with it? ({n + 1})")
@@ -212,11 +213,14 @@ def long_conversation(rng: Random) -> Story:
     said = [message("system", "You teach German to beginners."), *earlier, message("user", prompt)]
     call = model_call(rng, "claude-haiku-4-5", said, message("assistant", answer), cached_share=0.93)
     root = Act(StepKind.AGENT, "invoke_agent tutor", input=prompt, output=answer, steps=[call])
-    return Story("language-tutor", "langfuse", root, session="lesson-12", title="German lesson, turn 61")
+    return Story(
+        "language-tutor", "langfuse", root, session="lesson-12", title=f"German lesson, turn {turns + 1}"
+    )
 
 
 def triage_inbox(rng: Random) -> Story:
     """Many small calls at once."""
+    each = rng.randrange(3, 7)
     subjects = (
         "Invoice overdue",
         "Broken link on /docs",
@@ -232,12 +236,16 @@ def triage_inbox(rng: Random) -> Story:
             [message("system", "Label the mail with one word."), message("user", subject)],
             message("assistant", label),
         )
-        for subject, label in zip(subjects * 4, labels * 4, strict=True)
+        for subject, label in zip(subjects * each, labels * each, strict=True)
     ]
     together = Act(StepKind.CHAIN, "label mails", steps=calls, is_parallel=True)
-    output = "20 mails: " + ", ".join(f"4 {label}" for label in labels)
-    root = Act(StepKind.CHAIN, "triage_inbox", input="20 unread mails", output=output, steps=[together])
-    return Story("mail-triage", rng.choice(("openllmetry", "mlflow")), root, title="Label 20 mails")
+    output = f"{len(calls)} mails: " + ", ".join(f"{each} {label}" for label in labels)
+    root = Act(
+        StepKind.CHAIN, "triage_inbox", input=f"{len(calls)} unread mails", output=output, steps=[together]
+    )
+    return Story(
+        "mail-triage", rng.choice(("openllmetry", "mlflow")), root, title=f"Label {len(calls)} mails"
+    )
 
 
 def _http(rng: Random, method: str, host: str, path: str, ms: float, status: int = 200) -> Act:

@@ -8,6 +8,7 @@ from random import Random
 from bridge.demo.story import Act, Story, Use, agent, message, model_call, spread
 from tracen_otel.model import StepKind
 
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August")
 _SYSTEM = "You are a coding agent in a repository. Read before you write, run the tests, and explain what you changed."
 
 
@@ -252,7 +253,8 @@ def _summary(rng: Random, number: int) -> Act:
 
 
 def computer_use(rng: Random) -> Story:
-    prompt = "Open the supplier portal and download last month's statement."
+    month = rng.choice(_MONTHS)
+    prompt = f"Open the supplier portal and download the statement of {month}."
     rounds = [
         [Use("screenshot", {}, "image/png, 212 kB", 300)],
         [
@@ -267,11 +269,11 @@ def computer_use(rng: Random) -> Story:
         [Use("screenshot", {}, "image/png, 198 kB", 290)],
         [Use("click", {"x": 820, "y": 305}, "downloaded statement.pdf, 3 pages", 160)],
     ]
-    answer = "The statement of last month is saved as statement.pdf (3 pages)."
+    answer = f"The statement of {month} is saved as statement.pdf (3 pages)."
     root = agent(
         rng, "browser", "claude-sonnet-4-5", "You use a browser.", prompt, rounds, answer, overhead=1_900
     )
-    return Story("browser-agent", "vercel", root, title="Download a statement")
+    return Story("browser-agent", "vercel", root, title=f"Download the statement of {month}")
 
 
 SOFTWARE_WORK = (

@@ -13,7 +13,7 @@ from viewer.forms.otlp_steps import attributes
 
 NS_PER_MS = 1_000_000
 MADE_UP = "tracen demo · "
-"""How the service of each trace begins, as list and page show it: nobody shall take one for what really happened."""
+"""How the service of each trace begins, as its page shows it: nobody shall take one for what really happened."""
 _BETWEEN_MS = 0.4
 """From the end of one step to the start of the next."""
 _REMOTE = frozenset((StepKind.LLM, StepKind.EMBEDDING, StepKind.HTTP, StepKind.DB))
