@@ -34,7 +34,32 @@ def where_is_my_order(rng: Random) -> Story:
     order, name, thing = _order(rng), rng.choice(_NAMES), rng.choice(_THINGS)
     days = rng.randrange(2, 6)
     prompt = f"Hi, this is {name}. My {thing} should have been here two days ago. Order {order}. Where is it?"
-    rounds = [
+    answer = (
+        f"Hi {name}, your {thing} (order **{order}**) left our warehouse on time, and has been waiting at the sorting "
+        f"centre in Hanover since yesterday.\n\nThe carrier now expects it **in {days} days**. I have:\n\n"
+        "- put a note on the parcel, so that it is not sent back,\n- refunded the shipping.\n\nSorry for the wait!"
+    )
+    root = agent(
+        rng,
+        "support",
+        "gpt-5-mini",
+        "You are the support agent of a small shop. Look things up before you answer. Be kind and brief.",
+        prompt,
+        _looked_up_and_made_good(rng, order, thing, days),
+        answer,
+    )
+    return Story(
+        "support-agent",
+        "otel",
+        root,
+        user=name.lower(),
+        session=f"chat-{order}",
+        title=f"Where is order {order}?",
+    )
+
+
+def _looked_up_and_made_good(rng: Random, order: str, thing: str, days: int) -> list[list[Use]]:
+    return [
         [Use("get_order", {"order_id": order}, {"order_id": order, "item": thing, "state": "shipped"}, 140)],
         [
             Use(
@@ -61,28 +86,6 @@ def where_is_my_order(rng: Random) -> Story:
             Use("refund_shipping", {"order_id": order}, {"refunded": "4.90 EUR"}, 310),
         ],
     ]
-    answer = (
-        f"Hi {name}, your {thing} (order **{order}**) left our warehouse on time, and has been waiting at the sorting "
-        f"centre in Hanover since yesterday.\n\nThe carrier now expects it **in {days} days**. I have:\n\n"
-        "- put a note on the parcel, so that it is not sent back,\n- refunded the shipping.\n\nSorry for the wait!"
-    )
-    root = agent(
-        rng,
-        "support",
-        "gpt-5-mini",
-        "You are the support agent of a small shop. Look things up before you answer. Be kind and brief.",
-        prompt,
-        rounds,
-        answer,
-    )
-    return Story(
-        "support-agent",
-        "otel",
-        root,
-        user=name.lower(),
-        session=f"chat-{order}",
-        title=f"Where is order {order}?",
-    )
 
 
 def refund_with_approval(rng: Random) -> Story:

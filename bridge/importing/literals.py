@@ -7,6 +7,7 @@ begin and end, and no more of JSON.
 from __future__ import annotations
 
 import re
+from string import ascii_letters, digits
 from typing import Protocol
 
 _MOST_DIGITS = 400
@@ -16,6 +17,7 @@ _WHOLE = re.compile(rb'(?:[^"]++|"' + _TEXT + rb'")*+', re.DOTALL)
 """Up to a string that does not end here."""
 _REST_OF_STRING = re.compile(_TEXT, re.DOTALL)
 _WORD = rb"[-+.\w]"
+_OF_WORDS = b"-+._" + (ascii_letters + digits).encode()
 _WORDS = re.compile(rb'"' + _TEXT + rb'"|' + _WORD + rb"++", re.DOTALL)
 _REST_OF_WORD = re.compile(_WORD + rb"*+")
 _SUSPECT = re.compile(rb"NaN|Infinity|[eE][-+]?\d{4}|[\d.]{%d}" % _MOST_DIGITS)
@@ -63,8 +65,8 @@ class Holdable:
             last = _end_of(_REST_OF_STRING, text, end + 1)
             self._held = text[last:]
             return text[:start] + _without(text[start:end]) + text[end:last]
-        last = len(text) - len(_last_word(text[start:]))
-        self._held = text[last:]
+        last = start + len(text[start:].rstrip(_OF_WORDS))
+        self._held = text[last:]  # a word that may go on
         told = text[:start] + _without(text[start:last])
         if len(self._held) > _MOST_DIGITS:
             self._is_in_number = bool(_UNHELD.fullmatch(self._held))
@@ -84,12 +86,6 @@ class Holdable:
 def _end_of(pattern: re.Pattern[bytes], text: bytes, start: int) -> int:
     found = pattern.match(text, start)
     return found.end() if found else start
-
-
-def _last_word(text: bytes) -> bytes:
-    """The word that a text ends in, which may go on."""
-    backwards = text[: -_MOST_DIGITS - 9 : -1]
-    return backwards[: _end_of(_REST_OF_WORD, backwards, 0)][::-1]
 
 
 def _without(text: bytes) -> bytes:

@@ -42,5 +42,19 @@ def test_words_become_null_and_strings_stay_as_they_are(value: Any, sizes: list[
     assert json.loads(told, parse_constant=_refused) == _without(value)
 
 
+@given(sizes=st.lists(st.integers(1, 700), max_size=30), digits=st.sampled_from([399, 401, 5_000]))
+def test_numbers_without_end_become_null(sizes: list[int], digits: int) -> None:
+    """Cut anywhere; those that a double holds, and digits in strings, stay."""
+    long = "9" * digits
+    text = f'[{long}, 1.{long}, -{long}, 1e99999, 1e308, -2, "{long}", "1e99999"]'
+    holdable = Holdable(_Chunks(text.encode(), sizes))
+    told = json.loads(b"".join(iter(holdable.read, b"")))
+    assert told[3:] == [None, 1e308, -2, long, "1e99999"]
+    if digits > 400:
+        assert told[:3] == [None, None, None]
+    else:
+        assert told[0] == int(long)
+
+
 def _refused(word: str) -> None:
     raise AssertionError(f"{word} is left")
