@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,43 @@ def test_sitecustomize_that_is_meant_is_loaded(runner: Runner) -> None:
     path = f"{runner.folder / 'site'}:{CHECKOUT}"
     done = runner.python(text, environment={"PYTHONPATH": path})
     assert done.out.decode().split() == ["True", str(runner.folder / "site" / "sitecustomize.py"), "[]"]
+
+
+ASKS_ONLY = """
+import importlib.util, pickle, sys
+for module in ("httpx", "openai"):
+    loader = importlib.util.find_spec(module).loader
+    assert type(loader).__name__ == "SourceFileLoader", loader
+    assert module not in sys.modules
+    assert "exec_module" not in vars(loader)
+    pickle.dumps(loader)
+import httpx
+assert type(httpx.__loader__).__name__ == type(httpx.__spec__.loader).__name__ == "SourceFileLoader"
+import importlib
+importlib.reload(httpx)
+pickle.dumps(httpx.__spec__)
+print("untouched")
+"""
+
+
+def test_loaders_are_as_others_made_them(runner: Runner) -> None:
+    """To who only looks whether a library is there, and once it has been imported."""
+    done = runner.python(ASKS_ONLY)
+    assert (done.code, done.out) == (0, b"untouched\n"), done.err
+
+
+def test_program_in_a_zip_is_imported_as_it_is(runner: Runner) -> None:
+    """One importer is shared by all of its modules, one of which may have a name that is watched."""
+    with zipfile.ZipFile(runner.folder / "app.pyz", "w") as archive:
+        archive.writestr("requests.py", "import redis, helper\nname = 'requests'")
+        archive.writestr("redis.py", "import helper, flask\nname = 'redis'")
+        archive.writestr("flask.py", "name = 'flask'")
+        archive.writestr("helper.py", "name = 'helper'")
+        archive.writestr(
+            "__main__.py",
+            "import requests, redis, flask, helper\n"
+            "print([module.name for module in (requests, redis, flask, helper)], vars(requests.__loader__).keys() & "
+            "{'exec_module'}, requests.__loader__ is requests.__spec__.loader)",
+        )
+    done = runner.run(PYTHON, "app.pyz")
+    assert done.out.decode() == "['requests', 'redis', 'flask', 'helper'] set() True\n", done.err
