@@ -371,3 +371,18 @@ def test_exit_code_is_the_programs_though_nobody_reads_ours(runner: Runner) -> N
     assert process.stderr is not None
     process.stderr.close()
     assert process.wait(TIMEOUT_S) == 4
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_exit_code_is_the_programs_though_a_stream_is_closed(runner: Runner, closed: str) -> None:
+    """As a supervisor starts it that has no stdin to give."""
+    command = shlex.join(run_command(*runner.options(), "sh", "-c", "echo out; echo err >&2; exit 4"))
+    ended = subprocess.run(
+        ["sh", "-c", f"{command} {closed}"],
+        capture_output=True,
+        env=runner.environment,
+        cwd=runner.folder,
+        timeout=TIMEOUT_S,
+    )
+    assert ended.returncode == 4, ended.stderr
+    assert ended.stdout == (b"" if ">&- " in f" {closed} ".replace("2>&-", "") else b"out\n")

@@ -89,6 +89,8 @@ def test_no_instrument_leaves_a_program_alone(runner: Runner) -> None:
     )
     assert done.out == b"True\n"
     assert not done.traces
+    assert "--no-instrument keeps Tracen from adding one" in done.err.splitlines()[1]
+    assert "Has python" not in done.err
 
 
 LATE_SET_UP = (
