@@ -225,6 +225,14 @@ def _announce(db: str, ready: Ready) -> None:
             f"`{_link_command(db, ready.base_url)}` makes another one.",
             err=True,
         )
+    elif ready.lacks_key and "://" not in db:
+        of_db = () if db == default_db() else ("--db", os.path.abspath(db))
+        create = shlex.join(["tracen", "keys", "create", *of_db])
+        click.echo(
+            f"The local account has no key that lasts: `{create}` makes one.\n"
+            f"`{_link_command(db, ready.base_url)}` makes a link to its traces in a browser.",
+            err=True,
+        )
     if sys.stderr.isatty():
         click.secho(f"Tracen is at {ready.base_url} (Ctrl-C ends it)", err=True, bold=True)
     click.echo(f"ready http={ready.http} otlp-grpc={ready.otlp_grpc} otlp-http={ready.otlp_http}")

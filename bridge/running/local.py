@@ -45,6 +45,8 @@ class LocalServer:
     process: subprocess.Popen[str] | None = None
     is_for_runs: bool = False
     stays: bool = False
+    stays_until_s: int = 0
+    """Until then it goes on whatever this run wants: an earlier one had it stay."""
 
 
 @contextmanager
@@ -65,7 +67,8 @@ def local_server(db: str) -> Iterator[LocalServer]:
         server = _found_or_started(db)
         if server.process is not None:
             hold.tell(server.process.pid)
-        server.is_for_runs = hold.has_server()
+        server.is_for_runs = hold.is_of(server.doors.pid)
+        server.stays_until_s = hold.until_s() if server.is_for_runs else 0
         yield server
     finally:
         if server is not None and server.stays:

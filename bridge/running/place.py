@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from bridge import presence
 from bridge.asking import Server, ServerError
-from bridge.console import DEFAULT_BASE_URL, on_store
+from bridge.console import on_store
 from bridge.running.environment import GRPC, HTTP, Destination
 from bridge.running.local import LocalServer, NoServer, local_server
 
@@ -43,6 +43,7 @@ class Place:
     """OTel ids of traces that came with the key already."""
     local: LocalServer | None = None
     keeps_key: bool = False
+    has_own_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,12 @@ def place_for(wanted: Wanted, label: str) -> Iterator[Place]:
     is_file = "://" not in wanted.db
     doors = presence.find(wanted.db) if is_file else None
     endpoint = wanted.endpoint
-    if endpoint is None and doors is None and (not is_file or (wanted.key and _answers(wanted.key))):
-        endpoint = DEFAULT_BASE_URL
+    if (
+        endpoint is None and not is_file
+    ):  # whoever listens at a usual address may not be it, and would be told a key
+        raise NoPlace(
+            "the server of a database says nowhere where it is: give TRACEN_ENDPOINT, or --endpoint"
+        )
     is_ours = doors is not None and endpoint in (doors.http, doors.base_url)
     if endpoint is not None and not is_ours and (is_file or wanted.key):
         yield _elsewhere(endpoint, wanted.protocol, wanted.key)
@@ -72,13 +77,19 @@ def place_for(wanted: Wanted, label: str) -> Iterator[Place]:
         key = wanted.key or ending.enter_context(_own_key(wanted.db, label, made))
         if endpoint is not None and not is_ours:
             made.append(_elsewhere(endpoint, wanted.protocol, key))
+            made[0].has_own_key = not wanted.key
             yield made[0]
             return
         try:
             local = ending.enter_context(local_server(wanted.db))
         except NoServer as error:
             raise NoPlace(str(error)) from None
-        place = _here(local, wanted.protocol, key)
+        try:
+            place = _here(local, wanted.protocol, key)
+        except NoPlace as error:
+            hint = "; is TRACEN_KEY of another server? Give --endpoint too, or unset it" if wanted.key else ""
+            raise NoPlace(f"{error}{hint}") from None
+        place.has_own_key = not wanted.key
         made.append(place)
         yield place
 
@@ -126,14 +137,6 @@ def _asked(destination: Destination, local: LocalServer | None = None) -> Place:
     if not isinstance(told.get("traces"), list):
         raise NoPlace(f"{destination.http} is a Tracen that does not tell which traces came; it is too old")
     return Place(destination, server, frozenset(map(str, told["traces"])), local)
-
-
-def _answers(key: str) -> bool:
-    """Whether a server is where one is that was given no setting."""
-    try:
-        return bool(Server(DEFAULT_BASE_URL, key, timeout_s=2.0).get("/api/requests"))
-    except ServerError:
-        return False
 
 
 # -- a key of its own ----------------------------------------------------------------------------------

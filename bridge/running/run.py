@@ -67,6 +67,8 @@ def ran(words: Sequence[str], wanted: Wanted, *, instruments: bool, tells_all: b
         place.keeps_key = bool(left)
         try:
             arrivals = settled(place, goes_on=bool(left))
+            left = tuple(pid for pid in left_behind(Path(folder)) if pid in left)  # others were about to end
+            place.keeps_key = bool(left)
             traces = told_traces(place, arrivals, MAX_TOLD if tells_all else MAX_LOOKED_AT)
         except ServerError as error:
             yield Ran(Outcome(ending, left=left, error=str(error)), place)

@@ -128,7 +128,7 @@ class _TellingLoader:
 
 def _is_imported(name: str) -> bool:
     """Whether an import of it is under way: a look whether it is there asks finders as well."""
-    frame = sys._getframe(2)
+    frame: Any = sys._getframe(2)
     while frame is not None:
         if frame.f_code.co_name == "_find_and_load_unlocked":
             return frame.f_locals.get("name") == name

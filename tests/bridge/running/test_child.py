@@ -361,7 +361,28 @@ def test_program_that_leaves_a_process_behind_is_told_of(runner: Runner) -> None
     done = runner.python(LEAVES, "leaving")
     assert done.code == 0
     assert [trace["title"] for trace in done.traces] == ["leaving"]
-    assert re.search(r"left processes behind \(pid \d+\)", done.err)
+    assert re.search(
+        r"left processes behind \(pid \d+\): more may come .*; their key goes on for a day", done.err
+    )
+
+
+SPAWNS = """
+import multiprocessing
+if __name__ == "__main__":
+    multiprocessing.set_start_method("spawn")
+    lock = multiprocessing.Lock()
+    child = multiprocessing.Process(target=print, args=("child",))
+    child.start()
+    child.join()
+"""
+
+
+def test_processes_that_are_about_to_end_are_not_left_behind(runner: Runner) -> None:
+    """As the resource tracker of multiprocessing, which sees that its program is gone; so the key is revoked."""
+    done = runner.run("sh", "-c", "(sleep 0.25) >/dev/null 2>&1 & exit 0")
+    assert "left processes behind" not in done.err
+    (runner.folder / "program.py").write_text(SPAWNS)
+    assert "left processes behind" not in runner.run(PYTHON, "program.py").err
 
 
 def test_exit_code_is_the_programs_though_nobody_reads_ours(runner: Runner) -> None:
