@@ -166,6 +166,9 @@ def _unknown(evidence: Evidence) -> Iterator[str]:
             "Tracen from adding one."
         )
         return
+    if "export" in evidence.findings.failed:
+        yield f"Its spans could not be sent to {where}: was that server there until the end?"
+        return
     if evidence.findings.pythons and (evidence.findings.own or evidence.findings.provider):
         yield "It has OpenTelemetry, but ended no span, or ended by os._exit before its exporter sent one."
         return

@@ -131,7 +131,7 @@ def _is_imported(name: str) -> bool:
     frame: Any = sys._getframe(2)
     while frame is not None:
         if frame.f_code.co_name == "_find_and_load_unlocked":
-            return frame.f_locals.get("name") == name
+            return bool(frame.f_locals.get("name") == name)
         frame = frame.f_back
     return False
 

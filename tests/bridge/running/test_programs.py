@@ -298,3 +298,17 @@ def test_program_in_a_zip_is_imported_as_it_is(runner: Runner) -> None:
         )
     done = runner.run(PYTHON, "app.pyz")
     assert done.out.decode() == "['requests', 'redis', 'flask', 'helper'] set() True\n", done.err
+
+
+def test_program_does_not_notice_that_the_server_is_gone(runner: Runner) -> None:
+    """Its stderr is its own; the report says it."""
+    gone = "import os\nos.environ['OTEL_EXPORTER_OTLP_ENDPOINT'] = 'http://127.0.0.1:9'\n"
+    done = runner.python(gone + ASKS)
+    assert (done.code, program_stderr(done)) == (0, "")
+    assert "could not be sent to" in done.err
+
+
+def test_sitecustomize_is_absent_where_there_is_none(runner: Runner) -> None:
+    """Ours has done its work, and is no module of the program's."""
+    text = "import sys\ntry:\n    import sitecustomize\nexcept ModuleNotFoundError as error:\n    print(error.name)\n"
+    assert runner.python(text + "print('tracen_watch' in sys.modules)").out == b"sitecustomize\nTrue\n"
