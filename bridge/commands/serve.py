@@ -198,6 +198,7 @@ def serve_with(settings: Settings) -> None:
         "GRPC_VERBOSITY", "NONE"
     )  # before grpc is imported: its errors reach us as exceptions
     from bridge.forwarding.terms import WrongTerms, terms_of
+    from bridge.grpc_server import PortTaken
     from bridge.heap import give_back_large_blocks
     from bridge.server import serve as serve_until_stopped
     from viewer.logs import configure
@@ -211,7 +212,13 @@ def serve_with(settings: Settings) -> None:
     configure(settings.log_format, settings.log_level)
     give_back_large_blocks()
     with clear_errors():
-        run(serve_until_stopped(settings, partial(_announce, settings.db)))
+        try:
+            run(serve_until_stopped(settings, partial(_announce, settings.db)))
+        except PortTaken as error:
+            if "://" not in settings.db and presence.find(settings.db) is not None:
+                hint = f"a server has {settings.db} already; stop it (`tracen stop`) or give --db another, and --port"
+                raise PortTaken(f"{error}; {hint}") from None
+            raise
 
 
 def _announce(db: str, ready: Ready) -> None:
@@ -225,6 +232,14 @@ def _announce(db: str, ready: Ready) -> None:
         click.echo(
             f"Its traces in a browser, with a link that works once, for 15 minutes: {ready.first_link}\n"
             f"`{_link_command(db, ready.base_url)}` makes another one.",
+            err=True,
+        )
+    elif ready.lacks_key and "://" not in db:
+        of_db = () if db == default_db() else ("--db", os.path.abspath(db))
+        create = shlex.join(["tracen", "keys", "create", *of_db])
+        click.echo(
+            f"The local account has no key that lasts: `{create}` makes one.\n"
+            f"`{_link_command(db, ready.base_url)}` makes a link to its traces in a browser.",
             err=True,
         )
     if sys.stderr.isatty():

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from bridge import presence
 from bridge.asking import Server, ServerError
-from bridge.console import DEFAULT_BASE_URL
 from bridge.own_key import OwnKey, own_key
 from bridge.presence import Doors
 from bridge.running.environment import GRPC, HTTP, Destination
@@ -36,10 +35,10 @@ class Place:
     local: LocalServer | None = None
     own: OwnKey | None = None
 
-    def keep_key(self) -> None:
-        """Revoke no key of ours: somebody still sends with it."""
+    def keep_key(self, is_kept: bool) -> None:
+        """Say whether a key of ours stays: somebody may still send with it."""
         if self.own is not None:
-            self.own.is_kept = True
+            self.own.is_kept = is_kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,10 @@ def place_for(wanted: Wanted, label: str) -> Iterator[Place]:
     is_file = "://" not in wanted.db
     doors = _doors_of(wanted.db, wanted.endpoint) if is_file else None
     endpoint = wanted.endpoint
-    if endpoint is None and doors is None and (not is_file or (wanted.key and _answers(wanted.key))):
-        endpoint = DEFAULT_BASE_URL
+    if endpoint is None and not is_file:  # a usual address may be anybody's, who would be told a key
+        raise NoPlace(
+            "the server of a database says nowhere where it is: give TRACEN_ENDPOINT, or --endpoint"
+        )
     is_ours = doors is not None and endpoint in (doors.http, doors.base_url)
     if endpoint is not None and not is_ours and (is_file or wanted.key):
         yield _elsewhere(endpoint, wanted.protocol, wanted.key)
@@ -74,7 +75,12 @@ def place_for(wanted: Wanted, label: str) -> Iterator[Place]:
             local = ending.enter_context(local_server(wanted.db))
         except NoServer as error:
             raise NoPlace(str(error)) from None
-        yield replace(_here(local, wanted.protocol, key), own=own)
+        try:
+            place = _here(local, wanted.protocol, key)
+        except NoPlace as error:
+            hint = "; is TRACEN_KEY of another server? Give --endpoint too, or unset it" if wanted.key else ""
+            raise NoPlace(f"{error}{hint}") from None
+        yield replace(place, own=own)
 
 
 def _doors_of(db: str, endpoint: str | None) -> Doors | None:
@@ -132,11 +138,3 @@ def _asked(destination: Destination, local: LocalServer | None = None) -> Place:
     if not isinstance(told.get("traces"), list):
         raise NoPlace(f"{destination.http} is a Tracen that does not tell which traces came; it is too old")
     return Place(destination, server, frozenset(map(str, told["traces"])), local)
-
-
-def _answers(key: str) -> bool:
-    """Whether a server is where one is that was given no setting."""
-    try:
-        return bool(Server(DEFAULT_BASE_URL, key, timeout_s=2.0).get("/api/requests"))
-    except ServerError:
-        return False

@@ -77,7 +77,7 @@ class Files:
         except BlockingIOError:
             file.close()
             raise StoreUnusable(
-                f"{self.main}: another `tracen serve` is using this file; stop it or give --db another"
+                f"{self.main}: another `tracen serve` is using this file; stop it (`tracen stop`) or give --db another"
             ) from None
         file.truncate()  # what the last server told of itself
         return file
