@@ -121,6 +121,7 @@ class StrictTracen:
         self.poison: dict[str, Fault] = {}
         """What every POST gets that tells of a step of this name; under a method: what all of its requests get."""
         self.endpoint = ""
+        self.pages_path = _PAGES
         self._clock_s = clock_s
         self._answered: dict[tuple[str, str], tuple[bytes, Answer]] = {}
         self._lock = threading.Lock()
@@ -149,7 +150,7 @@ class StrictTracen:
         return None
 
     def _answer(self, request: Request) -> Answer:
-        if request.path.startswith(_PAGES):
+        if request.path.startswith(self.pages_path):
             return self._page(request)
         if request.path != _API and not request.path.startswith(_API + "/"):
             return _problem(404, "Not found")
@@ -163,7 +164,7 @@ class StrictTracen:
         return self._with_limit(answer, key)
 
     def _page(self, request: Request) -> Answer:
-        page_id = request.path.removeprefix(_PAGES)
+        page_id = request.path.removeprefix(self.pages_path)
         if request.method != "GET":
             return _no_method("GET")
         if page_id in self.deleted:
@@ -224,7 +225,7 @@ class StrictTracen:
         page_id = str(uuid.uuid4())
         self.pages[page_id] = payload
         self.accepted.append(Accepted(self._clock_s(), key, page_id, payload))
-        where = {"trace_id": page_id, "url": f"{self.endpoint}{_PAGES}{page_id}"}
+        where = {"trace_id": page_id, "url": f"{self.endpoint}{self.pages_path}{page_id}"}
         return _json(200, where)
 
     def _in_window(self, key: str) -> list[float]:
