@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from bridge.forwarding import parcel
 from bridge.forwarding.courier import HELD_AT_ONCE, UNPACKED
 from bridge.forwarding.endpoint import MOST_TIMEOUT_S, TIMEOUT_S, Endpoint
 from bridge.forwarding.pauses import Pauses
@@ -24,6 +22,7 @@ from tests.bridge.forwarding.strict_tracen import (
 )
 from viewer.store.base import NS_PER_S, StoreUnavailable
 from viewer.store.deliveries import Delivery, DeliveryState
+from viewer.tellings import trace_of
 
 pytestmark = pytest.mark.anyio
 
@@ -128,14 +127,13 @@ async def test_trace_that_can_not_be_packed_lets_the_others_go(
     error: Exception,
 ) -> None:
     """It is told once, without a word of it, and tried again later."""
-    packed: Callable[..., Any] = parcel.trace_of
 
     def broken(telling: Any, otel_trace_id: str, *more: Any) -> Any:
         if otel_trace_id.endswith("01"):
             raise error
-        return packed(telling, otel_trace_id, *more)
+        return trace_of(telling, otel_trace_id, *more)
 
-    monkeypatch.setattr(parcel, "trace_of", broken)
+    monkeypatch.setattr("bridge.forwarding.parcel.trace_of", broken)
     await some(source, 1, 2)
     with caplog.at_level(logging.WARNING, "tracen.forward"):
         await later(source, 3)
@@ -143,7 +141,7 @@ async def test_trace_that_can_not_be_packed_lets_the_others_go(
     assert await reasons(source) == {(DeliveryState.WAITING, UNPACKED): 1}
     assert len(caplog.records) == 1
     assert "a word" not in caplog.text
-    monkeypatch.setattr(parcel, "trace_of", packed)
+    monkeypatch.undo()
     await source.drain()
     assert len(strict.pages) == 2
 
