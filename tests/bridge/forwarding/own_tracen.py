@@ -26,7 +26,7 @@ from viewer.limits import Limiter, plans_of
 from viewer.metrics import Metrics
 from viewer.requests import Requests
 from viewer.settings import Settings
-from viewer.store.base import Store
+from viewer.store.base import NS_PER_S, Store
 from viewer.store.sqlite import SqliteStore
 from viewer.tellings import trace_of
 
@@ -42,7 +42,7 @@ class OwnTracen:
         self.faults: deque[Fault] = deque()
         self.poison: dict[str, Fault] = {}
         """What every POST gets that tells of a step of this name."""
-        self.refused_by_limit = 0
+        self.refused_at_s: list[float] = []
         self._limit = limit
         self._clock_ns = clock_ns
         self._loop = asyncio.new_event_loop()
@@ -148,7 +148,8 @@ class _Faulty:
 
     def _counting(self, send: Send) -> Send:
         async def count(message: Message) -> None:
-            self._service.refused_by_limit += message.get("status") == 429
+            if message.get("status") == 429:
+                self._service.refused_at_s.append(self._service._clock_ns() / NS_PER_S)
             await send(message)
 
         return count

@@ -113,6 +113,7 @@ class StrictTracen:
         self.accepted: list[Accepted] = []
         self.refused_by_limit = 0
         """How often a client had not kept to the limit by itself."""
+        self.refused_at_s: list[float] = []
         self.requests: list[Request] = []
         self.pages: dict[str, dict[str, Any]] = {}
         """Payloads of the pages that are there, by page id."""
@@ -207,6 +208,7 @@ class StrictTracen:
             return _problem(422, "Wrong fields", errors=errors)
         if wait_s := self._wait_s(key):
             self.refused_by_limit += 1
+            self.refused_at_s.append(self._clock_s())
             return _problem(429, "Too many requests", {"Retry-After": str(wait_s)})
         answer = self._keep(key, payload)
         if idempotency_key is not None:
