@@ -32,7 +32,7 @@ def include_past(connection: sqlite3.Connection, target_id: int) -> None:
 
 
 def resume(connection: sqlite3.Connection, target_id: int, own: Limit | None, now_ns: int) -> None:
-    """Make sense of times that were written by a clock that has been set back since, and try again what was late.
+    """Make sense of times that were written by a clock that has been set back since; try again what was not taken.
 
     `own` is the operator's limit.
     """
@@ -45,8 +45,19 @@ def resume(connection: sqlite3.Connection, target_id: int, own: Limit | None, no
     connection.execute(sql, (now_ns, target_id, now_ns))
     sql = "update targets set hold_until_ns = ? where id = ? and hold_until_ns > ?"
     connection.execute(sql, (now_ns + MAX_HOLD_NS, target_id, now_ns + MAX_HOLD_NS))
-    sql = "update deliveries set state = 'waiting', reason = '', due_ns = ? where target_id = ? and state = 'late'"
+    sql = """update deliveries set due_ns = min(due_ns, :most), rest_until_ns = min(rest_until_ns, :most)
+             where target_id = :id and (due_ns > :most or rest_until_ns > :most)"""
+    connection.execute(sql, {"most": now_ns + MAX_HOLD_NS, "id": target_id})
+    _try_again(connection, target_id, now_ns)
+
+
+def _try_again(connection: sqlite3.Connection, target_id: int, now_ns: int) -> None:
+    """The target may be another release by now, or have another operator's limits."""
+    sql = """update deliveries set is_documented_only = iif(state = 'refused', 0, is_documented_only), due_ns = ?,
+             state = 'waiting', reason = '' where target_id = ? and state in ('late', 'refused')"""
     connection.execute(sql, (now_ns, target_id))
+    sql = "update deliveries set max_bytes = null where target_id = ? and max_bytes is not null"
+    connection.execute(sql, (target_id,))
 
 
 def seen(connection: sqlite3.Connection, target_id: int) -> tuple[int, int]:
@@ -65,6 +76,25 @@ def newest_seen(connection: sqlite3.Connection) -> tuple[int, int]:
                         coalesce((select max(post_id) from deliveries), 0))"""
     row: tuple[int, int] = connection.execute(sql).fetchone()
     return row
+
+
+def forget_unknown(connection: sqlite3.Connection, batch_id: int, post_id: int) -> None:
+    """Wait for no batch and post behind these, which FILE has not: it was restored from a backup that is older.
+
+    What comes has ids behind them all.
+    """
+    sql = """update deliveries set batch_id = iif(batch_id > :batch, 0, batch_id),
+             post_id = iif(post_id > :post, 0, post_id) where batch_id > :batch or post_id > :post"""
+    connection.execute(sql, {"batch": batch_id, "post": post_id})
+
+
+def forget_trace(connection: sqlite3.Connection, account_id: int, otel_trace_id: bytes) -> None:
+    """Keep nothing of a trace that was deleted; the courier looks at what waits of it, and finds that."""
+    values = (otel_trace_id, account_id)
+    sql = "delete from deliveries where otel_trace_id = ? and account_id = ? and state != 'waiting'"
+    connection.execute(sql, values)
+    sql = "update deliveries set page_id = '', digest = x'' where otel_trace_id = ? and account_id = ?"
+    connection.execute(sql, values)
 
 
 def set_seen(connection: sqlite3.Connection, target_id: int, batch_id: int, post_id: int) -> None:

@@ -12,12 +12,12 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from viewer.store import base, batches, documents, forward_file, pages, posts, reservations, sharing, tellings
+from viewer.store import base, batches, documents, pages, posts, reservations, sharing, tellings
 from viewer.store.accounts import SqliteAccounts
 from viewer.store.base import (
     Batch,
@@ -34,8 +34,8 @@ from viewer.store.base import (
     Telling,
 )
 from viewer.store.deliveries import Standing
+from viewer.store.delivery_queues import DeliveryQueues
 from viewer.store.files import Files, name_in
-from viewer.store.forward_file import ForwardFile
 from viewer.store.people import Accounts
 from viewer.store.reservations import Reservations, Waited
 from viewer.store.reserve import Reserve
@@ -100,7 +100,7 @@ class SqliteStore:
         )
         splitting = Splitting(self._writer, self._read)
         self._catalogue = self._opened_catalogue(main, splitting) if exclusive else None
-        self._forward = self._opened_forward(main) if exclusive and self._files.forward.exists() else None
+        self._queues = self._opened_queues(main, bodies) if bodies else None
         self._upkeep = Upkeep(
             self._writer,
             self._index,
@@ -109,7 +109,7 @@ class SqliteStore:
             splitting,
             self._catalogue,
             self._logs,
-            self._forget_outgoing,
+            self._queues,
         )
         self._reservations = Reservations(self._index, bodies) if bodies else None
         self.accounts: Accounts = SqliteAccounts(self._writer, self._read, self._logs)
@@ -127,23 +127,18 @@ class SqliteStore:
         self._last_batch_id = max(self._last_batch_id, catalogue.newest_batch)
         return catalogue
 
-    def _opened_forward(self, main: sqlite3.Connection) -> ForwardFile:
-        def is_deleted(account_id: str, otel_trace_id: bytes) -> bool:
-            page = pages.of_trace(main, account_id, otel_trace_id)
-            return page is not None and page.deleted
-
+    def _opened_queues(self, main: sqlite3.Connection, bodies: sqlite3.Connection) -> DeliveryQueues:
+        queues = DeliveryQueues(self._files, self._read)
         try:
-            forward = ForwardFile(self._files, name_in(main), is_deleted)
+            newest_batch = queues.open(main, bodies)
         except BaseException:
             self._writer.close()
             if self._catalogue:
                 self._catalogue.close()
             self._let_go()
             raise
-        batch_id, post_id = forward.newest_seen  # what comes is newer, also where a backup was restored
-        self._last_batch_id = max(self._last_batch_id, batch_id)
-        posts.skip_to(main, post_id)
-        return forward
+        self._last_batch_id = max(self._last_batch_id, newest_batch)
+        return queues
 
     @property
     def catalogue(self) -> SqliteCatalogue:
@@ -276,7 +271,8 @@ class SqliteStore:
 
         async with self.catalogue.changing(page):  # a summary that is begun after it knows the masks
             await self._writer.submit(work)
-        await self._forget_outgoing(page.account_id, (page.otel_trace_id,))
+        if self._queues:
+            await self._queues.forget(page.account_id, (page.otel_trace_id,), are_deleted=False)
 
     async def reissue(self, page: Page, now_ns: int) -> Page:
         def work(connection: sqlite3.Connection) -> Page | None:
@@ -359,20 +355,12 @@ class SqliteStore:
     async def deliveries(
         self, target: str, now_ns: int, *, with_past: bool = False, limit: Limit | None = None
     ) -> SqliteDeliveries:
-        if self._catalogue is None:
+        if self._queues is None:
             raise base.StoreUnavailable("traces are delivered by the server alone")
-        if self._forward is None:
-            self._forward = ForwardFile(self._files, await self._read(name_in))
-        return await SqliteDeliveries.opened(
-            self._forward, self._read, target, now_ns, with_past=with_past, limit=limit
-        )
+        return await self._queues.of(target, now_ns, with_past=with_past, limit=limit)
 
     async def delivery_standings(self, now_ns: int) -> list[Standing]:
-        return await asyncio.to_thread(forward_file.standings, self._files, now_ns)
-
-    async def _forget_outgoing(self, account_id: str, traces: Collection[bytes]) -> None:
-        if self._forward is not None:
-            await self._forward.forget(account_id, traces)
+        return await DeliveryQueues(self._files, self._read).standings(now_ns)
 
     # -- the files -------------------------------------------------------------------------------------
 
@@ -407,8 +395,8 @@ class SqliteStore:
         self._writer.close()
         if self._catalogue:
             self._catalogue.close()
-        if self._forward:
-            self._forward.close()
+        if self._queues:
+            self._queues.close()
         self._readers.shutdown()
         self._let_go()
 
