@@ -198,6 +198,8 @@ async def _forwarding(store: Store, settings: Settings, metrics: Metrics) -> For
     forwarding = await Forwarding.opened(store, terms)
     for gauge in forwarding.gauges():
         metrics.watch(*gauge)
+    for counter in forwarding.counters():
+        metrics.watch_count(*counter)
     return forwarding
 
 

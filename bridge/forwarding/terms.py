@@ -43,6 +43,11 @@ class Terms:
         return Waits(self.quiet_ns, self.longest_ns)
 
     @property
+    def scope(self) -> str:
+        """The accounts, as one word: whoever chooses others chooses another past."""
+        return ",".join(sorted(self.accounts))
+
+    @property
     def limit(self) -> Limit | None:
         """The operator's own."""
         return Limit(self.per_hour, 3600) if self.per_hour else None

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.viewer.delivery_scene import HOUR_NS, LATER, URL, WAITS, Scene, opened_scene, outgoing
+from tests.viewer.listed import trace
 from tests.viewer.stores import NOW, Open
 from viewer.store.base import NS_PER_S, Limit
 from viewer.store.deliveries import HIT_MARGIN_NS, MAX_HOLD_NS, DeliveryState
@@ -70,6 +71,52 @@ async def test_what_is_never_answered_counts_for_a_window(scene: Scene) -> None:
     await scene.store.delete(await scene.page(1), NOW)
     assert await scene.queue.wait_ns((Limit(1),), LATER) == HOUR_NS + HIT_MARGIN_NS
     assert await scene.queue.wait_ns((Limit(1),), LATER + HOUR_NS + HIT_MARGIN_NS) == 0
+
+
+async def test_standing_waits_as_the_ledger_does(scene: Scene) -> None:
+    """Where the limit was lowered, not the oldest that counts must leave the window, but the n-th newest."""
+    await scene.send(1, 2, 3)
+    await scene.feed()
+    for minute in (0, 10, 20):
+        await scene.deliver(LATER + minute * 60 * NS_PER_S)
+    now_ns = LATER + 21 * 60 * NS_PER_S
+    queue = await scene.store.deliveries(URL, now_ns, limit=Limit(1, 3600))
+    expected = await queue.wait_ns((Limit(1, 3600),), now_ns)
+    assert (await queue.standing(now_ns)).wait_ns == expected == 59 * 60 * NS_PER_S + HIT_MARGIN_NS
+
+
+async def test_every_limit_that_is_told_is_kept_until_it_is_told_no_more(scene: Scene) -> None:
+    """Of two windows both, over restarts; those that the next answer does not tell are forgotten."""
+    burst, day = Limit(10, 60), Limit(1_000, 86_400)
+    await scene.queue.learn_limits([burst, day])
+    await scene.restart()
+    assert set((await scene.queue.target()).limits) == {burst, day}
+    await scene.queue.learn_limits([burst])
+    assert (await scene.queue.target()).limits == (burst,)
+    await scene.queue.learn_limits([])
+    assert (await scene.queue.target()).limits == (Limit(),)
+
+
+async def test_past_is_looked_for_once_for_each_choice_of_accounts(scene: Scene) -> None:
+    """With the same choice nothing is read again."""
+    await scene.send(1)
+    for accounts, expected in (("a@team.example", 1), ("a@team.example", 0), ("", 1), ("", 0)):
+        scene.queue = await scene.store.deliveries(URL, NOW, with_past=True, accounts=accounts)
+        assert await scene.feed() == expected
+
+
+async def test_standing_names_the_traces_that_were_not_taken(scene: Scene) -> None:
+    """And since when the oldest waits, what failed and when a post was accepted last."""
+    await scene.send(1, 2, 3)
+    await scene.feed()
+    await scene.deliver()
+    await scene.queue.set_aside((await scene.due())[0], DeliveryState.REFUSED, "steps[0].name")
+    await scene.queue.hold(0, "", "it failed", LATER)
+    standing = await scene.queue.standing(LATER)
+    (refused,) = standing.troubled
+    assert (refused.otel_trace_id, refused.reason) == (trace(2), "steps[0].name")
+    assert standing.oldest_ns == NOW
+    assert (standing.target.failures, standing.target.succeeded_ns) == (1, LATER)
 
 
 # -- the target ----------------------------------------------------------------------------------------

@@ -46,12 +46,20 @@ class DeliveryQueues:
         posts.skip_to(main, post_id)
         return batch_id
 
-    async def of(self, target: str, now_ns: int, *, with_past: bool, limit: Limit | None) -> SqliteDeliveries:
+    async def of(
+        self, target: str, now_ns: int, *, with_past: bool, accounts: str, limit: Limit | None
+    ) -> SqliteDeliveries:
         """The queue of one target; see `viewer.store.base.Store.deliveries`."""
         if self._file is None:
             self._file = ForwardFile(self._files, await self._read_store(name_in))
         return await SqliteDeliveries.opened(
-            self._file, self._read_store, normal_url(target), now_ns, with_past=with_past, limit=limit
+            self._file,
+            self._read_store,
+            normal_url(target),
+            now_ns,
+            with_past=with_past,
+            accounts=accounts,
+            limit=limit,
         )
 
     async def standings(self, now_ns: int) -> list[Standing]:

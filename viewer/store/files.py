@@ -40,9 +40,7 @@ _PRAGMAS = (
     "journal_size_limit = 67108864",  # of a WAL that once was large
 )
 
-FORWARD_REPAIR = (
-    "restore it from a backup, together with FILE; moved away, deliveries begin anew"
-)
+FORWARD_REPAIR = "restore it from a backup, together with FILE; moved away, deliveries begin anew"
 _NO_DATABASE = ("file is not a database", "database disk image is malformed")
 _NAME_FORWARD = """insert into forward_file select 1, ?
     where not exists (select 1 from forward_file) and not exists (select 1 from targets)"""

@@ -353,11 +353,17 @@ class SqliteStore:
     # -- deliveries ------------------------------------------------------------------------------------
 
     async def deliveries(
-        self, target: str, now_ns: int, *, with_past: bool = False, limit: Limit | None = None
+        self,
+        target: str,
+        now_ns: int,
+        *,
+        with_past: bool = False,
+        accounts: str = "",
+        limit: Limit | None = None,
     ) -> SqliteDeliveries:
         if self._queues is None:
             raise base.StoreUnavailable("traces are delivered by the server alone")
-        return await self._queues.of(target, now_ns, with_past=with_past, limit=limit)
+        return await self._queues.of(target, now_ns, with_past=with_past, accounts=accounts, limit=limit)
 
     async def delivery_standings(self, now_ns: int) -> list[Standing]:
         return await DeliveryQueues(self._files, self._read).standings(now_ns)

@@ -502,7 +502,8 @@ async def test_limit_that_others_use_up_is_waited_for(source: Source, strict: Ru
 
 
 def figure(source: Source, wanted: str) -> float:
-    return next(read() for name, _, read in source.forwarding.gauges() if name == wanted)
+    figures = (*source.forwarding.gauges(), *source.forwarding.counters())
+    return next(read() for name, _, read in figures if name == wanted)
 
 
 async def test_forwarding_runs_and_ends_by_itself(
