@@ -31,11 +31,15 @@ def normal_url(endpoint: str) -> str:
 
     Scheme and host in lower case, no port where it is the scheme's own, no slash at the end.
     """
-    parts = urlsplit(endpoint.strip())
+    try:
+        parts = urlsplit(endpoint.strip())
+        port = parts.port
+    except ValueError:  # nothing that it could be the same as
+        return endpoint
     host = (parts.hostname or "").removesuffix(".")
     place = f"[{host}]" if ":" in host else host
-    if parts.port is not None and parts.port != _PORTS.get(parts.scheme):
-        place = f"{place}:{parts.port}"
+    if port is not None and port != _PORTS.get(parts.scheme):
+        place = f"{place}:{port}"
     return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
 
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.viewer.delivery_scene import HOUR_NS, LATER, URL, WAITS, Scene, opened_scene, outgoing
-from tests.viewer.listed import trace
 from tests.viewer.stores import NOW, Open
 from viewer.store.base import NS_PER_S, Limit
 from viewer.store.deliveries import HIT_MARGIN_NS, MAX_HOLD_NS, DeliveryState
@@ -110,11 +109,12 @@ async def test_standing_names_the_traces_that_were_not_taken(scene: Scene) -> No
     await scene.send(1, 2, 3)
     await scene.feed()
     await scene.deliver()
-    await scene.queue.set_aside((await scene.due())[0], DeliveryState.REFUSED, "steps[0].name")
+    delivery, _ = await scene.due()
+    await scene.queue.set_aside(delivery, DeliveryState.REFUSED, "steps[0].name")
     await scene.queue.hold(0, "", "it failed", LATER)
     standing = await scene.queue.standing(LATER)
     (refused,) = standing.troubled
-    assert (refused.otel_trace_id, refused.reason) == (trace(2), "steps[0].name")
+    assert (refused.otel_trace_id, refused.reason) == (delivery.otel_trace_id, "steps[0].name")
     assert standing.oldest_ns == NOW
     assert (standing.target.failures, standing.target.succeeded_ns) == (1, LATER)
 
