@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from viewer.store.base import NS_PER_S, Limit
@@ -116,11 +117,13 @@ def read(connection: sqlite3.Connection, target_id: int) -> Target:
 
 
 def _target(row: tuple[Any, ...], told_limits: tuple[Limit, ...]) -> Target:
-    url, own_count, own_window_s, count, window_s, is_extended, *more, succeeded_ns, failures = row
+    url, own_count, own_window_s, count, window_s, is_extended, *held, succeeded_ns, failures = row
     own = None if own_count is None else Limit(own_count, own_window_s)
     told = None if count is None else Limit(count, window_s)
     is_known = None if is_extended is None else bool(is_extended)
-    return Target(url, own, told, is_known, *more, told_limits, succeeded_ns, failures)
+    until_ns, reason, failure, failure_ns = held
+    found = Target(url, own, told, is_known, until_ns, reason, failure, failure_ns)
+    return replace(found, told_limits=told_limits, succeeded_ns=succeeded_ns, failures=failures)
 
 
 def all_of(connection: sqlite3.Connection) -> list[tuple[int, str]]:

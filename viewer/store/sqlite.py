@@ -9,13 +9,9 @@ another Tracen (`sqlite_deliveries.py`).
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 from viewer.store import base, batches, documents, pages, posts, reservations, sharing, tellings
 from viewer.store.accounts import SqliteAccounts
@@ -37,6 +33,7 @@ from viewer.store.deliveries import Standing
 from viewer.store.delivery_queues import DeliveryQueues
 from viewer.store.files import Files, name_in
 from viewer.store.people import Accounts
+from viewer.store.readers import Readers
 from viewer.store.reservations import Reservations, Waited
 from viewer.store.reserve import Reserve
 from viewer.store.splitting import Splitting
@@ -46,12 +43,6 @@ from viewer.store.trace_index import MAX_ROWS, IndexBeside, TraceIndex
 from viewer.store.upkeep import Upkeep
 from viewer.store.write_ahead import WriteAheadLogs
 from viewer.store.writer import Writer
-
-T = TypeVar("T")
-
-logger = logging.getLogger("tracen.store")
-
-READERS = 4
 
 
 class SqliteStore:
@@ -69,25 +60,14 @@ class SqliteStore:
         self._files = Files(path)
         self._lock = self._files.take_lock() if exclusive else None
         self._open: list[sqlite3.Connection] = []
+        self._readers = Readers(self._files.open_reading)
+        self._read = self._readers.read
         self._index = TraceIndex() if exclusive else IndexBeside()
         self._waited = Waited()
         self._logs = WriteAheadLogs()
         self._stored_bytes: dict[int, int] = {}
         self._last_batch_id = 0
-        try:
-            main = self._opened(self._files.open_main(checkpoints=exclusive))
-            bodies = self._opened(self._files.open_bodies(main)) if exclusive else None
-            if bodies:
-                self._load(main, bodies)
-        except sqlite3.DatabaseError as error:  # broken somewhere behind the first page
-            self._let_go()
-            raise base.StoreUnusable(
-                f"{self._files.main} and its -bodies: {error}; restore a backup"
-            ) from None
-        except BaseException:
-            self._let_go()
-            raise
-        self._main, self._bodies = main, bodies
+        self._main, self._bodies = main, bodies = self._opened_pair(exclusive=exclusive)
         self._reserve = Reserve(self._files.reserve, is_ours=exclusive)
         self._writer = Writer(
             main,
@@ -113,8 +93,23 @@ class SqliteStore:
         )
         self._reservations = Reservations(self._index, bodies) if bodies else None
         self.accounts: Accounts = SqliteAccounts(self._writer, self._read, self._logs)
-        self._local = threading.local()
-        self._readers = ThreadPoolExecutor(READERS, "tracen-reader")
+
+    def _opened_pair(self, *, exclusive: bool) -> tuple[sqlite3.Connection, sqlite3.Connection | None]:
+        """FILE, and FILE-bodies where this is the server."""
+        try:
+            main = self._opened(self._files.open_main(checkpoints=exclusive))
+            bodies = self._opened(self._files.open_bodies(main)) if exclusive else None
+            if bodies:
+                self._load(main, bodies)
+        except sqlite3.DatabaseError as error:  # broken somewhere behind the first page
+            self._let_go()
+            raise base.StoreUnusable(
+                f"{self._files.main} and its -bodies: {error}; restore a backup"
+            ) from None
+        except BaseException:
+            self._let_go()
+            raise
+        return main, bodies
 
     def _opened_catalogue(self, main: sqlite3.Connection, splitting: Splitting) -> SqliteCatalogue:
         try:
@@ -403,7 +398,7 @@ class SqliteStore:
             self._catalogue.close()
         if self._queues:
             self._queues.close()
-        self._readers.shutdown()
+        self._readers.close()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -412,18 +407,3 @@ class SqliteStore:
             connection.close()
         if self._lock:
             self._lock.close()
-
-    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._readers, self._read_here, read)
-        except sqlite3.Error as error:  # a broken file included: nobody is helped by the details
-            logger.error("the store can not be read: %s", error)
-            raise base.StoreUnavailable("the store can not be read") from None
-
-    def _read_here(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._opened(self._files.open_reading())
-            self._local.connection = connection
-        return read(connection)

@@ -80,7 +80,7 @@ def test_reasons_are_few_in_words_and_the_traces_are_named_in_json() -> None:
     """However many there are; which traces they are of is for a program to read."""
     refused = {(DeliveryState.REFUSED, f"steps[{number}].name"): 100 - number for number in range(30)}
     troubled = [Troubled(DeliveryState.REFUSED, "1", bytes(15) + b"\x07", "steps[0].name")]
-    counts = BUSY.counts | {DeliveryState.REFUSED: sum(refused.values())}
+    counts = dict(BUSY.counts) | {DeliveryState.REFUSED: sum(refused.values())}
     many = replace(BUSY, reasons=refused, counts=counts, troubled=troubled)
     told = "\n".join(lines(many, NOW, is_running=True))
     assert told.count("steps[") == 5
