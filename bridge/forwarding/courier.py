@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 from bridge.forwarding import verdicts
+from bridge.forwarding.blame import Blame, Evidence, rest_ns
 from bridge.forwarding.endpoint import Endpoint
-from bridge.forwarding.parcel import outgoing_of, parcel_of
+from bridge.forwarding.parcel import Parcel, outgoing_of, parcel_of
 from bridge.forwarding.pauses import Pauses
+from bridge.forwarding.remarks import Remark
 from bridge.forwarding.terms import Terms
 from bridge.forwarding.verdicts import Verdict
 from tracen_otel.client import TracenError
 from viewer.sharing.masks import digest_of
-from viewer.store.base import NS_PER_S, Limit, Page, Store
+from viewer.store.base import NS_PER_S, Limit, Page, Store, StoreUnavailable, Telling
 from viewer.store.deliveries import Deliveries, Delivery, DeliveryState, Outgoing
 from viewer.tellings import MAX_READ_BYTES
 
@@ -28,12 +32,17 @@ IDLE_NS = NS_PER_S // 2
 HELD_NS = 600 * NS_PER_S
 """Between two looks at a trace that nobody may see."""
 HELD_AT_ONCE = 50
-TRIES = 3
-"""Of one trace that the endpoint breaks on, before it goes to the end of the queue."""
-_LAST_NS = 600 * NS_PER_S
+ASKED_AGAIN_NS = 3600 * NS_PER_S
+"""Between two times that an endpoint without the extension is asked whether it has it; a proxy may have answered."""
+_ASKED_JUST_NOW_NS = 10 * NS_PER_S
+_LOST_NS = 60 * NS_PER_S
+"""An endpoint may go on with a request for so long whose connection has ended."""
 _NOT_INDEXED_NS = NS_PER_S // 5
 _PAUSE, _LEAST_PAUSE_NS, _MOST_PAUSE_NS = 20, NS_PER_S, 600 * NS_PER_S
 """A trace that grows is not read again for so many times as long as it took."""
+_ASKS_ALL_TO_WAIT = 429
+_MAY_BE_OF_A_FILTER = frozenset({401, 402, 403, 404})
+"""A firewall before the endpoint refuses what it dislikes in a body with these, as the endpoint refuses a key."""
 
 PRIVATE = "private, or its sharing has ended"
 DELETED = "deleted here"
@@ -42,6 +51,7 @@ LATE = "late spans that the endpoint can not take"
 TOO_LARGE = "larger than the endpoint takes"
 REFUSES_ALL = "the endpoint refuses all traces"
 UNCERTAIN = "perhaps delivered before they were masked"
+UNPACKED = "can not be packed here for now"
 
 
 class Courier:
@@ -56,7 +66,10 @@ class Courier:
         self._terms = terms
         self._clock_ns = clock_ns
         self._pauses = Pauses()
+        self._evidence = Evidence()
+        self._last, self._aside, self._unpacked = Remark(), Remark(), Remark()
         self._is_extended: bool | None = None
+        self._asked_ns = 0
         self._deletes = True
         self._told: Limit | None = None
         self._packed_ns = 0
@@ -69,7 +82,12 @@ class Courier:
         if target.hold_until_ns > now_ns:
             return target.hold_until_ns - now_ns
         wait_ns = await self._queue.wait_ns(target.limits, now_ns)
-        found = await self._queue.next(now_ns, newest_first=self._terms.is_newest_first, in_doubt=wait_ns > 0)
+        window_ns = min(limit.window_s for limit in target.limits) * NS_PER_S
+        found = await self._queue.next(
+            now_ns,
+            newest_first=self._terms.is_newest_first,
+            counted_since_ns=now_ns - window_ns if wait_ns else None,
+        )
         if found is None:
             return max(wait_ns, IDLE_NS)
         await self._carry(*found)
@@ -80,12 +98,13 @@ class Courier:
         return self._packed_ns
 
     async def _look_at_held(self, now_ns: int) -> None:
-        for delivery in await self._queue.held(now_ns, HELD_AT_ONCE):
-            page = await self._page_of(delivery)
-            if page is None or not _is_hidden(page, now_ns):
-                await self._queue.put_off(delivery, now_ns)
-            else:
-                await self._hold_back(delivery)
+        due = await self._queue.held(now_ns, HELD_AT_ONCE)
+        pages = [await self._page_of(delivery) for delivery in due]
+        is_hidden = [page is not None and _is_hidden(page, now_ns) for page in pages]
+        if hidden := [delivery for delivery, hides in zip(due, is_hidden, strict=True) if hides]:
+            await self._queue.hold_back(hidden, PRIVATE, now_ns + HELD_NS)
+        if shown := [delivery for delivery, hides in zip(due, is_hidden, strict=True) if not hides]:
+            await self._queue.release(shown, now_ns)
 
     async def _page_of(self, delivery: Delivery) -> Page | None:
         """None where nothing of the trace is there any more."""
@@ -111,7 +130,7 @@ class Courier:
             if outgoing is not None:
                 await self._send(delivery, outgoing)
         except TracenError as error:  # while the endpoint was asked what it can do
-            await self._pause(error)
+            await self._failed(delivery, error, is_plain=True)
 
     async def _visible(self, delivery: Delivery) -> Page | None:
         """The page of a trace that may be delivered; one that may not is dealt with."""
@@ -125,7 +144,7 @@ class Courier:
 
     async def _begun(self, delivery: Delivery, page: Page) -> Outgoing | None:
         """What is to be sent of a trace, on disk; None where nothing is, for now or for good."""
-        if self._is_extended is None:
+        if self._is_extended is None or self._must_ask_again(delivery):
             await self._ask(page)  # with the limit that it tells, it may not be this one's turn
             return None
         outgoing = await self._packed(delivery, page, is_extended=self._is_extended)
@@ -142,8 +161,17 @@ class Courier:
     async def _ask(self, page: Page) -> None:
         """Find out what the endpoint takes. Raises TracenError."""
         self._is_extended = await self._endpoint.is_extended(page.otel_trace_id.hex())
+        self._asked_ns = self._clock_ns()
         await self._queue.learn(None, is_extended=self._is_extended)
         await self._heed()
+
+    def _must_ask_again(self, delivery: Delivery) -> bool:
+        """Whether an answer that it has no extension is too old; to delete a page it must be fresh."""
+        if self._is_extended:
+            return False
+        age_ns = self._clock_ns() - self._asked_ns
+        is_replaced = bool(delivery.page_id) and not delivery.is_documented_only
+        return not 0 <= age_ns < (_ASKED_JUST_NOW_NS if is_replaced else ASKED_AGAIN_NS)
 
     async def _packed(self, delivery: Delivery, page: Page, *, is_extended: bool) -> Outgoing | None:
         started_s = time.perf_counter()
@@ -158,14 +186,10 @@ class Courier:
         latest_ns = min(
             delivery.last_ns + self._terms.rootless_ns, delivery.first_ns + self._terms.longest_ns
         )
-        parcel = await parcel_of(
-            telling,
-            page,
-            redacts=self._terms.redacts,
-            is_extended=is_extended,
-            needs_root=self._clock_ns() < latest_ns,
-            max_bytes=delivery.max_bytes,
-        )
+        needs_root = self._clock_ns() < latest_ns
+        parcel = await self._parcel(delivery, telling, page, is_extended=is_extended, needs_root=needs_root)
+        if parcel is None:
+            return None
         self._packed_ns = int((time.perf_counter() - started_s) * NS_PER_S)
         if not parcel.has_root and self._clock_ns() < latest_ns:
             await self._queue.put_off(delivery, latest_ns, self._clock_ns() + self._rest_ns())
@@ -179,6 +203,29 @@ class Courier:
             return outgoing_of(parcel, telling, page, is_extended=is_extended)
         return None
 
+    async def _parcel(
+        self, delivery: Delivery, telling: Telling, page: Page, *, is_extended: bool, needs_root: bool
+    ) -> Parcel | None:
+        """None where it can not be made: no trace may keep the others waiting for what is wrong with it."""
+        try:
+            return await parcel_of(
+                telling,
+                page,
+                redacts=self._terms.redacts,
+                is_extended=is_extended,
+                needs_root=needs_root,
+                max_bytes=delivery.max_bytes,
+            )
+        except StoreUnavailable as error:  # too much of it, or too large for the memory there is
+            why = str(error)
+        except Exception as error:  # whatever it says may quote the trace
+            why = f"{type(error).__name__} {_place_of(error)}"
+        self._unpacked.say(
+            f"a trace goes to the end of the queue, it can not be packed: {why}", self._clock_ns()
+        )
+        await self._queue.put_last(delivery, self._clock_ns() + rest_ns(delivery), UNPACKED)
+        return None
+
     async def _make_room(self, delivery: Delivery, outgoing: Outgoing) -> bool:
         """Whether a post makes one page of the trace, and not a second one."""
         joins = outgoing.is_extended and (delivery.is_extended or not delivery.page_id)
@@ -190,7 +237,7 @@ class Courier:
         if not delivery.page_id:
             return True
         if self._deletes:
-            self._deletes = await self._endpoint.remove(delivery.page_id)
+            self._deletes = await self._endpoint.remove(delivery.page_id, delivery.page_url)
         if not self._deletes:
             await self._queue.set_aside(delivery, DeliveryState.LATE, LATE)
             return False
@@ -200,14 +247,18 @@ class Courier:
     # -- the request -----------------------------------------------------------------------------------
 
     async def _send(self, delivery: Delivery, outgoing: Outgoing) -> None:
-        await self._queue.attempt(delivery, self._clock_ns())
+        if not await self._queue.attempt(delivery, self._clock_ns()):
+            return
         try:
-            page = await self._endpoint.post(outgoing)
+            page = await self._endpoint.post(outgoing, delivery.tries + delivery.behind)
         except TracenError as error:
             await self._refused(delivery, outgoing, error)
             return
-        await self._queue.deliver(delivery, page.trace_id, self._clock_ns(), self._rest_ns())
+        await self._queue.deliver(
+            delivery, page.trace_id, self._clock_ns(), self._rest_ns(), page_url=page.url
+        )
         self._pauses.succeeded()
+        self._evidence.succeeded()
         await self._heed()
         logger.debug("delivered a trace, %d bytes", len(outgoing.body))
 
@@ -236,17 +287,15 @@ class Courier:
 
     async def _refused(self, delivery: Delivery, outgoing: Outgoing, error: TracenError) -> None:
         verdict = verdicts.verdict_of(error)
-        is_about_it = verdict in (Verdict.ANOTHER_FORM, Verdict.SMALLER, Verdict.SET_ASIDE)
-        if not verdicts.may_have_arrived(error):
-            # What it refuses for what it says, it has not taken before either.
-            await self._queue.not_taken(delivery, was_in_doubt=outgoing.in_doubt and not is_about_it)
-        if is_about_it:
-            await self._change(delivery, outgoing, error, verdict)
-        elif verdict is Verdict.BROKEN and delivery.tries + 1 >= TRIES:
-            logger.warning("a trace goes to the end of the queue: %s", error)
-            await self._queue.put_last(delivery, self._clock_ns() + _LAST_NS)
+        if verdicts.may_have_arrived(error) or (outgoing.in_doubt and not verdicts.has_left_nothing(error)):
+            lost_ns = 0 if error.status else _LOST_NS
+            await self._queue.missed(delivery, self._clock_ns() + lost_ns)
         else:
-            await self._pause(error)
+            await self._queue.not_taken(delivery)
+        if verdict in (Verdict.ANOTHER_FORM, Verdict.SMALLER, Verdict.SET_ASIDE):
+            await self._change(delivery, outgoing, error, verdict)
+        else:
+            await self._failed(delivery, error)
 
     async def _change(
         self, delivery: Delivery, outgoing: Outgoing, error: TracenError, verdict: Verdict
@@ -257,23 +306,64 @@ class Courier:
         elif verdict is Verdict.ANOTHER_FORM and outgoing.is_extended:
             await self._queue.withdraw(delivery, is_documented_only=True)
         else:
-            logger.warning("a trace is set aside: %s", error)
+            self._aside.say(f"a trace is set aside: {error}", self._clock_ns())
             await self._queue.set_aside(delivery, DeliveryState.REFUSED, str(error))
 
-    async def _pause(self, error: TracenError) -> None:
-        """Send nothing for a while; what is under way stays what it is."""
+    # -- what goes wrong -------------------------------------------------------------------------------
+
+    async def _failed(self, delivery: Delivery, error: TracenError, *, is_plain: bool = False) -> None:
+        """Rest with this trace, with all, or both. `is_plain`: to ask the same again would tell nothing."""
         await self._learn()
-        now_ns, words = self._clock_ns(), verdicts.in_words(error)
         verdict = verdicts.verdict_of(error)
+        blame = Blame.NOBODY
+        if not verdicts.is_about_any(error):
+            blame = self._evidence.blame_for(delivery, is_plain=is_plain or verdict is Verdict.STOP)
+        if blame is Blame.TRACE:
+            await self._put_last(delivery, error)
+            if error.status != _ASKS_ALL_TO_WAIT:
+                return
+        elif blame is Blame.ENDPOINT:
+            await self._queue.put_last(delivery, self._clock_ns())
+        if verdict is Verdict.STOP and await self._takes_key(delivery, error):
+            verdict = Verdict.RETRY
+        await self._pause(error, verdict)
+
+    async def _put_last(self, delivery: Delivery, error: TracenError) -> None:
+        """Others are taken, this one is not: it rests alone, ever longer."""
+        now_ns, words = self._clock_ns(), verdicts.in_words(error)
+        asked_ns = int((error.retry_after_s or 0) * NS_PER_S)
+        await self._queue.put_last(delivery, now_ns + max(rest_ns(delivery), asked_ns))
+        await self._queue.hold(now_ns, "", words, now_ns)
+        self._last.say(f"a trace goes to the end of the queue, others are delivered: {error}", now_ns)
+
+    async def _takes_key(self, delivery: Delivery, error: TracenError) -> bool:
+        """Whether an endpoint that can be asked so says that it would take a trace, after it has refused one."""
+        if not self._is_extended or error.status not in _MAY_BE_OF_A_FILTER:
+            return False
+        try:
+            return await self._endpoint.is_extended(delivery.otel_trace_id.hex())
+        except TracenError:
+            return False
+
+    async def _pause(self, error: TracenError, verdict: Verdict) -> None:
+        """Send nothing for a while; what is under way stays what it is."""
+        now_ns, words = self._clock_ns(), verdicts.in_words(error)
         if verdict is Verdict.STOP:
             self._is_extended = None  # it may be another server next time
             wait_ns, reason = self._pauses.stop_ns(), REFUSES_ALL
         elif verdict is Verdict.WAIT and error.retry_after_s is not None:
-            wait_ns, reason = int(error.retry_after_s * NS_PER_S), "the endpoint asks to wait"
+            wait_ns, reason = self._pauses.wait_ns(error.retry_after_s), "the endpoint asks to wait"
         else:
             wait_ns, reason = self._pauses.retry_ns(), "the endpoint does not answer as it should"
-        self._pauses.say(f"no trace is delivered for now: {words}", is_loud=verdict is Verdict.STOP)
+        is_loud = verdict is Verdict.STOP
+        self._pauses.say(f"no trace is delivered for now: {words}", now_ns, is_loud=is_loud)
         await self._queue.hold(now_ns + wait_ns, reason, words, now_ns)
+
+
+def _place_of(error: Exception) -> str:
+    """Where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
 
 
 def _is_hidden(page: Page, now_ns: int) -> bool:

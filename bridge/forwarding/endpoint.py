@@ -23,10 +23,14 @@ from viewer.store.deliveries import Outgoing
 T = TypeVar("T")
 
 TIMEOUT_S = 30.0
+"""Of a small request; a large one has as long as it takes at `_LEAST_BYTES_PER_S`, and twice that when it failed."""
+MOST_TIMEOUT_S = 600.0
+_LEAST_BYTES_PER_S = 50_000
 _WITHOUT_RESERVATIONS = frozenset({403, 404, 405, 501})
 """What a server may answer to `PUT /api/traces/by-otel/…` that does not know it; a POST shows what a 403 means."""
 _DELETED = 410
 _WRONG = frozenset({400, 422})
+_PAGE_IS_THERE = {200: True, 404: False, 410: False}
 _WITHOUT_DELETION = frozenset({403, 405, 501})
 
 
@@ -38,7 +42,7 @@ class Endpoint:
     ) -> None:
         self._url = url
         self._timeout_s = timeout_s
-        self._client = TracenClient(url, key, timeout_s, pause=lambda seconds: True, unix_time=clock_s)
+        self._client = TracenClient(url, key, MOST_TIMEOUT_S, pause=lambda seconds: True, unix_time=clock_s)
 
     @property
     def allowance(self) -> Allowance | None:
@@ -56,14 +60,20 @@ class Endpoint:
                 raise
         return True
 
-    async def post(self, outgoing: Outgoing) -> PublishedTrace:
-        """Post what is outgoing."""
+    async def post(self, outgoing: Outgoing, failures: int = 0) -> PublishedTrace:
+        """Post what is outgoing, which has failed so often before."""
+        deadline_s = self.deadline_s(len(outgoing.body), failures)
         return await _apart(
-            lambda: self._client.post(outgoing.body, outgoing.idempotency_key, deadline_s=self._timeout_s)
+            lambda: self._client.post(outgoing.body, outgoing.idempotency_key, deadline_s=deadline_s)
         )
 
-    async def remove(self, page_id: str) -> bool:
-        """Have a page deleted; False where the server does not do that."""
+    def deadline_s(self, size: int, failures: int) -> float:
+        """How long a body may take: a slow line takes a large one in the end."""
+        once_s = self._timeout_s + size / _LEAST_BYTES_PER_S
+        return min(once_s * (1 << min(failures, 10)), max(MOST_TIMEOUT_S, self._timeout_s))
+
+    async def remove(self, page_id: str, page_url: str = "") -> bool:
+        """Have a page deleted, which is shown at `page_url`; False where the server does not do that."""
         try:
             told = await _apart(lambda: self._client.delete(page_id, deadline_s=self._timeout_s))
         except Refused as error:
@@ -71,12 +81,14 @@ class Endpoint:
                 return False
             raise
         # A 404 may be that of a page that is gone, or of a request that the server does not know.
-        return told is not Deletion.UNKNOWN or not await _apart(lambda: self._shows(page_id))
+        return told is not Deletion.UNKNOWN or not await _apart(
+            lambda: self._shows(page_url or f"{self._url}/traces/{page_id}")
+        )
 
-    def _shows(self, page_id: str) -> bool:
+    def _shows(self, page_url: str) -> bool:
         """Whether a page is there for everybody to see. Without the key: it is not needed."""
-        pool = new_pool(self._url)
-        path = f"{urlsplit(self._url).path}/traces/{page_id}"
+        pool = new_pool(page_url)
+        path = urlsplit(page_url)._replace(scheme="", netloc="", fragment="").geturl() or "/"
         try:
             answer = pool.urlopen(
                 "GET", path, timeout=self._timeout_s, retries=False, redirect=False, preload_content=False
@@ -86,7 +98,9 @@ class Endpoint:
             raise Unreachable(f"no answer from {self._url}: {type(error).__name__}") from None
         finally:
             pool.close()
-        return answer.status == 200
+        if answer.status not in _PAGE_IS_THERE:
+            raise Unreachable(f"whether a page is there can not be told: the server answered {answer.status}")
+        return _PAGE_IS_THERE[answer.status]
 
     def close(self) -> None:
         """Let go of the connection."""

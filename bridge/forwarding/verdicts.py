@@ -25,7 +25,9 @@ class Verdict(Enum):
 
 
 _TELLS_TO_STOP = frozenset({401, 402, 403, 404, 405, 406, 407, 411, 415, 421, 426})
-_TELLS_TO_RETRY = frozenset({408, 425})
+_IN_PROGRESS = 409
+"""The same key is being answered: another attempt of the same is under way there."""
+_TELLS_TO_RETRY = frozenset({408, _IN_PROGRESS, 425})
 _WRONG = frozenset({400, 422})
 _ASKS_FOR_TIME = frozenset({429, 503})
 
@@ -49,8 +51,18 @@ def verdict_of(error: TracenError) -> Verdict:
 def may_have_arrived(error: TracenError) -> bool:
     """Whether the endpoint may have a page of what was sent."""
     if isinstance(error, Refused):
-        return (error.status or 0) >= 500
+        return (error.status or 0) >= 500 or error.status == _IN_PROGRESS
     return error.may_have_arrived or isinstance(error, UnreadableReply)
+
+
+def has_left_nothing(error: TracenError) -> bool:
+    """Whether no attempt with these bytes has left a page: what it refuses for what it says, it never took."""
+    return not may_have_arrived(error) and error.status in _WRONG
+
+
+def is_about_any(error: TracenError) -> bool:
+    """Whether the trace had no part in it: nothing of it was sent."""
+    return isinstance(error, Unreachable) and not error.may_have_arrived
 
 
 def in_words(error: TracenError) -> str:

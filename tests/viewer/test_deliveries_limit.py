@@ -43,19 +43,22 @@ async def test_limit_counts_from_the_answer_on(scene: Scene) -> None:
 
 
 async def test_several_attempts_of_the_same_count_once(scene: Scene) -> None:
-    """Where none was taken it does not count at all; in doubt it counts until an answer, and an hour from then."""
+    """Where none was taken it does not count at all; in doubt it counts for an hour from the end of the last one."""
     await scene.send(1)
     await scene.feed()
     delivery, _ = await scene.due()
     await scene.queue.begin(delivery, outgoing(delivery))
     await scene.queue.attempt(delivery, LATER)
-    await scene.queue.not_taken(delivery, was_in_doubt=False)
+    await scene.queue.not_taken(delivery)
     assert await scene.queue.wait_ns((Limit(1),), LATER) == 0
     await scene.queue.attempt(delivery, LATER)
     await scene.queue.attempt(delivery, LATER + HOUR_NS)
-    await scene.queue.not_taken(delivery, was_in_doubt=True)
     assert await scene.queue.wait_ns((Limit(2),), LATER + HOUR_NS) == 0
     assert await scene.queue.wait_ns((Limit(1),), LATER + HOUR_NS) > 0
+    await scene.queue.missed(delivery, LATER + HOUR_NS)
+    assert await scene.queue.wait_ns((Limit(1),), LATER + HOUR_NS) == HOUR_NS + HIT_MARGIN_NS
+    assert await scene.queue.wait_ns((Limit(1),), LATER + 2 * HOUR_NS + HIT_MARGIN_NS) == 0
+    await scene.queue.attempt(delivery, LATER + 2 * HOUR_NS)
     await scene.queue.deliver(delivery, "page", LATER + 2 * HOUR_NS)
     assert await scene.queue.wait_ns((Limit(1),), LATER + 2 * HOUR_NS) == HOUR_NS + HIT_MARGIN_NS
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.viewer.delivery_scene import HOUR_NS, LATER, Scene, opened_scene, outgoing
 from tests.viewer.stores import NOW, Open
-from viewer.store.base import NS_PER_S, StoreUnusable
+from viewer.store.base import NS_PER_S, Limit, StoreUnusable
 from viewer.store.deliveries import DeliveryState
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +41,7 @@ async def test_what_is_under_way_survives_a_restart_to_the_byte(scene: Scene) ->
     assert (await scene.due())[1] == sent
     await scene.queue.attempt(delivery, LATER)
     await scene.restart()
-    found = await scene.queue.next(LATER + 1, newest_first=False, in_doubt=True)
+    found = await scene.queue.next(LATER + 1, newest_first=False, counted_since_ns=LATER)
     assert found is not None
     assert found[1] == replace(sent, in_doubt=True)
     assert await scene.next(LATER + 1) == 2
@@ -129,6 +129,53 @@ def _compressed(body: bytes) -> bytes:
 
 def _holds(folder: Path, piece: bytes) -> bool:
     return any(piece in path.read_bytes() for path in folder.iterdir())
+
+
+async def test_what_is_put_last_waits_behind_all_others_even_in_doubt(scene: Scene) -> None:
+    """It keeps its bytes; while a limit is used up it goes only if its last attempt was cut short."""
+    await scene.send(1)
+    await scene.send(2)
+    await scene.feed()
+    delivery, _ = await scene.due()
+    await scene.queue.begin(delivery, outgoing(delivery))
+    await scene.queue.attempt(delivery, LATER)
+    await scene.queue.missed(delivery, LATER)
+    assert await scene.queue.next(LATER, newest_first=False, counted_since_ns=LATER) is None
+    assert await scene.queue.next(LATER, newest_first=False, counted_since_ns=LATER - 1) is not None
+    await scene.queue.put_last(delivery, LATER, "it fails")
+    assert (await scene.queue.standing(LATER)).reasons == {(DeliveryState.WAITING, "it fails"): 1}
+    assert await scene.queue.next(LATER, newest_first=False, counted_since_ns=LATER - 1) is None
+    assert await scene.next() == 2
+    await scene.deliver()
+    last, under_way = await scene.due()
+    assert (last.behind, last.tries) == (1, 0)
+    assert under_way == replace(outgoing(delivery), in_doubt=True)
+    await scene.queue.attempt(last, LATER)
+    assert await scene.queue.next(LATER, newest_first=False, counted_since_ns=LATER) is not None
+
+
+async def test_nothing_is_attempted_that_is_not_under_way(scene: Scene) -> None:
+    """Its trace was deleted a moment ago: it is told, and nothing is counted."""
+    await scene.send(1)
+    await scene.feed()
+    delivery, _ = await scene.due()
+    await scene.queue.begin(delivery, outgoing(delivery))
+    await scene.store.delete(await scene.page(1), NOW)
+    assert not await scene.queue.attempt(delivery, LATER)
+    assert await scene.queue.wait_ns((Limit(1),), LATER) == 0
+
+
+async def test_many_are_held_back_and_released_together(scene: Scene) -> None:
+    """In one write each."""
+    await scene.send(1, 2, 3)
+    await scene.feed()
+    await scene.queue.set_aside((await scene.due())[0], DeliveryState.HELD, "private", LATER)
+    await scene.queue.set_aside((await scene.due())[0], DeliveryState.HELD, "private", LATER)
+    due = await scene.queue.held(LATER, 10)
+    await scene.queue.hold_back(due, "still private", LATER + HOUR_NS)
+    assert await scene.queue.held(LATER, 10) == []
+    await scene.queue.release(due, LATER)
+    assert (await scene.queue.standing(LATER)).counts[DeliveryState.WAITING] == 3
 
 
 # -- where FILE-forward fails --------------------------------------------------------------------------

@@ -63,9 +63,10 @@ class Discovery:
 class Delivery:
     """A trace in the queue. `arrived`: the least version (as in Telling) that has all that is known to have come.
 
-    `delivered_version` is what the target has of it, on the page `page_id` there, told in bytes of `digest`. At most
-    `max_bytes` are sent, and the documented fields alone, where that has shown to be needed. `is_uncertain`: an answer
-    was lost, and the bytes it belongs to are gone.
+    `delivered_version` is what the target has of it, on the page `page_id` there (at `page_url`, "" where that is not
+    known), told in bytes of `digest`. At most `max_bytes` are sent, and the documented fields alone, where that has
+    shown to be needed. `is_uncertain`: an answer was lost, and the bytes it belongs to are gone. `tries`: how often it
+    was sent since it has its place in the queue; `behind`: how often it was put last.
     """
 
     id: int
@@ -82,6 +83,8 @@ class Delivery:
     max_bytes: int | None = None
     is_documented_only: bool = False
     is_uncertain: bool = False
+    behind: int = 0
+    page_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +195,13 @@ class Deliveries(Protocol):
     # -- out of the queue ------------------------------------------------------------------------------
 
     async def next(
-        self, now_ns: int, *, newest_first: bool, in_doubt: bool = False
+        self, now_ns: int, *, newest_first: bool, counted_since_ns: int | None = None
     ) -> tuple[Delivery, Outgoing | None] | None:
-        """Return what is due, and what is under way of it; what is in doubt first, and with `in_doubt` that alone."""
+        """Return what is due, and what is under way of it: what is in doubt, then the others, then what was put last.
+
+        With `counted_since_ns` (a limit is used up) only what is in doubt, was not put last, and has counted since
+        then; and whatever counts until its attempt has an end.
+        """
         ...
 
     async def held(self, now_ns: int, limit: int) -> list[Delivery]:
@@ -205,8 +212,16 @@ class Deliveries(Protocol):
         """Let a trace wait until then, unless there is news of it. It is not read again before `rest_until_ns`."""
         ...
 
-    async def put_last(self, delivery: Delivery, due_ns: int) -> None:
-        """Put a trace at the end of the queue."""
+    async def put_last(self, delivery: Delivery, due_ns: int, reason: str = "") -> None:
+        """Put a trace at the end of the queue, behind all that were put there less often; news do not change that."""
+        ...
+
+    async def hold_back(self, deliveries: Sequence[Delivery], reason: str, due_ns: int) -> None:
+        """The same as `set_aside` as HELD, for many."""
+        ...
+
+    async def release(self, deliveries: Sequence[Delivery], now_ns: int) -> None:
+        """Let held ones wait as others do."""
         ...
 
     async def set_aside(self, delivery: Delivery, state: DeliveryState, reason: str, due_ns: int = 0) -> None:
@@ -226,12 +241,19 @@ class Deliveries(Protocol):
         """Keep what will be sent of a trace, in place of what was."""
         ...
 
-    async def attempt(self, delivery: Delivery, now_ns: int) -> None:
-        """Count what is under way of a trace as sent, and in doubt: it will be, now. Once for all its attempts."""
+    async def attempt(self, delivery: Delivery, now_ns: int) -> bool:
+        """Count what is under way of a trace as sent, and in doubt: it will be, now. Once for all its attempts.
+
+        False where nothing is under way any more: the trace was deleted or masked a moment ago.
+        """
         ...
 
-    async def not_taken(self, delivery: Delivery, *, was_in_doubt: bool) -> None:
-        """Note that the last attempt left nothing at the target; where none before it may have, it does not count."""
+    async def missed(self, delivery: Delivery, at_ns: int) -> None:
+        """Note that the last attempt has ended, and may have been taken: until the next it counts from `at_ns` on."""
+        ...
+
+    async def not_taken(self, delivery: Delivery) -> None:
+        """Note that no attempt has left anything at the target: what is under way does not count."""
         ...
 
     async def withdraw(
@@ -240,7 +262,9 @@ class Deliveries(Protocol):
         """Forget what is under way of a trace: another form is made of it, as given."""
         ...
 
-    async def deliver(self, delivery: Delivery, page_id: str, now_ns: int, rest_ns: int = 0) -> None:
+    async def deliver(
+        self, delivery: Delivery, page_id: str, now_ns: int, rest_ns: int = 0, *, page_url: str = ""
+    ) -> None:
         """Note that the target has taken what was under way, and the page that shows it.
 
         Where more has come meanwhile, the trace waits again.

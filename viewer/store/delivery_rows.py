@@ -14,7 +14,8 @@ MOST_DOUBLINGS = 8
 _LEVEL = 1
 
 _FIELDS = """d.id, d.account_id, d.otel_trace_id, d.first_ns, d.last_ns, d.batch_id + d.post_id, d.delivered_version,
-    d.page_id, d.is_extended, d.digest, d.tries, d.max_bytes, d.is_documented_only, d.is_uncertain"""
+    d.page_id, d.is_extended, d.digest, d.tries, d.max_bytes, d.is_documented_only, d.is_uncertain,
+    d.behind, d.page_url"""
 _OUTGOING = "o.idempotency_key, o.body, o.version, o.is_extended, o.digest, o.masks, o.in_doubt"
 
 _ENQUEUE = f"""insert into deliveries as d
@@ -53,12 +54,23 @@ def enqueue(
 Found = tuple[Delivery, Outgoing | None]
 
 
-def next_in_doubt(connection: sqlite3.Connection, target_id: int, now_ns: int) -> Found | None:
-    """Those are few: each was under way when something broke."""
-    sql = f"""select {_FIELDS}, {_OUTGOING} from outgoing o join deliveries d on d.id = o.delivery_id
-              where d.target_id = ? and d.state = 'waiting' and d.due_ns <= ? and o.in_doubt
+def next_in_doubt(
+    connection: sqlite3.Connection, target_id: int, now_ns: int, counted_since_ns: int | None
+) -> Found | None:
+    """Those are few: each was under way when something broke. One that was put last waits as all others do.
+
+    With `counted_since_ns` only what takes no more of a limit than it has: its last attempt ended after that. So
+    does one that was cut short, wherever it stands: it counts until its end is known.
+    """
+    # The cross join keeps the order: there are few in `outgoing`, and many that wait.
+    sql = f"""select {_FIELDS}, {_OUTGOING} from outgoing o cross join deliveries d
+              left join hits h on h.idempotency_key = o.idempotency_key
+              where d.id = o.delivery_id and d.target_id = ? and d.state = 'waiting' and d.due_ns <= ? and o.in_doubt
+              and iif(? is null, d.behind = 0, h.id is not null and
+                                               (h.answered_ns is null or (d.behind = 0 and h.answered_ns > ?)))
               order by d.behind, d.first_ns, d.id limit 1"""  # noqa: S608 - constants
-    return _found(connection.execute(sql, (target_id, now_ns)).fetchone())
+    values = (target_id, now_ns, counted_since_ns, counted_since_ns)
+    return _found(connection.execute(sql, values).fetchone())
 
 
 def next_waiting(
@@ -87,12 +99,12 @@ def held(connection: sqlite3.Connection, target_id: int, now_ns: int, limit: int
 
 
 def _found(row: tuple[Any, ...] | None) -> Found | None:
-    return None if row is None else (_delivery(row[:14]), _outgoing(row[14:]))
+    return None if row is None else (_delivery(row[:16]), _outgoing(row[16:]))
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
     number, account_id, trace, first_ns, last_ns, arrived, version, page_id, is_extended, digest, *more = row
-    tries, max_bytes, is_documented_only, is_uncertain = more
+    tries, max_bytes, is_documented_only, is_uncertain, behind, page_url = more
     return Delivery(
         number,
         str(account_id),
@@ -108,6 +120,8 @@ def _delivery(row: tuple[Any, ...]) -> Delivery:
         max_bytes,
         bool(is_documented_only),
         bool(is_uncertain),
+        behind,
+        page_url,
     )
 
 
@@ -128,9 +142,22 @@ def put_off(connection: sqlite3.Connection, delivery: Delivery, due_ns: int, res
     connection.execute(sql, (rest_until_ns, delivery.last_ns, due_ns, delivery.id))
 
 
-def put_last(connection: sqlite3.Connection, delivery: Delivery, due_ns: int) -> None:
-    sql = "update deliveries set behind = behind + 1, tries = 0, due_ns = ? where id = ?"
-    connection.execute(sql, (due_ns, delivery.id))
+def put_last(connection: sqlite3.Connection, delivery: Delivery, due_ns: int, reason: str) -> None:
+    sql = """update deliveries set behind = behind + 1, tries = 0, reason = :reason, due_ns = :due,
+             rest_until_ns = max(rest_until_ns, :due) where id = :id"""
+    connection.execute(sql, {"reason": reason, "due": due_ns, "id": delivery.id})
+
+
+def hold_back(
+    connection: sqlite3.Connection, deliveries: Iterable[Delivery], reason: str, due_ns: int
+) -> None:
+    for delivery in deliveries:
+        set_aside(connection, delivery, DeliveryState.HELD, reason, due_ns)
+
+
+def release(connection: sqlite3.Connection, deliveries: Iterable[Delivery], now_ns: int) -> None:
+    for delivery in deliveries:
+        put_off(connection, delivery, now_ns, 0)
 
 
 def set_aside(
@@ -163,7 +190,7 @@ def deliver(
     connection: sqlite3.Connection,
     target_id: int,
     delivery: Delivery,
-    page_id: str,
+    page: tuple[str, str],
     now_ns: int,
     rest_ns: int,
 ) -> None:
@@ -172,11 +199,11 @@ def deliver(
         (delivery.id,),
     ).fetchone()
     version, is_extended, digest, key = row or (delivery.delivered_version, False, b"", "")
-    sql = f"""update deliveries set delivered_version = ?, page_id = ?, is_extended = ?, digest = ?, tries = 0,
-        behind = 0, rounds = rounds + 1, is_uncertain = 0, first_ns = last_ns, due_ns = max(due_ns, ?),
+    sql = f"""update deliveries set delivered_version = ?, page_id = ?, page_url = ?, is_extended = ?, digest = ?,
+        tries = 0, behind = 0, rounds = rounds + 1, is_uncertain = 0, first_ns = last_ns, due_ns = max(due_ns, ?),
         rest_until_ns = ?, {_STATE_AFTER} where id = ?"""  # noqa: S608 - a constant
     rest_until_ns = now_ns + rest_ns
-    values = (version, page_id, is_extended, digest, rest_until_ns, rest_until_ns, version, delivery.id)
+    values = (version, *page, is_extended, digest, rest_until_ns, rest_until_ns, version, delivery.id)
     connection.execute(sql, values)
     connection.execute("delete from outgoing where delivery_id = ?", (delivery.id,))
     connection.execute("update hits set answered_ns = ? where idempotency_key = ?", (now_ns, key))
@@ -202,13 +229,22 @@ def begin(connection: sqlite3.Connection, delivery: Delivery, outgoing: Outgoing
     )
 
 
-def attempt(connection: sqlite3.Connection, target_id: int, delivery: Delivery) -> None:
-    connection.execute("update outgoing set in_doubt = 1 where delivery_id = ?", (delivery.id,))
+def attempt(connection: sqlite3.Connection, target_id: int, delivery: Delivery) -> bool:
+    sql = "update outgoing set in_doubt = 1 where delivery_id = ?"
+    if not connection.execute(sql, (delivery.id,)).rowcount:
+        return False
     connection.execute("update deliveries set tries = tries + 1 where id = ?", (delivery.id,))
     sql = """insert into hits (target_id, idempotency_key)
              select ?, idempotency_key from outgoing where delivery_id = ?
              on conflict do update set answered_ns = null"""
     connection.execute(sql, (target_id, delivery.id))
+    return True
+
+
+def missed(connection: sqlite3.Connection, delivery: Delivery, at_ns: int) -> None:
+    sql = """update hits set answered_ns = ?
+             where idempotency_key = (select idempotency_key from outgoing where delivery_id = ?)"""
+    connection.execute(sql, (at_ns, delivery.id))
 
 
 def not_taken(connection: sqlite3.Connection, delivery: Delivery) -> None:

@@ -101,7 +101,7 @@ def forget_trace(connection: sqlite3.Connection, account_id: int, otel_trace_id:
     values = (otel_trace_id, account_id)
     sql = "delete from deliveries where otel_trace_id = ? and account_id = ? and state != 'waiting'"
     connection.execute(sql, values)
-    sql = "update deliveries set page_id = '', digest = x'' where otel_trace_id = ? and account_id = ?"
+    sql = "update deliveries set page_id = '', page_url = '', digest = x'' where otel_trace_id = ? and account_id = ?"
     connection.execute(sql, values)
 
 

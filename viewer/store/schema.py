@@ -316,3 +316,9 @@ def create_deliveries(db: Database) -> None:
     )
     db.execute("create index idx_hits on hits (target_id, answered_ns)")
     db.table("forward_file").create({"id": int, "name": str}, pk="id")
+
+
+@forward_migrations()
+def add_url_of_delivered_page(db: Database) -> None:
+    # As the target told it: a guess may be wrong.
+    db.execute("alter table deliveries add column page_url text not null default ''")

@@ -78,11 +78,11 @@ class SqliteDeliveries:
     # -- out of the queue ------------------------------------------------------------------------------
 
     async def next(
-        self, now_ns: int, *, newest_first: bool, in_doubt: bool = False
+        self, now_ns: int, *, newest_first: bool, counted_since_ns: int | None = None
     ) -> tuple[Delivery, Outgoing | None] | None:
         def read(connection: sqlite3.Connection) -> delivery_rows.Found | None:
-            found = delivery_rows.next_in_doubt(connection, self._id, now_ns)
-            if found is not None or in_doubt:
+            found = delivery_rows.next_in_doubt(connection, self._id, now_ns, counted_since_ns)
+            if found is not None or counted_since_ns is not None:
                 return found
             return delivery_rows.next_waiting(connection, self._id, now_ns, newest_first=newest_first)
 
@@ -94,8 +94,14 @@ class SqliteDeliveries:
     async def put_off(self, delivery: Delivery, due_ns: int, rest_until_ns: int = 0) -> None:
         await self._file.write(lambda c: delivery_rows.put_off(c, delivery, due_ns, rest_until_ns))
 
-    async def put_last(self, delivery: Delivery, due_ns: int) -> None:
-        await self._file.write(lambda c: delivery_rows.put_last(c, delivery, due_ns))
+    async def put_last(self, delivery: Delivery, due_ns: int, reason: str = "") -> None:
+        await self._file.write(lambda c: delivery_rows.put_last(c, delivery, due_ns, reason))
+
+    async def hold_back(self, deliveries: Sequence[Delivery], reason: str, due_ns: int) -> None:
+        await self._file.write(lambda c: delivery_rows.hold_back(c, deliveries, reason, due_ns))
+
+    async def release(self, deliveries: Sequence[Delivery], now_ns: int) -> None:
+        await self._file.write(lambda c: delivery_rows.release(c, deliveries, now_ns))
 
     async def set_aside(self, delivery: Delivery, state: DeliveryState, reason: str, due_ns: int = 0) -> None:
         await self._file.write(lambda c: delivery_rows.set_aside(c, delivery, state, reason, due_ns))
@@ -108,31 +114,36 @@ class SqliteDeliveries:
     async def begin(self, delivery: Delivery, outgoing: Outgoing) -> None:
         await self._file.write(lambda c: delivery_rows.begin(c, delivery, outgoing))
 
-    async def attempt(self, delivery: Delivery, now_ns: int) -> None:
-        def work(connection: sqlite3.Connection) -> None:
+    async def attempt(self, delivery: Delivery, now_ns: int) -> bool:
+        def work(connection: sqlite3.Connection) -> bool:
             delivery_targets.drop_old_hits(connection, self._id, now_ns)
-            delivery_rows.attempt(connection, self._id, delivery)
+            return delivery_rows.attempt(connection, self._id, delivery)
 
-        await self._file.write(work)
+        return await self._file.write(work)
 
-    async def not_taken(self, delivery: Delivery, *, was_in_doubt: bool) -> None:
-        if not was_in_doubt:
-            await self._file.write(lambda c: delivery_rows.not_taken(c, delivery))
+    async def missed(self, delivery: Delivery, at_ns: int) -> None:
+        await self._file.write(lambda c: delivery_rows.missed(c, delivery, at_ns))
+
+    async def not_taken(self, delivery: Delivery) -> None:
+        await self._file.write(lambda c: delivery_rows.not_taken(c, delivery))
 
     async def withdraw(
         self, delivery: Delivery, *, max_bytes: int | None = None, is_documented_only: bool | None = None
     ) -> None:
         await self._file.write(lambda c: delivery_rows.withdraw(c, delivery, max_bytes, is_documented_only))
 
-    async def deliver(self, delivery: Delivery, page_id: str, now_ns: int, rest_ns: int = 0) -> None:
+    async def deliver(
+        self, delivery: Delivery, page_id: str, now_ns: int, rest_ns: int = 0, *, page_url: str = ""
+    ) -> None:
         def work(connection: sqlite3.Connection) -> None:
-            delivery_rows.deliver(connection, self._id, delivery, page_id, now_ns, rest_ns)
+            page = page_id, page_url
+            delivery_rows.deliver(connection, self._id, delivery, page, now_ns, rest_ns)
             delivery_targets.note_success(connection, self._id, now_ns)
 
         await self._file.write(work)
 
     async def page_removed(self, delivery: Delivery) -> None:
-        sql = "update deliveries set page_id = '', digest = x'' where id = ?"
+        sql = "update deliveries set page_id = '', page_url = '', digest = x'' where id = ?"
         await self._file.write(lambda c: c.execute(sql, (delivery.id,)).rowcount)
 
     # -- the target ------------------------------------------------------------------------------------

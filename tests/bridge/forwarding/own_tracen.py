@@ -40,6 +40,8 @@ class OwnTracen:
 
     def __init__(self, folder: Path, limit: int, clock_ns: Callable[[], int]) -> None:
         self.faults: deque[Fault] = deque()
+        self.poison: dict[str, Fault] = {}
+        """What every POST gets that tells of a step of this name."""
         self.refused_by_limit = 0
         self._limit = limit
         self._clock_ns = clock_ns
@@ -127,7 +129,12 @@ class _Faulty:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_change = scope["type"] == "http" and scope["method"] in ("POST", "DELETE")
         faults = self._service.faults
-        fault = faults.popleft() if is_change and faults else None
+        body, receive = await _read_ahead(receive) if is_change else (b"", receive)
+        fault = next(
+            (told for name, told in self._service.poison.items() if f'"{name}"'.encode() in body), None
+        )
+        if fault is None and is_change and faults:
+            fault = faults.popleft()
         if fault is None:
             await self._app(scope, receive, self._counting(send))
             return
@@ -145,6 +152,19 @@ class _Faulty:
             await send(message)
 
         return count
+
+
+async def _read_ahead(receive: Receive) -> tuple[bytes, Receive]:
+    """The body of a request, and what gives the app the same messages."""
+    told: deque[Message] = deque()
+    while not told or told[-1].get("more_body"):
+        told.append(await receive())
+    body = b"".join(message.get("body", b"") for message in told)
+
+    async def again() -> Message:
+        return told.popleft() if told else await receive()
+
+    return body, again
 
 
 async def _nowhere(message: Message) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,6 +116,12 @@ class Source:
 
     async def count(self, state: DeliveryState) -> int:
         return (await self.queue.standing(self.clock())).counts[state]
+
+    def state_of(self, trace: int) -> DeliveryState:
+        """What has become of a trace, as FILE-forward has it."""
+        sql = "select state from deliveries where otel_trace_id = ?"
+        with closing(sqlite3.connect(self.folder / "source.db-forward")) as connection:
+            return DeliveryState(connection.execute(sql, (trace_id(trace),)).fetchone()[0])
 
     async def drain(self, *, held: int = 0) -> None:
         """Let time pass until nothing waits, and no more are held than will be for ever."""

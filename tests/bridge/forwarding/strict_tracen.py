@@ -2,7 +2,7 @@
 
 It knows no OTel trace id, so each accepted POST is a page of its own. Its limit is exact, by a clock that is injected.
 What it accepted is written down with its time, and how often its limit had to refuse. Faults are put on `faults`, one
-for each POST or DELETE to come.
+for each POST or DELETE to come, or in `poison`, where they stay.
 """
 
 from __future__ import annotations
@@ -118,7 +118,10 @@ class StrictTracen:
         """Payloads of the pages that are there, by page id."""
         self.deleted: set[str] = set()
         self.faults: deque[Fault] = deque()
+        self.poison: dict[str, Fault] = {}
+        """What every POST gets that tells of a step of this name; under a method: what all of its requests get."""
         self.endpoint = ""
+        self.pages_path = _PAGES
         self._clock_s = clock_s
         self._answered: dict[tuple[str, str], tuple[bytes, Answer]] = {}
         self._lock = threading.Lock()
@@ -133,13 +136,21 @@ class StrictTracen:
         with self._lock:
             self.requests.append(request)
             is_change = request.method in ("POST", "DELETE")
-            fault = self.faults.popleft() if is_change and self.faults else None
+            fault = self._poisoned(request)
+            if fault is None and is_change and self.faults:
+                fault = self.faults.popleft()
             if fault is not None and not fault.is_done:
                 return Answer(fault.status, fault.body, dict(fault.headers)), fault
             return self._answer(request), fault
 
+    def _poisoned(self, request: Request) -> Fault | None:
+        for name, fault in self.poison.items():
+            if request.method == name or (request.method == "POST" and f'"{name}"'.encode() in request.body):
+                return fault
+        return None
+
     def _answer(self, request: Request) -> Answer:
-        if request.path.startswith(_PAGES):
+        if request.path.startswith(self.pages_path):
             return self._page(request)
         if request.path != _API and not request.path.startswith(_API + "/"):
             return _problem(404, "Not found")
@@ -153,7 +164,7 @@ class StrictTracen:
         return self._with_limit(answer, key)
 
     def _page(self, request: Request) -> Answer:
-        page_id = request.path.removeprefix(_PAGES)
+        page_id = request.path.removeprefix(self.pages_path)
         if request.method != "GET":
             return _no_method("GET")
         if page_id in self.deleted:
@@ -214,7 +225,7 @@ class StrictTracen:
         page_id = str(uuid.uuid4())
         self.pages[page_id] = payload
         self.accepted.append(Accepted(self._clock_s(), key, page_id, payload))
-        where = {"trace_id": page_id, "url": f"{self.endpoint}{_PAGES}{page_id}"}
+        where = {"trace_id": page_id, "url": f"{self.endpoint}{self.pages_path}{page_id}"}
         return _json(200, where)
 
     def _in_window(self, key: str) -> list[float]:

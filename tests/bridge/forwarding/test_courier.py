@@ -1,101 +1,30 @@
-"""What is delivered, when and how; what is held back, set aside and tried again: at strict endpoints and at ours."""
+"""What is delivered, when, and of whom: at strict endpoints and at ours."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
-from email.utils import formatdate
-from pathlib import Path
 
 import pytest
 
 from bridge.forwarding import forwarding as forwarding_module
-from bridge.forwarding.courier import DELETED, LATE, NO_MODEL, PRIVATE, TOO_LARGE
-from bridge.forwarding.terms import Terms
+from bridge.forwarding.courier import DELETED, NO_MODEL, PRIVATE
 from tests.bench.load import SMALL, Load
-from tests.bridge.forwarding.own_tracen import OwnTracen
+from tests.bridge.forwarding.scene import later, posted, reasons, reopened, steps
 from tests.bridge.forwarding.source import Source, name_of, trace_id
 from tests.bridge.forwarding.strict_tracen import (
-    ANSWER_LOST,
-    HTML,
-    KEY,
     SLOW,
     Fault,
     RunningStrictTracen,
-    redirect,
-    refused,
-    strict_tracen,
 )
-from tests.viewer.accounts.portal import Clock
 from tests.viewer.samples import PLAIN
 from tests.viewer.stores import key_in, post
-from viewer.store.base import NS_PER_S, Batch, BodyKind
+from viewer.store.base import Batch, BodyKind
 from viewer.store.deliveries import DeliveryState
 
 pytestmark = pytest.mark.anyio
 
 SECRET = "sk-ant-api03-" + "A1b2C3d4" * 11
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def strict(clock: Clock) -> Iterator[RunningStrictTracen]:
-    with strict_tracen(clock_s=lambda: clock() / NS_PER_S) as service:
-        yield service
-
-
-@pytest.fixture
-async def source(tmp_path: Path, strict: RunningStrictTracen, clock: Clock) -> AsyncIterator[Source]:
-    """Forwarding to the strict endpoint."""
-    made = await Source(tmp_path, Terms(strict.endpoint, KEY), clock).open()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-def own(tmp_path: Path, clock: Clock) -> Iterator[OwnTracen]:
-    service = OwnTracen(tmp_path, 100, clock)
-    yield service
-    service.end()
-
-
-@pytest.fixture
-async def to_own(tmp_path: Path, own: OwnTracen, clock: Clock) -> AsyncIterator[Source]:
-    """Forwarding to our own service."""
-    made = await Source(tmp_path, Terms(own.endpoint, own.key), clock).open()
-    yield made
-    await made.close()
-
-
-async def reopened(source: Source, **changes: object) -> None:
-    """With other terms."""
-    source.terms = replace(source.terms, **changes)  # type: ignore[arg-type]
-    await source.restart()
-
-
-async def later(source: Source, seconds: float) -> None:
-    source.clock.forward(seconds)
-    await source.work()
-
-
-async def reasons(source: Source) -> dict[tuple[DeliveryState, str], int]:
-    return dict((await source.queue.standing(source.clock())).reasons)
-
-
-def steps(strict: RunningStrictTracen) -> list[list[str]]:
-    return [[step["name"] for step in payload["steps"]] for payload in strict.pages.values()]
-
-
-def posted(strict: RunningStrictTracen) -> int:
-    return sum(request.method == "POST" for request in strict.requests)
-
 
 # -- when it is finished -------------------------------------------------------------------------------
 
@@ -257,245 +186,6 @@ async def test_mask_that_is_set_amid_doubt_is_kept(source: Source, strict: Runni
     await source.drain()
     assert strict.pages == {}
     assert await source.count(DeliveryState.REFUSED) == 1
-
-
-# -- one page ------------------------------------------------------------------------------------------
-
-
-async def test_late_span_replaces_the_page_of_a_strict_endpoint(
-    source: Source, strict: RunningStrictTracen
-) -> None:
-    """The old one is deleted first."""
-    await source.send((1, 0))
-    await source.drain()
-    await source.send((1, 1))
-    await source.drain()
-    assert steps(strict) == [[name_of(1, 0), name_of(1, 1)]]
-    assert [request.method for request in strict.requests] == ["PUT", "POST", "DELETE", "POST"]
-
-
-@pytest.mark.parametrize("refusal", [403, 404, 405, 501])
-async def test_late_span_is_told_where_the_endpoint_can_not_take_it(
-    source: Source, strict: RunningStrictTracen, refusal: int
-) -> None:
-    """The first page stays; a 404 is not believed while the page is there. Asked once, not for each trace."""
-    strict.manners.delete_refusal = refusal
-    for number in (1, 2, 3):
-        await source.send((number, 0))
-    await source.drain()
-    for number in (1, 2, 3):
-        await source.send((number, 1))
-    await source.drain()
-    assert sorted(steps(strict)) == [[name_of(n, 0)] for n in (1, 2, 3)]
-    assert await reasons(source) == {(DeliveryState.LATE, LATE): 3}
-    assert sum(request.method == "DELETE" for request in strict.requests) == 1
-    strict.manners.delete_refusal = None
-    await source.restart()
-    await source.drain()
-    assert [len(names) for names in steps(strict)] == [2, 2, 2]
-
-
-async def test_lost_answer_is_asked_for_with_the_same_bytes(
-    source: Source, strict: RunningStrictTracen
-) -> None:
-    """Over a restart too; only then does the newer telling go."""
-    strict.faults.append(ANSWER_LOST)
-    await source.send((1, 0))
-    await source.work()
-    await later(source, 2)
-    await source.send((1, 1))
-    await source.restart()
-    await source.drain()
-    posts = [request for request in strict.requests if request.method == "POST"]
-    assert posts[0].body == posts[1].body
-    assert posts[0].headers["idempotency-key"] == posts[1].headers["idempotency-key"]
-    assert steps(strict) == [[name_of(1, 0), name_of(1, 1)]]
-
-
-async def test_traces_that_tell_the_same_are_pages_of_their_own(
-    source: Source, strict: RunningStrictTracen
-) -> None:
-    """A strict endpoint sees two bodies that are equal to the byte."""
-    for number in (1, 2):
-        await source.store.post(
-            post(source.key, trace_id(number), source.clock(), json.dumps(PLAIN).encode())
-        )
-    await source.drain()
-    assert len(strict.pages) == 2
-
-
-async def test_post_without_an_otel_id_is_one_page_at_our_own_service(to_own: Source, own: OwnTracen) -> None:
-    """By the id that our store gave it; a later post of the same trace joins it."""
-    for prompt in ("first", "second"):
-        payload = PLAIN | {"prompt": prompt}
-        await to_own.store.post(post(to_own.key, trace_id(1), to_own.clock(), json.dumps(payload).encode()))
-        await to_own.drain()
-    assert [len(names) for names in own.steps_by_page().values()] == [2]
-
-
-async def test_endpoint_that_dislikes_the_extension_gets_the_documented_fields(
-    to_own: Source, own: OwnTracen
-) -> None:
-    """And one page all the same, whatever comes later."""
-    own.faults.append(refused(422))
-    await to_own.send((1, 0))
-    await to_own.drain()
-    await to_own.send((1, 1))
-    await to_own.drain()
-    assert list(own.steps_by_page().values()) == [[name_of(1, 0), name_of(1, 1)]]
-
-
-# -- what the endpoint says ----------------------------------------------------------------------------
-
-
-async def test_wait_that_is_asked_for_is_kept_exactly(source: Source, strict: RunningStrictTracen) -> None:
-    """In seconds or as a date, over a restart; what makes no sense is a wait of ours."""
-    date = formatdate(source.clock() / NS_PER_S + 2 + 100, usegmt=True)
-    for retry_after, wait_s in (("100", 100), (date, 100), ("garbage", 1), ("999999999", 3600)):
-        strict.faults.append(refused(429, Retry_After=retry_after))
-        before = posted(strict)
-        if retry_after == date:
-            strict.faults[-1] = refused(429, Retry_After=formatdate(_now_s(source) + 102, usegmt=True))
-        await source.send((before + 1, 0))
-        await source.work()
-        await later(source, 2)
-        await source.restart()
-        await later(source, wait_s - 1)
-        assert posted(strict) == before + 1
-        await later(source, 1)
-        assert posted(strict) == before + 2
-
-
-def _now_s(source: Source) -> float:
-    return source.clock() / NS_PER_S
-
-
-@pytest.mark.parametrize(
-    "fault", [refused(401), refused(402), refused(403), refused(404), refused(405), HTML], ids=str
-)
-async def test_refusal_of_everything_stops_it_and_drops_nothing(
-    source: Source, strict: RunningStrictTracen, caplog: pytest.LogCaptureFixture, fault: Fault
-) -> None:
-    """One line in the log, a try a minute, then slower; when it is mended, all is delivered."""
-    strict.faults.extend([fault] * 20)
-    for number in (1, 2, 3):
-        await source.send((number, 0))
-    await source.work()
-    with caplog.at_level(logging.WARNING, "tracen.forward"):
-        for _ in range(20 * 60 // 30):
-            await later(source, 30)
-    assert 7 <= posted(strict) <= 10
-    assert len(caplog.records) == 1
-    assert KEY not in caplog.text
-    standing = await source.queue.standing(source.clock())
-    assert standing.target.failure
-    strict.faults.clear()
-    await source.drain()
-    assert len(strict.pages) == 3
-
-
-async def test_redirect_is_not_followed(source: Source, strict: RunningStrictTracen) -> None:
-    """It would take the key along."""
-    with strict_tracen() as elsewhere:
-        strict.faults.extend([redirect(f"{elsewhere.endpoint}/api/traces", status) for status in (301, 308)])
-        await source.send((1, 0))
-        await source.drain()
-        assert elsewhere.requests == []
-    assert len(strict.pages) == 1
-
-
-async def test_trace_that_breaks_the_endpoint_goes_to_the_end(
-    source: Source, strict: RunningStrictTracen
-) -> None:
-    """After three tries; the others are delivered, and it is tried again."""
-    strict.faults.extend([refused(500)] * 3)
-    await source.send((1, 0))
-    await source.forwarding.feeder.feed()
-    await source.send((2, 0))
-    await source.work()
-    for _ in range(10):
-        await later(source, 2)
-    assert steps(strict) == [[name_of(2, 0)]]
-    await source.drain()
-    assert steps(strict) == [[name_of(2, 0)], [name_of(1, 0)]]
-
-
-async def test_trace_that_is_refused_is_set_aside_with_the_fields(
-    source: Source, strict: RunningStrictTracen
-) -> None:
-    """By name, never by value; the next one goes at once."""
-    body = json.dumps({"errors": [{"field": "steps[0].name", "message": "what? A secret!"}]}).encode()
-    strict.faults.append(Fault(422, {"Content-Type": "application/json"}, body))
-    await source.send((1, 0))
-    await source.forwarding.feeder.feed()
-    await source.send((2, 0))
-    await source.work()
-    await later(source, 2)
-    ((state, reason),) = await reasons(source)
-    assert state is DeliveryState.REFUSED
-    assert "steps[0].name" in reason
-    assert "secret" not in reason
-    assert steps(strict) == [[name_of(2, 0)]]
-
-
-async def test_trace_that_is_gone_at_the_endpoint_keeps_no_other_waiting(
-    source: Source, strict: RunningStrictTracen
-) -> None:
-    """A 410 is about that trace, whose page somebody has deleted there."""
-    strict.faults.append(refused(410))
-    for number in (1, 2):
-        await source.send((number, 0))
-    await source.drain()
-    assert await source.count(DeliveryState.REFUSED) == 1
-    assert len(strict.pages) == 1
-
-
-async def test_trace_that_is_too_large_goes_smaller(source: Source, strict: RunningStrictTracen) -> None:
-    """As large as the endpoint takes; where nothing of it is small enough it is set aside."""
-    payload = PLAIN | {"prompt": "word " * 100_000}
-    await source.store.post(post(source.key, trace_id(1), source.clock(), json.dumps(payload).encode()))
-    strict.manners.max_body_bytes = 200_000
-    await source.drain()
-    (told,) = strict.pages.values()
-    assert "left out" in told["prompt"]
-    strict.manners.max_body_bytes = 10
-    await source.send((2, 0))
-    await source.drain()
-    assert await reasons(source) == {(DeliveryState.REFUSED, TOO_LARGE): 1}
-
-
-# -- the limit -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("tells", [True, False])
-async def test_limit_is_kept_without_being_refused(
-    source: Source, strict: RunningStrictTracen, tells: bool
-) -> None:
-    """Told by the endpoint or by the operator, over restarts: never one more in an hour, and no 429."""
-    strict.manners.limit, strict.manners.tells_limit = 3, tells
-    await reopened(source, per_hour=0 if tells else 3)
-    for number in range(1, 11):
-        await source.send((number, 0))
-    for turn in range(60):
-        await later(source, 300)
-        if turn % 5 == 0:
-            await source.restart()
-    assert len(strict.pages) == 10
-    assert (strict.refused_by_limit, strict.accepted_within(3600)) == (0, 3)
-
-
-async def test_limit_that_others_use_up_is_waited_for(source: Source, strict: RunningStrictTracen) -> None:
-    """The answer says that nothing is left, though we sent but one."""
-    strict.manners.limit, strict.manners.tells_limit = 1, True
-    await reopened(source, per_hour=100)
-    for number in (1, 2):
-        await source.send((number, 0))
-    await source.work()
-    await later(source, 2)
-    await later(source, 3590)
-    assert len(strict.pages) == 1
-    await later(source, 20)
-    assert (len(strict.pages), strict.refused_by_limit) == (2, 0)
 
 
 # -- beside the server ---------------------------------------------------------------------------------

@@ -58,6 +58,9 @@ FAULTS = st.sampled_from(
         refused(401),
     ]
 )
+STICKY = st.sampled_from(
+    [RESET, refused(500), refused(502), refused(503, Retry_After="1"), refused(403), refused(409)]
+)
 WINDOW_S = 3600
 
 
@@ -65,6 +68,7 @@ class Faulty(Protocol):
     """What the story knows of an endpoint."""
 
     faults: deque[Fault]
+    poison: dict[str, Fault]
     refused_by_limit: int
 
     def open(self) -> None: ...
@@ -76,7 +80,9 @@ class Story(RuleBasedStateMachine):
 
     endpoint: Faulty
     limit = 100
-    others_posted = False
+    refused_before = 0
+    others_until_ns = 0
+    """Until then what others sent with the same key may still count."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -190,6 +196,11 @@ class Story(RuleBasedStateMachine):
         self.time_passes(3)
         self.spans_arrive([(trace, span)])
 
+    @rule(fault=STICKY, trace=TRACES)
+    def endpoint_fails_with_a_trace(self, fault: Fault, trace: int) -> None:
+        """Each time, until the end of the story; what comes after must go all the same."""
+        self.endpoint.poison[name_of(trace, 0)] = fault
+
     @rule(trace=TRACES, seconds=SECONDS)
     def endpoint_is_out_for_a_while(self, trace: int, seconds: int) -> None:
         self.endpoint.close()
@@ -200,7 +211,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(posts=st.integers(1, 3))
     def another_user_of_the_key_posts(self, posts: int) -> None:
-        self.others_posted = True
+        self.others_until_ns = self.clock() + 2 * WINDOW_S * NS_PER_S
         self.endpoint.faults.clear()
         headers = {"x-tracen-key": self.source.terms.key}
         for _ in range(posts):
@@ -221,8 +232,11 @@ class Story(RuleBasedStateMachine):
 
     @invariant()
     def limit_is_kept(self) -> None:
-        if not self.others_posted and hasattr(self, "source"):
-            assert self.endpoint.refused_by_limit == 0
+        if hasattr(self, "source"):
+            refused_now = self.endpoint.refused_by_limit
+            if self.clock() >= self.others_until_ns:
+                assert refused_now == self.refused_before
+            self.refused_before = refused_now
 
     @invariant()
     def nothing_is_told_of_what_is_hidden(self) -> None:
@@ -242,15 +256,17 @@ class Story(RuleBasedStateMachine):
 
     def mend_and_count(self) -> None:
         self.endpoint.faults.clear()
+        self.endpoint.poison.clear()
         self.run_(self.source.drain(held=len(self.hidden)))
         self.limit_is_kept()
         self.nothing_is_told_of_what_is_hidden()
         for trace in self.gone:
             self.steps_of(trace)
         for trace in self.told.keys() - self.hidden.keys():
-            self.check_page(sorted(self.steps_of(trace)), sorted(name_of(trace, n) for n in self.told[trace]))
+            told = sorted(name_of(trace, n) for n in self.told[trace])
+            self.check_page(trace, sorted(self.steps_of(trace)), told)
 
-    def check_page(self, steps: list[str], told: list[str]) -> None:
+    def check_page(self, trace: int, steps: list[str], told: list[str]) -> None:
         assert steps == told
 
     @abstractmethod
@@ -307,11 +323,11 @@ class StrictStory(Story):
         if hasattr(self, "source"):
             assert self.strict.accepted_within(WINDOW_S) <= self.limit
 
-    def check_page(self, steps: list[str], told: list[str]) -> None:
+    def check_page(self, trace: int, steps: list[str], told: list[str]) -> None:
         if steps != told and self.manners.delete_refusal:
             assert steps
             assert set(steps) < set(told)
-            assert self.run_(self.source.count(DeliveryState.LATE)) > 0
+            assert self.source.state_of(trace) is DeliveryState.LATE
         else:
             assert steps == told
 
