@@ -9,6 +9,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from bridge.secrecy import shown
+
 if TYPE_CHECKING:
     import urllib3
 
@@ -30,6 +32,7 @@ class Server:
 
     def __init__(self, endpoint: str, key: str | None = None, timeout_s: float = TIMEOUT_S) -> None:
         self.endpoint = endpoint.rstrip("/")
+        self._shown = shown(self.endpoint)
         import urllib3  # not for --help
 
         headers = {"accept": "application/json", "user-agent": "tracen"}
@@ -42,10 +45,12 @@ class Server:
     def get(self, path: str, **fields: str) -> dict[str, Any]:
         """The JSON object at a path. Raises ServerError."""
         answer = self.ask("GET", path, fields=fields or None)
-        url = self.endpoint + path
+        url = self._shown + path
         if answer.status == 401:
             raise ServerError(
-                f"{url} refuses the key; give that of `tracen keys create` as --key or TRACEN_KEY", 401
+                f"{url} refuses the key; one of that server is needed, from its /app/settings, or, on its machine, "
+                "from `tracen keys create --account local@tracen`",
+                401,
             )
         if answer.status != 200:
             raise ServerError(f"{url} answered {answer.status}; is that a Tracen server?", answer.status)
@@ -61,9 +66,9 @@ class Server:
         """One request, whatever is answered. Raises ServerError where nothing is."""
         from urllib3.exceptions import HTTPError
 
-        url, started_s = self.endpoint + path, time.monotonic()
+        url, started_s = self._shown + path, time.monotonic()
         try:
-            answer = self._http.request(method, url, redirect=False, **more)
+            answer = self._http.request(method, self.endpoint + path, redirect=False, **more)
         except HTTPError as error:
             logger.debug("%s %s: %s", method, url, type(error).__name__)
             raise ServerError(f"{url} can not be reached: {_reason(error)}") from None
@@ -72,4 +77,4 @@ class Server:
 
 
 def _reason(error: Exception) -> str:
-    return str(error.__cause__ or error).rsplit(": ", 1)[-1]
+    return shown(str(error.__cause__ or error).rsplit(": ", 1)[-1])

@@ -1,7 +1,8 @@
 """The command line `tracen`: its commands, put together.
 
 Exit codes: 0 done, 1 it failed, 2 it was called wrongly or can not start (a port or the file is taken). Who ends it
-with Ctrl-C or closes the pipe that it writes to finds the signal, which a shell tells as 130 and 141.
+with Ctrl-C or closes the pipe that it writes to finds the signal, which a shell tells as 130 and 141; what goes on
+until Ctrl-C (`serve`, `forward`, `tail`) is done then.
 Heavy imports wait until a command needs them, so that --help and errors are quick.
 """
 
@@ -62,7 +63,7 @@ def tracen() -> None:
     Each command tells more with --help, and what it does with --verbose.
 
     Exit codes: 0 done, 1 it failed, 2 called wrongly, or it can not start; 130 and 141 where Ctrl-C or a closed pipe
-    ended it.
+    ended it before it was done. `serve`, `forward` and `tail` go on until Ctrl-C, and are done then.
 
     Example: tracen serve
     """

@@ -6,7 +6,6 @@ Quick, and silent where something is wrong: nobody asked for anything yet.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import ClassVar
 
 import click
@@ -32,11 +31,15 @@ class Email(StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        from viewer.settings import default_db
+        from bridge.console import file_named
+        from bridge.whereabouts import store_meant
         from viewer.store.glance import addresses
 
-        db = ctx.params.get("db") or os.environ.get("TRACEN_DB") or default_db()
-        return [CompletionItem(one) for one in addresses(Path(db).expanduser(), incomplete, _MANY)]
+        try:
+            db = file_named(store_meant(ctx.params.get("db")))
+        except click.BadParameter:
+            return []
+        return [CompletionItem(one) for one in addresses(db, incomplete, _MANY)]
 
 
 class Traces(StringParamType):
@@ -46,17 +49,20 @@ class Traces(StringParamType):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         from bridge.asking import Server, ServerError
-        from bridge.console import DEFAULT_BASE_URL
+        from bridge.console import BaseUrl
+        from bridge.whereabouts import whereabouts
         from viewer.logs import one_line
 
-        endpoint = ctx.params.get("endpoint") or os.environ.get("TRACEN_ENDPOINT") or DEFAULT_BASE_URL
+        endpoint = ctx.params.get("endpoint") or os.environ.get("TRACEN_ENDPOINT")
         key = ctx.params.get("key") or os.environ.get("TRACEN_KEY")
-        if not key:
-            return []
         try:
-            traces = Server(endpoint, key, _TIMEOUT_S).get("/api/traces", limit=str(_MANY))["traces"]
+            found = whereabouts(endpoint and BaseUrl().convert(endpoint, None, None), ctx.params.get("db"))
+            if not key or found.is_usual:  # nobody said that the usual address is the key's
+                return []
+            server = Server(found.endpoint, key, _TIMEOUT_S)
+            traces = server.get("/api/traces", limit=str(_MANY))["traces"]
             told = [(str(one["trace_id"]), one_line(str(one["title"] or ""))[:60]) for one in traces]
-        except (ServerError, LookupError, TypeError):
+        except (ServerError, click.UsageError, LookupError, TypeError):
             return []
         return [CompletionItem(name, help=title) for name, title in told if name.startswith(incomplete)]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from bridge.secrecy import has_key, shown, told
 from viewer.settings import default_db
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 """Where a server is that was given no setting."""
 
 
+KEY_COMMAND = "tracen keys create --account local@tracen"
+"""What makes a key, in the default store; in another one --db is needed too."""
+
+
 class BaseUrl(click.ParamType[str]):
     """The start of an absolute URL; what goes into headers must be ASCII."""
 
@@ -35,22 +41,49 @@ class BaseUrl(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
-        parts = urlsplit(text)
-        is_usable = (
-            parts.scheme in ("http", "https") and parts.netloc and not parts.query and not parts.fragment
-        )
-        if text and not (is_usable and text.isascii() and text.isprintable() and " " not in text):
-            self.fail(
-                f"expected the start of a URL such as https://traces.example, got {text[:80]!r}", param, ctx
-            )
+        if has_key(text):
+            self.fail("expected the start of a URL, got a key, which --key and TRACEN_KEY take", param, ctx)
+        if "@" in text:
+            found = "got one with a user name or password, which takes the place of the key"
+            self.fail(f"expected the start of a URL such as https://traces.example, {found}", param, ctx)
+        if text and not _is_start_of_url(text):
+            found = f"got {shown(text)!r}"
+            self.fail(f"expected the start of a URL such as https://traces.example, {found}", param, ctx)
         return text
+
+
+def _is_start_of_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_place = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half an address, or a port that is none
+        return False
+    is_bare = not parts.query and not parts.fragment
+    return is_place and is_bare and text.isascii() and text.isprintable() and " " not in text
 
 
 # -- options that several commands have ----------------------------------------------------------------
 
+
+def file_named(text: str, hint: str = "--db") -> Path:
+    """The file that is meant, ~ taken as a shell takes it. Raises click.BadParameter for the home of nobody."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        user = shown(text.partition("/")[0])
+        raise click.BadParameter(f"there is no user {user} here", param_hint=hint) from None
+
+
+def _known_place(ctx: click.Context, param: click.Parameter, db: str) -> str:
+    if "://" not in db:
+        file_named(db)
+    return db
+
+
 db_option = click.option(
     "--db",
     metavar="FILE",
+    callback=_known_place,
     default=default_db,
     envvar="TRACEN_DB",
     show_envvar=True,
@@ -58,12 +91,10 @@ db_option = click.option(
 )
 endpoint_option = click.option(
     "--endpoint",
-    default=DEFAULT_BASE_URL,
-    show_default=True,
     type=BaseUrl(),
     envvar="TRACEN_ENDPOINT",
     show_envvar=True,
-    help="Where Tracen is.",
+    help=f"Where Tracen is; default: the server that runs on the store (TRACEN_DB), else {DEFAULT_BASE_URL}.",
 )
 key_option = click.option("--key", metavar="KEY", envvar="TRACEN_KEY", show_envvar=True, help="The API key.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -72,7 +103,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 def known_key(key: str | None) -> str:
     """The key that a command was given. Raises click.UsageError, which says how to have one."""
     if not key:
-        raise click.UsageError("whose traces? Give --key or set TRACEN_KEY; `tracen keys create` makes one")
+        raise click.UsageError(
+            f"whose traces? Give --key or set TRACEN_KEY; on the server's machine `{KEY_COMMAND}` makes a key"
+        )
     return key
 
 
@@ -96,9 +129,10 @@ def remark(text: str, **style: Any) -> None:
 
 
 def linked(url: str, text: str = "", *, err: bool = False) -> str:
-    """A URL as a terminal makes it clickable (OSC 8), plain in a pipe."""
+    """A URL as a terminal makes it clickable (OSC 8), plain in a pipe and for a dumb one."""
     stream = sys.stderr if err else sys.stdout
-    return f"\x1b]8;;{url}\x1b\\{text or url}\x1b]8;;\x1b\\" if stream.isatty() else text or url
+    is_link = stream.isatty() and os.environ.get("TERM") != "dumb"
+    return f"\x1b]8;;{url}\x1b\\{text or url}\x1b]8;;\x1b\\" if is_link else text or url
 
 
 def progress(*, in_bytes: bool = False) -> Progress:
@@ -174,7 +208,7 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, StoreError) as error:
-        click.secho(f"tracen: {error}", fg="red", err=True)
+        click.secho(f"tracen: {told(str(error))}", fg="red", err=True)
         sys.exit(2)
 
 
@@ -184,7 +218,7 @@ def sqlite_file(db: str) -> Path:
         raise click.BadParameter(
             f"expected a SQLite file, got {db.partition('://')[0]}://…", param_hint="--db"
         )
-    return Path(db).expanduser()
+    return file_named(db)
 
 
 def store_path(db: str) -> Path:

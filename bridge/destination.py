@@ -6,19 +6,16 @@ Where no key is given, the local account of that file gets one for as long as th
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from bridge import presence
-from bridge.console import BaseUrl, db_option, known_key, on_store
+from bridge.console import BaseUrl, db_option, known_key
 from bridge.endings import tidied
-
-if TYPE_CHECKING:
-    from viewer.store.base import Store
+from bridge.own_key import own_key
+from bridge.whereabouts import doors_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -69,7 +66,7 @@ def destination(endpoint: str | None, key: str | None, db: str, label: str) -> I
     if endpoint:
         yield Destination(endpoint.rstrip("/"), known_key(key), endpoint.rstrip("/"))
         return
-    doors = presence.find(db)
+    doors = doors_of(db)
     if doors is None:
         raise click.ClickException(
             f"no server runs on {db}; start one with `tracen serve`, or name one with --endpoint and --key"
@@ -77,23 +74,5 @@ def destination(endpoint: str | None, key: str | None, db: str, label: str) -> I
     if key:
         yield Destination(doors.http, key, doors.base_url, is_local=True)
         return
-    with tidied():
-        secret = on_store(db, lambda store: _made(store, label))
-        try:
-            yield Destination(doors.http, secret, doors.base_url, is_local=True)
-        finally:
-            on_store(db, lambda store: _revoked(store, secret))
-
-
-async def _made(store: Store, label: str) -> str:
-    from viewer.accounts.addresses import LOCAL
-    from viewer.keys import create_key
-
-    return await create_key(store, LOCAL, time.time_ns(), label)
-
-
-async def _revoked(store: Store, secret: str) -> None:
-    from viewer.keys import sha256_of
-
-    if key := await store.accounts.key(sha256_of(secret)):
-        await store.accounts.revoke_key(key.account_id, key.id, time.time_ns())
+    with tidied(), own_key(db, label) as own:
+        yield Destination(doors.http, own.secret, doors.base_url, is_local=True)

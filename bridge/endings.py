@@ -7,6 +7,7 @@ had begun is tidied up.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from types import FrameType
 from typing import NoReturn
 
 import click
+
+from bridge import secrecy
 
 _PIPE_CLOSED = getattr(signal, "SIGPIPE", signal.SIGTERM)
 
@@ -60,7 +63,7 @@ def run_to_end(command: click.Command) -> NoReturn:
             code = command.main(prog_name="tracen", standalone_mode=False)
             sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        _show(error)
         sys.exit(error.exit_code)
     except click.Abort as abort:
         if isinstance(abort.__context__, KeyboardInterrupt):  # at a prompt
@@ -70,6 +73,13 @@ def run_to_end(command: click.Command) -> NoReturn:
     except Ended as ended:
         _die_of(ended.number)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show(error: click.ClickException) -> None:
+    """On stderr; a command, or click, may repeat what it was given by mistake."""
+    words = io.StringIO()
+    error.show(words)
+    click.echo(secrecy.told(words.getvalue()), err=True, nl=False)
 
 
 def _die_of(number: int) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -83,6 +84,11 @@ class Commands(click.Group):
         return list(self.commands)
 
 
+def may_be_coloured() -> bool:
+    """Whether a terminal may get colour: none where NO_COLOR says so (no-color.org), and none for a dumb one."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 class CommandLine(Commands):
     """All commands, in sections; it tells what was ended from what went wrong."""
 
@@ -97,7 +103,7 @@ class CommandLine(Commands):
 
     def make_context(self, *values: Any, **more: Any) -> click.Context:
         with told():
-            return super().make_context(*values, **more)
+            return super().make_context(*values, color=None if may_be_coloured() else False, **more)
 
     def invoke(self, ctx: click.Context) -> Any:
         with told():

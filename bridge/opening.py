@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from bridge.asking import Server, ServerError
+from bridge.secrecy import shown
 
 _PAGE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _OTEL_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
@@ -51,7 +52,7 @@ class Pages:
             return self._of_otel(trace.lower())
         raise NotThere(
             f"expected a page id such as 0f8fad5b-d9cb-469f-a165-70867728950e, an OTel trace id (32 hex digits) or "
-            f"a URL of {self._base_url}, got {trace[:80]!r}"
+            f"a URL of {self._base_url}, got {shown(trace)!r}"
         )
 
     def _of_otel(self, otel_trace_id: str) -> str:
@@ -71,13 +72,13 @@ class Pages:
     def _of_url(self, url: str) -> str:
         """The same place on this server. Raises NotThere for one of another."""
         if not (url.isascii() and url.isprintable()) or set(url) & set(" \"'<>\\`"):
-            raise NotThere(f"expected a URL without spaces and quotes, got {url[:80]!r}")
+            raise NotThere(f"expected a URL without spaces and quotes, got {shown(url)!r}")
         for start in (self._base_url, self._server.endpoint):
             if (url + "/").startswith(start + "/"):
                 rest = url.removeprefix(start)
                 if ".." not in urlsplit(rest).path:
                     return self._base_url + rest
-        raise NotThere(f"{url[:200]} is not of {self._base_url}; give its start as --endpoint")
+        raise NotThere(f"{shown(url)} is not of {self._base_url}; give its start as --endpoint")
 
     def _check(self, page_id: str) -> None:
         """Raise NotThere for a page that is gone; a private one is for its owner's browser to see."""

@@ -6,6 +6,7 @@ Spans are told in OTLP/JSON. Whoever sends the same again makes nothing twice.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -74,11 +75,17 @@ class Sender:
     """Sends to one server. `refused`: spans that it did not take, by what it said."""
 
     def __init__(
-        self, server: Server, sleep: Callable[[float], None] = time.sleep, patience_s: float = _PATIENCE_S
+        self,
+        server: Server,
+        sleep: Callable[[float], object] | None = None,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
         self._server = server
-        self._sleep = sleep
+        self._stopped = threading.Event()
+        self._sleep = sleep or self._stopped.wait
         self._patience_s = patience_s
+        self._is_met = False
+        """It answered once, so the address is right, and a server that is gone may come back."""
         self.sent = 0
         self.refused: dict[str, int] = {}
 
@@ -96,16 +103,43 @@ class Sender:
     def _answer(self, body: bytes) -> Any:
         waited_s, attempt = 0.0, 0
         while True:
-            headers = self._server.headers | {"content-type": "application/json"}
-            answer = self._server.ask("POST", _PATH, body=body, headers=headers)
-            if answer.status not in _BUSY or waited_s >= self._patience_s:
+            is_patient, asked_s = waited_s < self._patience_s, time.monotonic()
+            answer = self._answered(body, is_patient)
+            if answer is None:  # which may have taken as long as a request may
+                waited_s += time.monotonic() - asked_s
+            if answer and (answer.status not in _BUSY or not is_patient):
                 return answer
-            wait_s = min(_seconds(answer.headers.get("retry-after")) or 2.0**attempt, _LONGEST_WAIT_S)
+            told_s = _seconds(answer.headers.get("retry-after")) if answer else 0.0
+            wait_s = min(told_s or 2.0**attempt, _LONGEST_WAIT_S)
             self._sleep(wait_s)
+            if self._stopped.is_set():
+                raise ServerError("the sending was stopped")
             waited_s, attempt = waited_s + wait_s, min(attempt + 1, 4)
 
+    def _answered(self, body: bytes, is_patient: bool) -> Any:
+        """What is answered; None where nothing is, as of a server that is begun again. Raises ServerError."""
+        headers = self._server.headers | {"content-type": "application/json"}
+        try:
+            answer = self._server.ask("POST", _PATH, body=body, headers=headers)
+        except ServerError:
+            if not self._is_met or not is_patient:
+                raise
+            return None
+        self._is_met = True
+        return answer
+
+    def stop(self) -> None:
+        """Wait for the server no more: a `send` that does raises ServerError."""
+        self._stopped.set()
+
     def _note(self, answer: Any, count: int) -> None:
-        if answer.status == 401 or answer.status == 403:
+        if answer.status == 403:
+            raise ServerError(
+                f"{self._server.endpoint} does not let this key send traces: it has not the scope `write`; "
+                "give one of `tracen keys create` as TRACEN_KEY",
+                403,
+            )
+        if answer.status == 401:
             raise ServerError(
                 f"{self._server.endpoint} refuses the key; give that of `tracen keys create` as TRACEN_KEY",
                 401,
@@ -148,11 +182,15 @@ class Ahead:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        is_all_sent = False
         try:
             if raised[0] is None:
                 self._wait()
+                is_all_sent = True
         finally:
-            self._pool.shutdown()
+            if not is_all_sent:  # a Ctrl-C is not kept waiting for a server that is busy
+                self._sender.stop()
+            self._pool.shutdown(wait=is_all_sent, cancel_futures=True)
 
     def send(self, batch: Batch) -> None:
         """Returns once the batch before this one is on disk there. Raises ServerError."""
@@ -166,7 +204,7 @@ class Ahead:
 
 
 def _seconds(told: str | None) -> float:
-    return float(told) if told and told.isdigit() else 0.0
+    return float(told) if told and told.isascii() and told.isdigit() else 0.0
 
 
 def _rejected(answer: Any) -> int:

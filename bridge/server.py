@@ -56,6 +56,8 @@ class Ready:
     base_url: str
     first_secret: str = ""
     first_link: str = ""
+    lacks_key: bool = False
+    """The local account has none that lasts: those of `tracen run` end."""
 
 
 class Door(Protocol):
@@ -156,6 +158,8 @@ async def _serve_store(
         ready = ports.ready(settings, grpc_door.port)
         if await store.accounts.is_empty():  # only now that every door is open: a key is shown once
             ready = await _with_local_account(store, ready)
+        else:
+            ready = replace(ready, lacks_key=await _lacks_key(store))
         await plant(store, time.time_ns())
         announce(ready)
         logger.info("serving from %s", settings.db)
@@ -188,6 +192,13 @@ async def _with_local_account(store: Store, ready: Ready) -> Ready:
     account = await store.accounts.create(LOCAL, time.time_ns())
     link = await login_url(store.accounts, account, ready.base_url, time.time_ns())
     return replace(ready, first_secret=secret, first_link=link)
+
+
+async def _lacks_key(store: Store) -> bool:
+    account = await store.accounts.by_email(LOCAL)
+    return account is not None and all(
+        key.expires_ns is not None for key in await store.accounts.keys_of(account.id)
+    )
 
 
 def _certificate(settings: Settings) -> Certificate | None:

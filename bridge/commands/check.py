@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import sys
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from viewer.store.check import Finding, Report
 
 
-_ONE = {"accounts": "account", "pages": "page", "batches": "batch", "posts": "post"}
+_ONE = {"accounts": "account", "pages": "page", "batches": "batch", "posts": "post", "traces": "trace"}
 
 
 @click.command()
@@ -25,41 +23,55 @@ _ONE = {"accounts": "account", "pages": "page", "batches": "batch", "posts": "po
 @click.option(
     "--quick", is_flag=True, help="The files alone, not what is in them: seconds instead of minutes."
 )
+@click.option(
+    "--repair", is_flag=True, help="Put right what needs no backup; the server must be stopped for that."
+)
 @json_option
-def check(db: str, quick: bool, as_json: bool) -> None:
+def check(db: str, quick: bool, repair: bool, as_json: bool) -> None:
     """Look whether a store is whole, also beside a running server; print what is not, and what repairs it.
 
     Every page of every file, whether the files belong together, what their rows say of each other, and every body,
-    payload and document as a page would read it. Nothing is changed. A backup is checked in the same way.
+    payload and document as a page would read it. Nothing is changed without --repair. A backup is checked in the same
+    way.
 
-    A line for each thing that is wrong, and exit code 1. While the files are read a server can not empty its logs: then
-    a deletion takes some seconds more.
+    A line for each thing that is wrong, and exit code 1; 2 where nothing is known to be wrong, but something could not
+    be looked at. While the files are read a server can not empty its logs: then a deletion takes some seconds more.
 
     Example: tracen check --db nightly.db && echo whole
     """
+    from viewer.logs import one_line
     from viewer.store.check import Depth
-    from viewer.store.check import check as check_store
+    from viewer.store.check import check as look
+    from viewer.store.check import repair as put_right
+    from viewer.store.durable import existing
 
     started_s = time.monotonic()
-    path = sqlite_file(db)
-    if not any(path.parent.glob(f"{glob.escape(path.name)}*")):  # a lost file of a store is a finding
-        raise click.BadParameter(f"there is no store {db}", param_hint="--db")
-    with clear_errors(), bar_a_stage(in_bytes=True) as watch:
-        report = check_store(path, Depth.QUICK if quick else Depth.ALL, watch)
+    with clear_errors():
+        path = existing(sqlite_file(db))
+        with bar_a_stage(in_bytes=True) as watch:
+            report = (put_right if repair else look)(path, Depth.QUICK if quick else Depth.ALL, watch)
     seconds = time.monotonic() - started_s
     for finding in report.findings:
-        click.echo(json.dumps(asdict(finding), ensure_ascii=False) if as_json else _line(finding))
+        click.echo(_json(finding) if as_json else _line(finding))
     if report.findings:
         count = len(report.findings)
         remark(f"{count} finding{'s' * (count > 1)} in {seconds:.1f} s", fg="red")
-        sys.exit(1)
-    remark(f"{db} is whole: {_told(report)}; looked at in {seconds:.1f} s", fg="green")
+        sys.exit(2 if all(finding.is_unseen for finding in report.findings) else 1)
+    remark(f"{one_line(db)} is whole: {_told(report)}; looked at in {seconds:.1f} s", fg="green")
+    if report.unchecked:
+        remark(f"Not checked: {'; '.join(report.unchecked)}")
+
+
+def _json(finding: Finding) -> str:
+    told = {"file": finding.file, "what": finding.what, "repair": finding.repair}
+    return json.dumps(told, ensure_ascii=False)
 
 
 def _line(finding: Finding) -> str:
     from viewer.logs import one_line
 
-    return f"{click.style(finding.file, bold=True)} {one_line(finding.what)}. Repair: {finding.repair}"
+    file, what, repair = map(one_line, (finding.file, finding.what, finding.repair))
+    return f"{click.style(file, bold=True)} {what}. Repair: {repair}"
 
 
 def _told(report: Report) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 
 import click
@@ -9,6 +10,7 @@ import click
 from bridge.asking import Server, ServerError
 from bridge.console import linked, progress, remark
 from bridge.destination import Destination, destination, destination_options
+from viewer.settings import default_db
 
 MAX_COUNT = 100_000
 _TIMEOUT_S = 120.0
@@ -16,7 +18,7 @@ _SHOWN = (
     "a support agent",
     "a coding agent",
     "answers from a handbook",
-    "a run that goes on",
+    "a run that is left unfinished",
     "2,000 steps of a night's job",
     "secrets that are masked",
 )
@@ -49,7 +51,7 @@ def demo(
             if is_deletion:
                 _delete(found)
             else:
-                _fill(found, count, time.time_ns() % 1_000_000 if seed is None else seed)
+                _fill(found, count, time.time_ns() % 1_000_000 if seed is None else seed, db)
     except ServerError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
@@ -57,7 +59,7 @@ def demo(
         raise
 
 
-def _fill(found: Destination, count: int, seed: int) -> None:
+def _fill(found: Destination, count: int, seed: int, db: str) -> None:
     from bridge.demo.filling import Filling
     from bridge.sending import MAX_BODY_BYTES, Ahead, Batch, Sender
 
@@ -79,18 +81,25 @@ def _fill(found: Destination, count: int, seed: int) -> None:
     if sender.refused:
         raise ServerError("; ".join(f"{spans:,} spans: {reason}" for reason, spans in sender.refused.items()))
     took_s = time.monotonic() - started_s
-    _tell(server, first, f"{count:,} traces, {sender.sent:,} spans in {took_s:.1f} s", found)
+    _tell(server, first, f"{count:,} traces, {sender.sent:,} spans in {took_s:.1f} s", found, db)
 
 
-def _tell(server: Server, first: list[str], done: str, found: Destination) -> None:
+def _tell(server: Server, first: list[str], done: str, found: Destination, db: str) -> None:
     from bridge.importing.importer import pages
+    from viewer.logs import one_line
 
     remark(done, fg="green")
     for page, what in zip(pages(server, first), _SHOWN, strict=False):
-        click.echo(f"{what:30}  {linked(page['url'])}")
+        click.echo(f"{what:30}  {linked(one_line(str(page['url'])))}")
     remark(f"All of them: {linked(found.pages + '/app/traces', err=True)}")
     if found.is_local:
-        remark("To log in there: tracen open --app")
+        remark(f"To log in there: {_login(db)}")
+
+
+def _login(db: str) -> str:
+    """The command that opens the list of the store that was filled."""
+    words = ["tracen", "open", "--app", *(() if db == default_db() else ("--db", db))]
+    return shlex.join(words)
 
 
 def _delete(found: Destination) -> None:

@@ -90,7 +90,6 @@ def _report(stream: TextIO) -> Report:
         "✓✗→".encode(stream.encoding)
     except (UnicodeEncodeError, LookupError):
         has_signs = False
-        stream.reconfigure(errors="replace")  # type: ignore[attr-defined]
     else:
         has_signs = is_terminal
     return Report(has_signs=has_signs, width=shutil.get_terminal_size().columns if is_terminal else None)

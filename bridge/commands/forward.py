@@ -6,14 +6,13 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 import click
 
 from bridge import presence
 from bridge.commands.serve import WithSettings, serve_with, with_settings
-from bridge.console import json_option, on_store, remark
+from bridge.console import file_named, json_option, on_store, remark
 from viewer.settings import Settings
 from viewer.store.deliveries import DeliveryState, Standing
 
@@ -75,7 +74,7 @@ def _tell(db: str, *, as_json: bool) -> None:
     from bridge.forwarding.standing import as_json as in_json
     from bridge.forwarding.standing import lines
 
-    if "://" not in db and not Path(db).expanduser().exists():
+    if "://" not in db and not file_named(db).exists():
         raise click.BadParameter(f"there is no store {db}", param_hint="--db")
     now_ns = time.time_ns()
     standings = on_store(db, lambda store: store.delivery_standings(now_ns))

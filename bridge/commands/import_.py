@@ -81,7 +81,7 @@ def _take(run: Import, files: tuple[str, ...]) -> None:
                 if count <= _SHOWN_COMPLAINTS:
                     remark(one_line(f"{name}: {complaint}"), fg="red")
             if count > _SHOWN_COMPLAINTS:
-                remark(f"{file}: and {count - _SHOWN_COMPLAINTS:,} more", fg="red")
+                remark(one_line(f"{file}: and {count - _SHOWN_COMPLAINTS:,} more"), fg="red")
 
 
 @contextlib.contextmanager
@@ -112,10 +112,11 @@ def _skipped(by_reason: Mapping[str, int]) -> str:
 
 def _list(server: Server, trace_ids: list[str], start: str, as_json: bool) -> None:
     from bridge.importing.importer import pages
+    from viewer.logs import one_line
 
     shown = trace_ids if as_json else islice(trace_ids, _SHOWN_PAGES)
     for page in pages(server, shown):
-        click.echo(json.dumps(page) if as_json else linked(page["url"]))
+        click.echo(json.dumps(page) if as_json else linked(one_line(str(page["url"]))))
     if not as_json and len(trace_ids) > _SHOWN_PAGES:
         remark(f"and {len(trace_ids) - _SHOWN_PAGES:,} more: {start}/app/traces, or --json")
 

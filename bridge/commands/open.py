@@ -6,13 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from bridge import presence
 from bridge.asking import Server, ServerError
 from bridge.completing import Traces
 from bridge.console import db_option, endpoint_option, key_option, known_key, linked, on_store, remark
-from bridge.presence import Doors
+from bridge.whereabouts import Whereabouts, whereabouts
 
 if TYPE_CHECKING:
     from viewer.store.base import Store
@@ -29,10 +27,7 @@ _LIST = "/app/traces"
 @endpoint_option
 @key_option
 @db_option
-@click.pass_context
-def open_(
-    ctx: click.Context, trace: str, is_app: bool, no_browser: bool, endpoint: str, key: str | None, db: str
-) -> None:
+def open_(trace: str, is_app: bool, no_browser: bool, endpoint: str | None, key: str | None, db: str) -> None:
     """Open the newest trace in a browser, or the one that is given; print its URL.
 
     TRACE is a page id, an OTel trace id or a URL of the server. The server is the one at --endpoint; without that, the
@@ -41,15 +36,13 @@ def open_(
 
     Example: TRACEN_KEY=tracen_sk_… tracen open
     """
-    is_told = ctx.get_parameter_source("endpoint") is not ParameterSource.DEFAULT
-    doors = None if is_told else presence.find(db)
-    base_url = (doors.base_url if doors else endpoint).rstrip("/")
     if is_app and trace:
         raise click.UsageError("--app opens the list; leave TRACE out")
-    if not is_app and not trace and not key and doors:
+    found = whereabouts(endpoint, db)
+    if not is_app and not trace and not key and found.doors:
         remark("No key (--key, TRACEN_KEY): the list of traces is opened instead.")
         is_app = True
-    url = _list_url(db, base_url, doors) if is_app else _page_url(trace, endpoint, key, base_url, doors)
+    url = _list_url(db, found) if is_app else _page_url(trace, key, found)
     click.echo(linked(url))
     if not no_browser:
         _show(url)
@@ -62,10 +55,10 @@ def _show(url: str) -> None:
         remark(f"No browser was opened: {reason}. Copy the URL to one.")
 
 
-def _page_url(trace: str, endpoint: str, key: str | None, base_url: str, doors: Doors | None) -> str:
+def _page_url(trace: str, key: str | None, found: Whereabouts) -> str:
     from bridge.opening import NotThere, Pages
 
-    pages = Pages(Server(doors.http if doors else endpoint, key), base_url)
+    pages = Pages(Server(found.endpoint, key), found.base_url)
     try:
         if trace:
             if "-" not in trace and "://" not in trace:
@@ -73,13 +66,16 @@ def _page_url(trace: str, endpoint: str, key: str | None, base_url: str, doors: 
             return pages.named(trace)
         known_key(key)
         return pages.newest()
-    except (NotThere, ServerError) as error:
+    except NotThere as error:
         raise click.ClickException(str(error)) from None
+    except ServerError as error:
+        raise found.refusal(error) from None
 
 
-def _list_url(db: str, base_url: str, doors: Doors | None) -> str:
+def _list_url(db: str, found: Whereabouts) -> str:
     """With a link that logs in where the store is here; elsewhere whoever opens it logs in by password."""
-    if doors is None:
+    base_url = found.base_url
+    if found.doors is None:
         return base_url + _LIST
 
     async def work(store: Store) -> str:

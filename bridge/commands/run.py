@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +17,7 @@ from viewer.settings import default_db
 
 if TYPE_CHECKING:
     from bridge.running.local import LocalServer
-    from bridge.running.run import Outcome
+    from bridge.running.run import Outcome, Ran
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -92,6 +94,7 @@ def run(
                 _tell(done.outcome, as_json, output)
                 if done.place.local is not None and done.place.local.is_for_runs:
                     _tell_where(done.place.local, done.outcome, stay, db)
+                _tell_left(done)
             except BrokenPipeError:  # whoever read has seen enough, and the exit code is still the program's
                 _close_streams()
     except NotStarted as error:
@@ -133,9 +136,6 @@ def _tell(outcome: Outcome, as_json: bool, output: str | None) -> None:
         remark(f"tracen: no trace arrived ({outcome.ending.told()}).")
     for sentence in outcome.remarks:
         remark(f"  {one_line(sentence)}")
-    if outcome.left:
-        numbers = ", ".join(map(str, outcome.left[:5])) + (", …" if len(outcome.left) > 5 else "")
-        remark(f"  The program left processes behind (pid {numbers}): more may come while Tracen is there.")
 
 
 def _close_streams() -> None:
@@ -146,10 +146,34 @@ def _close_streams() -> None:
 
 def _tell_where(server: LocalServer, outcome: Outcome, stay: bool | None, db: str) -> None:
     """What becomes of a server that was started for runs, and so of the URLs."""
+    from viewer.wording import plural
+
     has_more = bool(outcome.traces or outcome.left)
     server.stays = has_more if stay is None else stay
+    stop = "tracen stop" if db == default_db() else shlex.join(["tracen", "stop", "--db", db])
+    minutes = math.ceil((server.stays_until_s - time.time()) / 60)
     if server.stays:
-        stop = "tracen stop" if db == default_db() else shlex.join(["tracen", "stop", "--db", db])
         remark(f"  Tracen goes on at {server.doors.base_url} for an hour; `{stop}` ends it.")
+    elif minutes > 0:
+        remark(
+            f"  Tracen goes on at {server.doors.base_url} for {plural(minutes, 'minute')}, as an earlier run had it; "
+            f"`{stop}` ends it."
+        )
     elif outcome.traces:
         remark("  The pages are kept; `tracen serve` shows them again.")
+
+
+def _tell_left(done: Ran) -> None:
+    """Of processes that go on, and what becomes of what they send."""
+    left, local = done.outcome.left, done.place.local
+    if not left:
+        return
+    numbers = ", ".join(map(str, left[:5])) + (", …" if len(left) > 5 else "")
+    is_there = local is None or not local.is_for_runs or local.stays or local.stays_until_s > time.time()
+    if not is_there:
+        remark(f"  The program left processes behind (pid {numbers}): what they send from now on is lost.")
+        return
+    words = "; their key goes on for a day" if done.place.own is not None else ""
+    remark(
+        f"  The program left processes behind (pid {numbers}): more may come while Tracen is there{words}."
+    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from bridge import presence
-from bridge.console import DEFAULT_BASE_URL, BaseUrl, clear_errors, run
+from bridge.console import DEFAULT_BASE_URL, BaseUrl, clear_errors, file_named, run
 from bridge.help import Sectioned
 from viewer.settings import Settings, default_db, duration_ns, flag_of
 
@@ -198,6 +198,7 @@ def serve_with(settings: Settings) -> None:
         "GRPC_VERBOSITY", "NONE"
     )  # before grpc is imported: its errors reach us as exceptions
     from bridge.forwarding.terms import WrongTerms, terms_of
+    from bridge.grpc_server import PortTaken
     from bridge.heap import give_back_large_blocks
     from bridge.server import serve as serve_until_stopped
     from viewer.logs import configure
@@ -206,10 +207,18 @@ def serve_with(settings: Settings) -> None:
         terms_of(settings)
     except WrongTerms as error:
         raise click.UsageError(str(error)) from None
+    if "://" not in settings.db:
+        file_named(settings.db)
     configure(settings.log_format, settings.log_level)
     give_back_large_blocks()
     with clear_errors():
-        run(serve_until_stopped(settings, partial(_announce, settings)))
+        try:
+            run(serve_until_stopped(settings, partial(_announce, settings)))
+        except PortTaken as error:
+            if "://" not in settings.db and presence.find(settings.db) is not None:
+                hint = f"a server has {settings.db} already; stop it (`tracen stop`) or give --db another, and --port"
+                raise PortTaken(f"{error}; {hint}") from None
+            raise
 
 
 def _announce(settings: Settings, ready: Ready) -> None:
@@ -226,6 +235,14 @@ def _announce(settings: Settings, ready: Ready) -> None:
         click.echo(
             f"Its traces in a browser, with a link that works once, for 15 minutes: {ready.first_link}\n"
             f"`{_link_command(db, ready.base_url)}` makes another one.",
+            err=True,
+        )
+    elif ready.lacks_key and "://" not in db:
+        of_db = () if db == default_db() else ("--db", os.path.abspath(db))
+        create = shlex.join(["tracen", "keys", "create", *of_db])
+        click.echo(
+            f"The local account has no key that lasts: `{create}` makes one.\n"
+            f"`{_link_command(db, ready.base_url)}` makes a link to its traces in a browser.",
             err=True,
         )
     if sys.stderr.isatty():

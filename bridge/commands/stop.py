@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
+from pathlib import Path
 
 import click
 
@@ -22,9 +24,19 @@ def stop(db: str) -> None:
 
     Example: tracen stop
     """
-    doors = presence.find(db)
+    try:
+        doors = presence.look(db)
+    except presence.Untold as untold:
+        raise click.ClickException(f"{untold}; end it as it was started") from None
     if doors is None:
         raise click.ClickException(f"no server runs on {db}")
+    if not doors.pid:
+        raise click.ClickException(f"the server at {doors.http} does not tell which process it is")
+    if not _is_open_in(doors.pid, f"{Path(db).expanduser().resolve()}.lock"):
+        raise click.ClickException(
+            f"a server runs on {db}, but process {doors.pid} here is not it: stop it where it was started, in its "
+            "container or on its machine"
+        )
     try:
         os.kill(doors.pid, signal.SIGTERM)
     except OSError as error:
@@ -34,3 +46,24 @@ def stop(db: str) -> None:
         if time.monotonic() > end_s:
             raise click.ClickException(f"process {doors.pid} has not ended within {_TIMEOUT_S:.0f} s")
         time.sleep(_LOOK_EVERY_S)
+
+
+def _is_open_in(pid: int, path: str) -> bool:
+    """Whether a process has a file open: a number that was told elsewhere is that of anybody here.
+
+    Where the system does not say (no /proc, or a process of somebody else), it is believed.
+    """
+    descriptors = Path(f"/proc/{pid}/fd")
+    if not Path("/proc/self/fd").exists():
+        return True
+    try:
+        lock, names = os.stat(path), os.listdir(descriptors)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    for name in names:
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.stat(descriptors / name), lock):
+                return True
+    return False

@@ -11,9 +11,10 @@ import click
 
 from bridge.asking import Server, ServerError
 from bridge.console import endpoint_option, json_option, key_option, known_key, linked
+from bridge.whereabouts import whereabouts
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 ended by Ctrl-C, 1 it failed, 2 called wrongly.")
 @endpoint_option
 @key_option
 @click.option(
@@ -25,19 +26,20 @@ from bridge.console import endpoint_option, json_option, key_option, known_key, 
     help="Of earlier ones.",
 )
 @json_option
-def tail(endpoint: str, key: str | None, last: int, as_json: bool) -> None:
+def tail(endpoint: str | None, key: str | None, last: int, as_json: bool) -> None:
     """Print each new trace: time, status, name, URL. Ctrl-C ends it.
 
     Example: TRACEN_KEY=tracen_sk_… tracen tail
     """
     from bridge.tail import Tail
 
+    found = whereabouts(endpoint)
     try:
-        for trace in Tail(Server(endpoint, known_key(key))).follow(last):
+        for trace in Tail(Server(found.endpoint, known_key(key))).follow(last):
             click.echo(json.dumps(trace, ensure_ascii=False) if as_json else _line(trace))
             sys.stdout.flush()
     except ServerError as error:
-        raise click.ClickException(str(error)) from None
+        raise found.refusal(error) from None
     except KeyboardInterrupt:
         return
 

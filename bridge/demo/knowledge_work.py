@@ -85,6 +85,7 @@ def embed_a_library(rng: Random) -> Story:
 
 def judge_answers(rng: Random) -> Story:
     """An evaluation: a model judges what another one answered."""
+    model = rng.choice(("ministral-8b", "gpt-5-nano", "qwen3-32b", "llama-3.3-70b"))
     cases = (
         "Name the capital of Peru.",
         "Is 91 prime?",
@@ -94,7 +95,7 @@ def judge_answers(rng: Random) -> Story:
     answers = ("Lima", "No: it is 7 × 13.", "sade", "Six")
     steps: list[Act] = []
     for case, answer in zip(cases, answers, strict=True):
-        asked = model_call(rng, "ministral-8b-latest", [message("user", case)], message("assistant", answer))
+        asked = model_call(rng, model, [message("user", case)], message("assistant", answer))
         verdict = message("assistant", '{"correct": true, "reason": "matches the reference"}')
         judged = model_call(
             rng, "gpt-5", [message("user", f"{case}\nAnswer: {answer}\nCorrect?")], verdict, reasoning=120
@@ -103,7 +104,7 @@ def judge_answers(rng: Random) -> Story:
         steps.append(Act(StepKind.CHAIN, case, input=case, output=answer, steps=[asked, judge]))
     root = Act(
         StepKind.EVALUATION,
-        "evaluate ministral-8b",
+        f"evaluate {model}",
         input=f"{len(cases)} questions",
         output="4 of 4 correct",
         steps=steps,
@@ -113,7 +114,7 @@ def judge_answers(rng: Random) -> Story:
         rng.choice(("mlflow", "openinference")),
         root,
         environment="ci",
-        title="Evaluate ministral-8b",
+        title=f"Evaluate {model}",
     )
 
 

@@ -8,55 +8,56 @@ from random import Random
 from bridge.demo.story import Act, Story, Use, agent, message, model_call
 from tracen_otel.model import StepKind
 
-_EXCHANGES: dict[str, tuple[str, str]] = {
-    "Arabic": (
+_EXCHANGES = (
+    (
         "ما أفضل وقت لزيارة مدينة فاس؟",
         "أفضل وقت هو الربيع، من **مارس** إلى **مايو**: الجو معتدل والحدائق مزهرة.",
     ),
-    "Hebrew": (
+    (
         "איך מכינים שקשוקה לארבעה אנשים?",
         "מטגנים בצל ופלפל, מוסיפים **עגבניות** ותבלינים, ואז שמונה ביצים.",
     ),
-    "Persian": ("یک شعر کوتاه درباره باران بنویس.", "باران آمد و کوچه‌ها را شست،\nدل من نیز سبک شد و رست."),
-    "Japanese": (
+    ("یک شعر کوتاه درباره باران بنویس.", "باران آمد و کوچه‌ها را شست،\nدل من نیز سبک شد و رست."),
+    (
         "京都で雨の日に楽しめる場所を三つ教えてください。",
         "1. **京都国立博物館**\n2. 錦市場\n3. 三十三間堂\n\nどこも屋根があり、傘なしで楽しめます。",
     ),
-    "Chinese": (
+    (
         "请用一句话解释什么是分布式追踪。",
         "分布式追踪记录一次请求经过的**每一个步骤**，以便看出时间花在哪里、错误出在哪里。",
     ),
-    "Korean": (
+    (
         "제주도 2박 3일 일정을 짜 주세요.",
         "첫째 날은 **서귀포**, 둘째 날은 한라산, 셋째 날은 동문시장을 추천합니다.",
     ),
-    "Hindi": ("मसाला चाय कैसे बनाते हैं?", "पानी में अदरक और इलायची उबालें, फिर **चायपत्ती** और दूध डालें।"),
-    "Thai": ("แนะนำอาหารไทยสำหรับคนที่กินเผ็ดไม่ได้", "ลอง **ข้าวมันไก่** หรือ *ต้มจืดเต้าหู้* ทั้งสองจานไม่เผ็ดเลย"),
-    "Russian": (
+    ("मसाला चाय कैसे बनाते हैं?", "पानी में अदरक और इलायची उबालें, फिर **चायपत्ती** और दूध डालें।"),
+    ("แนะนำอาหารไทยสำหรับคนที่กินเผ็ดไม่ได้", "ลอง **ข้าวมันไก่** หรือ *ต้มจืดเต้าหู้* ทั้งสองจานไม่เผ็ดเลย"),
+    (
         "Как перевести «уют» на английский?",
         "Ближе всего **cosiness**, но слово теплее: это дом, лампа и чай.",
     ),
-    "Greek": (
+    (
         "Ποιο φάρμακο κάνει για πονοκέφαλο;",
         "Συνήθως βοηθά η **παρακεταμόλη**· αν ο πόνος επιμένει, ρωτήστε γιατρό.",
     ),
-    "German": (
+    (
         "Wie lange muss ein Frühstücksei kochen?",
         "Für ein **weiches** Ei fünf Minuten, für ein wachsweiches sieben.",
     ),
-    "Portuguese": (
+    (
         "Qual é a diferença entre “por” e “para”?",
         "“Por” diz a **causa** ou o meio; “para” diz o **destino** ou o fim.",
     ),
-    "Turkish": (
+    (
         "İstanbul'da kahvaltı için nereye gideyim?",
         "**Beşiktaş**'ta kahvaltıcılar sokağı iyidir; hafta sonu erken gidin.",
     ),
-    "Emoji": (
+    (
         "Tell me the plot of Moby-Dick in emoji 🐳",
         "👨‍✈️🦿😡 ➡️ 🐳\n🚢🌊🌊🔱\n🐳💥🚢\n🛟👨🏽‍🦱 *“Call me…”* 📖",
     ),
-}
+)
+"""Questions and answers."""
 _MODELS = (
     "gpt-5-mini",
     "gemini-2.5-flash",
@@ -68,7 +69,7 @@ _MODELS = (
 _DIALECTS = ("otel", "openinference", "openllmetry", "vercel", "langfuse", "mlflow", "logfire")
 
 
-def _conversation(language: str, prompt: str, answer: str) -> Callable[[Random], Story]:
+def _conversation(prompt: str, answer: str) -> Callable[[Random], Story]:
     def told(rng: Random) -> Story:
         call = model_call(
             rng,
@@ -82,7 +83,7 @@ def _conversation(language: str, prompt: str, answer: str) -> Callable[[Random],
             rng.choice(_DIALECTS),
             root,
             user=f"guest-{rng.randrange(900)}",
-            title=f"Concierge, {language}",
+            title=prompt,
         )
 
     return told
@@ -105,6 +106,6 @@ def translate_a_menu(rng: Random) -> Story:
 
 
 LANGUAGES = (
-    *(_conversation(language, *exchange) for language, exchange in _EXCHANGES.items()),
+    *(_conversation(*exchange) for exchange in _EXCHANGES),
     translate_a_menu,
 )

@@ -34,18 +34,6 @@ def where_is_my_order(rng: Random) -> Story:
     order, name, thing = _order(rng), rng.choice(_NAMES), rng.choice(_THINGS)
     days = rng.randrange(2, 6)
     prompt = f"Hi, this is {name}. My {thing} should have been here two days ago. Order {order}. Where is it?"
-    rounds = [
-        [Use("get_order", {"order_id": order}, {"order_id": order, "item": thing, "state": "shipped"}, 140)],
-        [
-            Use(
-                "track_parcel",
-                {"order_id": order},
-                {"carrier": "Northpost", "last_seen": "sorting centre Hanover", "days_left": days},
-                620,
-                steps=(_http(rng, "GET", "api.northpost.example", "/v2/parcels", 480),),
-            )
-        ],
-    ]
     answer = (
         f"Hi {name}, your {thing} (order **{order}**) left our warehouse on time, and has been waiting at the sorting "
         f"centre in Hanover since yesterday.\n\nThe carrier now expects it **in {days} days**. I have:\n\n"
@@ -57,7 +45,7 @@ def where_is_my_order(rng: Random) -> Story:
         "gpt-5-mini",
         "You are the support agent of a small shop. Look things up before you answer. Be kind and brief.",
         prompt,
-        rounds,
+        _looked_up_and_made_good(rng, order, thing, days),
         answer,
     )
     return Story(
@@ -70,19 +58,48 @@ def where_is_my_order(rng: Random) -> Story:
     )
 
 
+def _looked_up_and_made_good(rng: Random, order: str, thing: str, days: int) -> list[list[Use]]:
+    return [
+        [Use("get_order", {"order_id": order}, {"order_id": order, "item": thing, "state": "shipped"}, 140)],
+        [
+            Use(
+                "track_parcel",
+                {"order_id": order},
+                {
+                    "carrier": "Northpost",
+                    "left": "on time",
+                    "last_seen": "sorting centre Hanover, yesterday",
+                    "days_left": days,
+                },
+                620,
+                steps=(_http(rng, "GET", "api.northpost.example", "/v2/parcels", 480),),
+            )
+        ],
+        [
+            Use(
+                "note_on_parcel",
+                {"order_id": order, "text": "Do not send back."},
+                {"noted": True},
+                540,
+                steps=(_http(rng, "POST", "api.northpost.example", "/v2/notes", 410),),
+            ),
+            Use("refund_shipping", {"order_id": order}, {"refunded": "4.90 EUR"}, 310),
+        ],
+    ]
+
+
 def refund_with_approval(rng: Random) -> Story:
     order, amount = _order(rng), rng.randrange(20, 180)
     prompt = f"The zip of the jacket broke after one week. I want my {amount} € back. Order {order}."
     policy = "Faulty goods: refund within 14 days without return. Above 150 €: ask a person."
-    is_large = amount > 150
+    is_large, asked = amount > 150, {"order_id": order, "amount": amount}
     rounds = [
         [
             Use("get_order", {"order_id": order}, {"total": f"{amount}.00 EUR", "age_days": 8}, 130),
             Use("search_policy", {"query": "refund faulty"}, policy, 210),
         ],
-        [Use("ask_for_approval", {"order_id": order, "amount": amount}, {"approved_by": "Mona"}, 46_000)]
-        if is_large
-        else [Use("refund", {"order_id": order, "amount": amount}, {"refund": "done"}, 890)],
+        *([[Use("ask_for_approval", asked, {"approved_by": "Mona"}, 46_000)]] if is_large else []),
+        [Use("refund", asked, {"refund": "done"}, 890)],
     ]
     answer = (
         f"That should not happen. {amount} € are on their way back to you; you need not return the jacket."
@@ -101,7 +118,7 @@ def book_a_trip(rng: Random) -> Story:
         f"Find me a quiet hotel in {city} for {nights} nights in May, under 140 € a night, near the river."
     )
     hotels = [
-        {"name": f"Casa {n}", "price": rng.randrange(84, 140), "quiet": n != "Sol"}
+        {"name": f"Casa {n}", "price": rng.randrange(84, 140), "quiet": n != "Sol", "by": "river"}
         for n in ("Rio", "Sol", "Lua")
     ]
     rounds = [
@@ -173,15 +190,16 @@ def voice_call(rng: Random) -> Story:
         "logfire",
         root,
         session=f"call-{rng.randrange(10**6)}",
-        title="Phone: move an appointment",
+        title=f"Phone: another day for {name}",
     )
 
 
 def long_conversation(rng: Random) -> Story:
-    """Sixty turns of a language lesson, and one more question."""
+    """Dozens of turns of a language lesson, and one more question."""
+    turns = rng.randrange(40, 80)
     words = ("der Bahnhof", "die Brücke", "das Fenster", "der Schlüssel", "die Straße", "das Gewitter")
     earlier = []
-    for n in range(60):
+    for n in range(turns):
         word = words[n % len(words)]
         earlier.append(
             message("user", f"What does “{word}” mean, and can I have a sentence with it? ({n + 1})")
@@ -192,16 +210,20 @@ def long_conversation(rng: Random) -> Story:
                 f"“{word}”: learn it with its article. Sentence {n + 1}: „Ich sehe {word} jeden Tag.“",
             )
         )
-    prompt = "Please quiz me on three of the words that we had."
+    theme = rng.choice(("Please quiz me", "Quiz me, please,", "I want to be tested"))
+    prompt = f"{theme} on three of the words that we had."
     answer = "Gladly!\n\n1. the bridge\n2. the key\n3. the thunderstorm\n\nWrite each with its article."
     said = [message("system", "You teach German to beginners."), *earlier, message("user", prompt)]
     call = model_call(rng, "claude-haiku-4-5", said, message("assistant", answer), cached_share=0.93)
     root = Act(StepKind.AGENT, "invoke_agent tutor", input=prompt, output=answer, steps=[call])
-    return Story("language-tutor", "langfuse", root, session="lesson-12", title="German lesson, turn 61")
+    return Story(
+        "language-tutor", "langfuse", root, session="lesson-12", title=f"German lesson, turn {turns + 1}"
+    )
 
 
 def triage_inbox(rng: Random) -> Story:
     """Many small calls at once."""
+    each = rng.randrange(3, 7)
     subjects = (
         "Invoice overdue",
         "Broken link on /docs",
@@ -217,12 +239,16 @@ def triage_inbox(rng: Random) -> Story:
             [message("system", "Label the mail with one word."), message("user", subject)],
             message("assistant", label),
         )
-        for subject, label in zip(subjects * 4, labels * 4, strict=True)
+        for subject, label in zip(subjects * each, labels * each, strict=True)
     ]
     together = Act(StepKind.CHAIN, "label mails", steps=calls, is_parallel=True)
-    output = "20 mails: " + ", ".join(f"4 {label}" for label in labels)
-    root = Act(StepKind.CHAIN, "triage_inbox", input="20 unread mails", output=output, steps=[together])
-    return Story("mail-triage", rng.choice(("openllmetry", "mlflow")), root, title="Label 20 mails")
+    output = f"{len(calls)} mails: " + ", ".join(f"{each} {label}" for label in labels)
+    root = Act(
+        StepKind.CHAIN, "triage_inbox", input=f"{len(calls)} unread mails", output=output, steps=[together]
+    )
+    return Story(
+        "mail-triage", rng.choice(("openllmetry", "mlflow")), root, title=f"Label {len(calls)} mails"
+    )
 
 
 def _http(rng: Random, method: str, host: str, path: str, ms: float, status: int = 200) -> Act:

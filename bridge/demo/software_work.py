@@ -2,66 +2,94 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 
 from bridge.demo.story import Act, Story, Use, agent, message, model_call, spread
 from tracen_otel.model import StepKind
 
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August")
 _SYSTEM = "You are a coding agent in a repository. Read before you write, run the tests, and explain what you changed."
 
 
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why a test fails: the line in `file` that is wrong, and what it should be."""
+
+    test: str
+    file: str
+    seen: str
+    before: str
+    old: str
+    new: str
+    log: str
+    why: str
+
+
+_FAULTS = (
+    _Fault(
+        "test_parse_duration", "duration", "assert 5400 == 90",
+        "def parse_duration(text: str) -> int:\n    number, unit = text[:-1], text[-1]\n",
+        'return int(number) * {"s": 1, "m": 60, "h": 3600}[unit] * 60',
+        'return int(number) * {"s": 1, "m": 60, "h": 3600}[unit]',
+        "a1f2e9c Return seconds\n77b0c1d Add hours",
+        "multiplies by 60 a second time: the table already holds seconds",
+    ),
+    _Fault(
+        "test_last_page", "pages", "assert 3 == 4", "def page_count(items: int, size: int) -> int:\n",
+        "return items // size", "return -(-items // size)",
+        "c40d7a2 Use whole numbers\n5e9b310 Page the list",
+        "rounds down, so the last page, which is not full, is missing",
+    ),
+    _Fault(
+        "test_leap_day", "birthdays", "ValueError: day is out of range for month",
+        "def next_birthday(born: date, year: int) -> date:\n",
+        "return born.replace(year=year)",
+        "return (born + timedelta(days=1)).replace(year=year) - timedelta(days=1)",
+        "e88c0f4 Remember birthdays\n10aa7d3 Begin",
+        "asks for 29 February in every year; counted back from the day after, it exists",
+    ),
+    _Fault(
+        "test_header_names", "headers", "assert None == 'gzip'", "def header(name: str) -> str | None:\n",
+        "return headers.get(name)", "return headers.get(name.lower())",
+        "9b1e6dd Keep headers in a dict\n2c07f5a Read headers",
+        "looks names up as they are written, though they are kept in lower case",
+    ),
+)  # fmt: skip
+
+
 def fix_a_failing_test(rng: Random) -> Story:
-    prompt = "test_parse_duration fails on main since yesterday. Find out why and fix it."
-    fails = "FAILED tests/test_duration.py::test_parse_duration - assert 5400 == 90\n1 failed, 212 passed in 8.41s"
-    source = (
-        "def parse_duration(text: str) -> int:\n    number, unit = text[:-1], text[-1]\n"
-        '    return int(number) * {"s": 1, "m": 60, "h": 3600}[unit] * 60\n'
-    )
-    patch = {
-        "path": "src/duration.py",
-        "old": '{"s": 1, "m": 60, "h": 3600}[unit] * 60',
-        "new": '{"s": 1, "m": 60, "h": 3600}[unit]',
-    }
+    fault = rng.choice(_FAULTS)
+    path = f"src/{fault.file}.py"
+    prompt = f"{fault.test} fails on main since yesterday. Find out why and fix it."
+    passed = rng.randrange(90, 400)
+    fails = f"FAILED tests/test_{fault.file}.py::{fault.test} - {fault.seen}\n1 failed in 0.41s"
+    patch = {"path": path, "old": fault.old, "new": fault.new}
     rounds = [
         [
             Use(
                 "run_tests",
-                {"select": "test_parse_duration"},
+                {"select": fault.test},
                 fails,
                 8_900,
                 thought="Let me see it fail first.",
             )
         ],
         [
-            Use("read_file", {"path": "src/duration.py"}, source, 12),
-            Use(
-                "git_log",
-                {"path": "src/duration.py", "last": 3},
-                "a1f2e9c Return minutes\n77b0c1d Add hours",
-                40,
-            ),
+            Use("read_file", {"path": path}, f"{fault.before}    {fault.old}\n", 12),
+            Use("git_log", {"path": path, "last": 2}, fault.log, 40),
         ],
-        [
-            Use(
-                "edit_file",
-                patch,
-                "1 replacement",
-                18,
-                thought="The last commit multiplies by 60 a second time.",
-            )
-        ],
-        [Use("run_tests", {}, "213 passed in 8.22s", 9_100)],
+        [Use("edit_file", patch, "1 replacement", 18, thought=f"The last line {fault.why}.")],
+        [Use("run_tests", {}, f"{passed} passed in 8.22s", 9_100)],
     ]
     answer = (
-        "`parse_duration` multiplied by 60 twice since commit `a1f2e9c`: the table already holds seconds.\n\n"
-        "```diff\n-    return int(number) * {…}[unit] * 60\n+    return int(number) * {…}[unit]\n```\n\n"
-        "All 213 tests pass."
+        f"Since commit `{fault.log[:7]}`, `{path}` {fault.why}.\n\n"
+        f"```diff\n-    {fault.old}\n+    {fault.new}\n```\n\nAll {passed} tests pass."
     )
     root = agent(
         rng, "coder", "claude-sonnet-4-5", _SYSTEM, prompt, rounds, answer, overhead=5_200, reasoning=180
     )
-    return Story("coding-agent", "otel", root, environment="development", title="Fix a failing test")
+    return Story("coding-agent", "otel", root, environment="development", title=f"Fix {fault.test}")
 
 
 def refactor_with_many_tools(rng: Random) -> Story:
@@ -95,7 +123,7 @@ def refactor_with_many_tools(rng: Random) -> Story:
             [Use("edit_file", {"path": file, "old": "Client", "new": "Session"}, "3 replacements", 14)]
         )
     rounds.append([Use("run_tests", {}, "388 passed in 31.07s", 31_400)])
-    answer = f"Renamed in {len(files)} files; 388 tests pass. `Client` stays as an alias that warns, for one release."
+    answer = f"Renamed in {len(files)} files; 388 tests pass."
     root = agent(rng, "coder", "gpt-5", _SYSTEM, prompt, rounds, answer, overhead=6_100, reasoning=90)
     return Story(
         "coding-agent", "logfire", root, environment="development", title="Rename a class in 12 files"
@@ -225,7 +253,8 @@ def _summary(rng: Random, number: int) -> Act:
 
 
 def computer_use(rng: Random) -> Story:
-    prompt = "Open the supplier portal and download last month's statement."
+    month = rng.choice(_MONTHS)
+    prompt = f"Open the supplier portal and download the statement of {month}."
     rounds = [
         [Use("screenshot", {}, "image/png, 212 kB", 300)],
         [
@@ -238,13 +267,13 @@ def computer_use(rng: Random) -> Story:
             )
         ],
         [Use("screenshot", {}, "image/png, 198 kB", 290)],
-        [Use("click", {"x": 820, "y": 305}, "download started", 160)],
+        [Use("click", {"x": 820, "y": 305}, "downloaded statement.pdf, 3 pages", 160)],
     ]
-    answer = "The statement of last month is saved as statement.pdf (3 pages)."
+    answer = f"The statement of {month} is saved as statement.pdf (3 pages)."
     root = agent(
         rng, "browser", "claude-sonnet-4-5", "You use a browser.", prompt, rounds, answer, overhead=1_900
     )
-    return Story("browser-agent", "vercel", root, title="Download a statement")
+    return Story("browser-agent", "vercel", root, title=f"Download the statement of {month}")
 
 
 SOFTWARE_WORK = (

@@ -12,6 +12,8 @@ from tracen_otel.model import SpanKind, StatusCode, StepKind
 from viewer.forms.otlp_steps import attributes
 
 NS_PER_MS = 1_000_000
+MADE_UP = "tracen demo · "
+"""How the service of each trace begins, as its page shows it: nobody shall take one for what really happened."""
 _BETWEEN_MS = 0.4
 """From the end of one step to the start of the next."""
 _REMOTE = frozenset((StepKind.LLM, StepKind.EMBEDDING, StepKind.HTTP, StepKind.DB))
@@ -33,7 +35,7 @@ def tell(story: Story, trace_id: str, start_ns: int, rng: Random) -> Told:
     root = replace(story.root, name=story.title) if story.title else story.root
     end_ns = teller.tell(root, None, start_ns)
     resource = {
-        "service.name": story.service,
+        "service.name": f"{MADE_UP}{story.service}",
         "deployment.environment.name": story.environment,
         "telemetry.sdk.name": "opentelemetry",
     }

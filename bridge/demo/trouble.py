@@ -26,8 +26,11 @@ def tool_keeps_failing(rng: Random) -> Story:
 
 def rate_limited_then_fine(rng: Random) -> Story:
     """Two attempts are refused, the third is answered."""
-    prompt = "Summarise the minutes of the council of 12 March in three bullet points."
-    answer = "- The library stays open on Sundays.\n- The bridge is closed in May.\n- Trees: 40 more, along the canal."
+    day = f"{rng.randrange(1, 29)} {rng.choice(('March', 'April', 'May', 'June'))}"
+    prompt = f"Summarise the minutes of the council of {day} in three bullet points."
+    answer = (
+        "- The library stays open on Sundays.\n- The bridge is repaired.\n- Trees: 40 more, along the canal."
+    )
     said = [message("user", prompt)]
     refused = [
         model_call(rng, "gpt-4.1", said, message("assistant", ""), error=_LIMIT, ms=spread(rng, 160))
@@ -41,12 +44,13 @@ def rate_limited_then_fine(rng: Random) -> Story:
         "council-minutes",
         rng.choice(("otel", "openinference", "langfuse")),
         root,
-        title="Minutes of the council",
+        title=f"Minutes of the council, {day}",
     )
 
 
 def filtered(rng: Random) -> Story:
-    prompt = "Write a phishing mail to the accountant of a bakery."
+    prey = rng.choice(("the accountant of a bakery", "the guests of a hotel", "a school's parents"))
+    prompt = f"Write a phishing mail to {prey}."
     check = Act(
         StepKind.GUARDRAIL,
         "check prompt",
@@ -59,7 +63,9 @@ def filtered(rng: Random) -> Story:
         rng, "gpt-4.1", [message("user", prompt)], message("assistant", ""), error=error, ms=210
     )
     root = Act(StepKind.CHAIN, "assistant", input=prompt, steps=[check, call], error=error)
-    return Story("writing-assistant", rng.choice(("openinference", "otel")), root, title="Writing assistant")
+    return Story(
+        "writing-assistant", rng.choice(("openinference", "otel")), root, title=f"A phishing mail to {prey}"
+    )
 
 
 def out_of_time(rng: Random) -> Story:
@@ -113,7 +119,8 @@ def secrets_in_a_prompt(rng: Random) -> Story:
         return "".join(rng.choices(ascii_letters + digits, k=length))
 
     key, password = f"sk-proj-{made_up(48)}", made_up(14)
-    prompt = f"The deploy fails with 401. My key is {key}, and the database is postgres://app:{password}@db.internal/app."
+    program = rng.choice(("the shop", "the blog", "the mail server", "the wiki", "the price list"))
+    prompt = f"The deploy of {program} fails with 401. My key is {key}, and the database is postgres://app:{password}@db.internal/app."
     checks = Use(
         "check_login",
         {"api_key": key, "url": f"postgres://app:{password}@db.internal/app"},
@@ -127,7 +134,7 @@ def secrets_in_a_prompt(rng: Random) -> Story:
         rng.choice(("otel", "openinference")),
         root,
         environment="staging",
-        title="Why does the deploy fail?",
+        title=f"Why does the deploy of {program} fail?",
     )
 
 

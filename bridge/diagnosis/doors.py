@@ -6,15 +6,16 @@ import gzip
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.diagnosis.finding import place_of, shown
-from bridge.diagnosis.key_text import NEW_KEY
-from bridge.diagnosis.network import exported
+from bridge.diagnosis.command_line import CHAIN, exported, new_key, plain_url
+from bridge.diagnosis.finding import place_of
+from bridge.diagnosis.network import sent_here
 from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.specimen import Specimen
 from bridge.diagnosis.speech import PROBE_S, Address, Speech, speech_at
 from bridge.diagnosis.target import Target, Transport
 from bridge.diagnosis.web import AGENT, PROTOBUF, Answer, Unanswered, Web
 from bridge.presence import Doors
+from bridge.secrecy import shown
 from viewer.logs import one_line
 
 _METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -141,10 +142,10 @@ class Sender:
                 *self._elsewhere(target),
             )
         if speech is Speech.TLS:
-            repair = f"export {_variable(target)}=https://{place}"
+            repair = exported(_variable(target), f"https://{place}")
             return Refused(f"TLS answers at {place}, though the endpoint begins with http://", repair)
         if "CERTIFICATE_VERIFY_FAILED" in reason:
-            repair = "export OTEL_EXPORTER_OTLP_CERTIFICATE=chain.pem"
+            repair = exported("OTEL_EXPORTER_OTLP_CERTIFICATE", "", CHAIN)
             return Refused(
                 "gRPC does not trust the certificate: it has its own list of whom to trust", repair
             )
@@ -154,19 +155,19 @@ class Sender:
         found = f"{speech} answers at {place}, not {wanted}"
         if target.is_api:
             return Refused(
-                found, exported(target, self._doors) if self._doors else "8000 is the port of posts"
+                found, sent_here(target, self._doors) if self._doors else "8000 is the port of posts"
             )
         return Refused(found, self._other_port(target), f"export OTEL_EXPORTER_OTLP_PROTOCOL={meant}")
 
     def _other_port(self, target: Target) -> str:
         if self._doors and target.is_local:
-            return exported(target, self._doors)
+            return sent_here(target, self._doors)
         ports = "4317 is the usual port of gRPC, 4318 that of HTTP"
         return f"{ports}: set {_variable(target)}"
 
     def _elsewhere(self, target: Target) -> tuple[str, ...]:
         if self._doors and target.is_local:
-            return (f"Tracen runs at {self._doors.http}: {exported(target, self._doors)}",)
+            return (f"Tracen runs at {self._doors.http}: {sent_here(target, self._doors)}",)
         return (f"is {place_of(target.url)} really Tracen's?",)
 
 
@@ -215,7 +216,7 @@ def refusal_of(answer: Answer, target: Target) -> Refused:
     if answer.status == 404:
         path = target.url.removeprefix(target.origin) or "/"
         return Refused(
-            f"404: nothing is received at {shown(path)}", f"export {_variable(target)}={_start(target)}"
+            f"404: nothing is received at {shown(path)}", exported(_variable(target), _start(target))
         )
     if answer.status == 429:
         wait = answer.headers.get("retry-after", "")
@@ -231,10 +232,11 @@ def refusal_of(answer: Answer, target: Target) -> Refused:
 
 def redirected(answer: Answer, target: Target) -> Refused:
     """To a redirect no sender follows; where it leads is often what was meant."""
-    location = shown(answer.headers["location"])
+    location = answer.headers["location"]
     start = location.split("/v1/traces")[0].split("/api/")[0].split("/readyz")[0].rstrip("/")
-    repair = (f"export {_variable(target)}={start}",) if "://" in start else ()
-    return Refused(f"{answer.status}: redirects to {location}, which senders do not follow", *repair)
+    url = plain_url(start) if "://" in start else ""
+    repair = (exported(_variable(target), url),) if url else ()
+    return Refused(f"{answer.status}: redirects to {shown(location)}, which senders do not follow", *repair)
 
 
 def key_refused(words: str, target: Target) -> Refused:
@@ -242,4 +244,4 @@ def key_refused(words: str, target: Target) -> Refused:
     if not target.secret:
         where = "TRACEN_KEY" if target.is_api else "OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=$TRACEN_KEY"
         return Refused("no key is sent", f"export {where}")
-    return Refused(words or "the key is refused", *NEW_KEY)
+    return Refused(words or "the key is refused", *new_key(target.store))

@@ -9,13 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from bridge.diagnosis.finding import Finding, Subject, shown
+from bridge.diagnosis.command_line import exported, plain_url
+from bridge.diagnosis.finding import Finding, Subject
 from bridge.diagnosis.target import Transport
+from bridge.secrecy import shown
 
 GENERAL, OF_TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 PROTOCOL, PROTOCOL_OF_TRACES = "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
 PATH = "/v1/traces"
 GRPC_PORT, HTTP_PORT = 4317, 4318
+_USER_SLIP = "has a user name or password in it, which takes the place of the key"
 _QUOTES_AND_SPACES = " \t\r\n\"'`“”‘’<>"
 
 
@@ -88,13 +91,13 @@ def url_slip(bare: str) -> str:
         parts = urlsplit(bare)
         port = parts.port
     except ValueError:
-        return "has a port that is none, or half an address"
+        return _USER_SLIP if "@" in bare else "has a port that is none, or half an address"
     if parts.scheme not in ("http", "https") or not parts.netloc:
         return "does not begin with http:// or https://"
+    if "@" in bare:
+        return _USER_SLIP
     if not parts.hostname or port == 0 or not bare.isascii() or not bare.isprintable():
         return "names no host and port that can be asked"
-    if "@" in parts.netloc:
-        return "has a user name or password in it, which takes the place of the key"
     if parts.query or parts.fragment:
         return "has a ? or # in it, and takes none"
     return ""
@@ -115,12 +118,12 @@ def judge_endpoint(
     check, name, bare = "OTLP endpoint", variable.name, variable.bare
     slip = url_slip(variable.text) if variable.text != bare else url_slip(url)
     if slip:
-        meant = bare if "://" in bare else f"http://{bare}"
-        yield subject.failure(check, f"{name}={shown(variable.text)} {slip}", f"export {name}={shown(meant)}")
+        repair = exported(name, plain_url(bare))
+        yield subject.failure(check, f"{name}={shown(variable.text)} {slip}", repair)
         return
     if url != bare:
         found = f"{name} has neither http:// nor https://, and SDKs differ in which is meant"
-        yield subject.warning(check, found, f"export {name}=http://{shown(bare)}")
+        yield subject.warning(check, found, exported(name, f"http://{bare}"))
         return
     yield from _judge_path(variable, protocol, subject)
 
@@ -128,18 +131,17 @@ def judge_endpoint(
 def _judge_path(variable: EndpointVariable, protocol: str, subject: Subject) -> Iterator[Finding]:
     check, name, bare = "OTLP path", variable.name, variable.bare.rstrip("/")
     parts = urlsplit(bare)
-    start = shown(bare.removesuffix(PATH))
+    start = bare.removesuffix(PATH)
     if transports_of(protocol, bare) == (Transport.GRPC,):
         if parts.path:
-            yield subject.warning(
-                check, f"{name} has a path, which gRPC does not use", f"export {name}={start}"
-            )
+            found = f"{name} has a path, which gRPC does not use"
+            yield subject.warning(check, found, exported(name, f"{parts.scheme}://{parts.netloc}"))
     elif name == GENERAL and parts.path.endswith(PATH):
         found = f"{name} ends in {PATH}, and SDKs add it again; Tracen understands that, others do not"
-        yield subject.warning(check, found, f"export {name}={start}")
+        yield subject.warning(check, found, exported(name, start))
     elif name == OF_TRACES and not parts.path:
         found = f"{name} has no path, and SDKs add none; Tracen understands that, others do not"
-        yield subject.warning(check, found, f"export {name}={start}{PATH}")
+        yield subject.warning(check, found, exported(name, f"{start}{PATH}"))
 
 
 def request_url(variable: EndpointVariable, url: str, protocol: str) -> str:

@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 
 from bridge.console import DEFAULT_BASE_URL
 from bridge.diagnosis import endpoint_variables, exporter_variables, header_variables, proxies, sdk_variables
+from bridge.diagnosis.command_line import ADDRESS, exported, new_key, plain_url, quoted
 from bridge.diagnosis.endpoint_variables import GRPC_PORT, HTTP_PORT, EndpointVariable
-from bridge.diagnosis.finding import Finding, Subject, hint, shown
-from bridge.diagnosis.key_text import NEW_KEY, slip_in
+from bridge.diagnosis.finding import Finding, Subject, hint
+from bridge.diagnosis.key_text import slip_in
 from bridge.diagnosis.target import Meant, Target, Transport
 from bridge.presence import Doors
+from bridge.secrecy import shown
 
 _INSECURE = ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE")
 _CERTIFICATE = ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE")
@@ -33,15 +35,21 @@ class Given:
 
 
 class Environment:
-    """The variables of a caller, with the options of Tracen beside them. `doors`: of a server on this machine."""
+    """The variables of a caller, with the options of Tracen beside them. `doors`: of a server here, that of `store`."""
 
     def __init__(
-        self, variables: Mapping[str, str], endpoint: Given, key: Given, doors: Doors | None = None
+        self,
+        variables: Mapping[str, str],
+        endpoint: Given,
+        key: Given,
+        doors: Doors | None = None,
+        store: str = "",
     ) -> None:
         self._variables = variables
         self._endpoint = endpoint
         self._key = key
         self._doors = doors
+        self._store = store
         self._subject = Subject("Environment")
         self._headers = header_variables.read(variables)
         self._otlp_endpoint = endpoint_variables.read_endpoint(variables)
@@ -59,7 +67,12 @@ class Environment:
 
     def _otlp_targets(self) -> tuple[Target, ...]:
         urls = self._otlp_urls()
-        return tuple(self._otlp_target(url, transports) for url, transports in urls)
+        return tuple(self._known(self._otlp_target(url, transports)) for url, transports in urls)
+
+    def _known(self, target: Target) -> Target:
+        """With the file of the store, where its server is what is asked."""
+        is_here = self._doors is not None and is_at(target, self._doors)
+        return replace(target, store=self._store) if is_here else target
 
     def _otlp_urls(self) -> list[tuple[str, tuple[Transport, ...]]]:
         variable, protocol = self._otlp_endpoint, self._protocol
@@ -133,7 +146,7 @@ class Environment:
         secret = self._key.text.strip()
         if not secret and any(target.is_beside(api) for target in otlp):
             secret = self._headers.secret
-        return replace(api, secret=secret, is_key_broken=bool(slip_in(secret)))
+        return self._known(replace(api, secret=secret, is_key_broken=bool(slip_in(secret))))
 
     def _ca_file(self, url: str) -> str:
         return self._first(_CERTIFICATE) if url.startswith("https:") else ""
@@ -215,8 +228,9 @@ class Environment:
             meant_url = EndpointVariable(name, text).bare
             for path in ("/api/traces", endpoint_variables.PATH):
                 meant_url = meant_url.rstrip("/").removesuffix(path)
-            start = meant_url if "://" in meant_url else f"http://{meant_url}"
-            repair = f"--endpoint {shown(start)}" if name.startswith("-") else f"export {name}={shown(start)}"
+            start = plain_url(meant_url)
+            flag = f"{name} {quoted(start, ADDRESS)}"
+            repair = flag if name.startswith("-") else exported(name, start)
             yield self._subject.failure("Tracen", f"{name}={shown(text)} {slip}", repair)
         elif meant.api:
             yield self._subject.ok("Tracen", f"{shown(meant.api.url)} ({name or _why_api(meant)})")
@@ -224,10 +238,11 @@ class Environment:
     def _judge_key(self, meant: Meant) -> Iterator[Finding]:
         """The key of posts; what OTLP sends is in its headers."""
         name, text = self._key.name or "TRACEN_KEY", self._key.text
+        store = meant.api.store if meant.api else ""
         if text:
             slip = slip_in(text.strip())
             if slip:
-                yield self._subject.failure("key", f"{name} {slip}", *NEW_KEY)
+                yield self._subject.failure("key", f"{name} {slip}", *new_key(store))
             else:
                 yield self._subject.ok("key", f"{hint(text.strip())} ({name})")
         elif not self._is_otlp_chosen or meant.is_api_chosen:
@@ -236,7 +251,7 @@ class Environment:
             if self._is_otlp_chosen and meant.api and meant.api.secret:
                 yield self._subject.ok("key", f"that of {self._headers.name} is used for the post too")
             else:
-                yield self._subject.failure("key", found, *NEW_KEY)
+                yield self._subject.failure("key", found, *new_key(store))
 
 
 def _told(target: Target) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from bridge.diagnosis.doors import Refused, Sender, Taken
 from bridge.diagnosis.environment import Environment, Given
-from bridge.diagnosis.finding import SAME, Finding, Subject, origin_of, place_of, shown
+from bridge.diagnosis.finding import SAME, Finding, Subject, origin_of, place_of
 from bridge.diagnosis.machine import Machine
 from bridge.diagnosis.network import Network, Resolve, addresses_of
 from bridge.diagnosis.pace import Pace
@@ -22,6 +22,7 @@ from bridge.diagnosis.speech import Address
 from bridge.diagnosis.target import Target, Transport
 from bridge.diagnosis.tracen_server import KeyCheck, KeyState, TracenServer
 from bridge.diagnosis.web import Unanswered, Web
+from bridge.secrecy import shown
 
 _GLANCE_S = 1.0
 """For a look whether the API is there as well: one that is slower is found by what its door answers."""
@@ -53,7 +54,7 @@ class Examination:
         self._options = options
         self._machine = Machine(options.db, is_chosen=options.is_db_chosen)
         doors = self._machine.doors
-        self._environment = Environment(variables, options.endpoint, options.key, doors)
+        self._environment = Environment(variables, options.endpoint, options.key, doors, self._machine.db)
         self._clock_ns = clock_ns
         self._pace = pace or Pace()
         self._network = Network(self._pace, doors, resolve)
@@ -65,6 +66,12 @@ class Examination:
     def findings(self) -> Iterator[Finding]:
         """Yield what is found, as it is found."""
         meant = self._environment.meant()
+        is_default = not meant.is_otlp_chosen and not meant.is_api_chosen
+        if is_default and self._machine.untold:
+            yield self._machine.judge_secrecy()
+            return
+        if is_default and meant.api and not self._machine.doors and not self._network.is_open(meant.api):
+            yield self._machine.judge_absence(meant.api)
         yield from self._environment.findings()
         yield from self._machine.judge(meant)
         api = meant.api or self._api_at(meant.otlp)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 
-from bridge.diagnosis.finding import Finding, Subject, shown
+from bridge.diagnosis.finding import Finding, Subject
+from bridge.secrecy import shown
 from tracen_otel.settings import checked_bool, checked_folder, checked_only, checked_seconds
 
 _CHECK_BY_NAME: Mapping[str, Callable[..., object]] = {

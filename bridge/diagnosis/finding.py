@@ -1,20 +1,15 @@
-"""What a check found, as a record; and how much of a setting may be shown. Knows no check."""
+"""What a check found, as a record; and how much of a key may be shown. Knows no check."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from viewer.keys import PREFIX, hint_of
-from viewer.logs import one_line
 
 SAME = "the same"
 """What is found where a check has failed as the one before it."""
-_MAX_SHOWN = 100
-_KEY = re.compile(rf"{PREFIX}\w+")
-_USER = re.compile(r"//[^/]*@")
 
 
 class Verdict(StrEnum):
@@ -57,15 +52,6 @@ class Subject:
 
     def skipped(self, check: str, found: str) -> Finding:
         return Finding(Verdict.SKIPPED, self.about, check, found)
-
-
-def shown(text: str) -> str:
-    """A setting's value as it may be printed: short, one line, without keys, passwords and queries."""
-    bare = _KEY.sub(f"{PREFIX}…", text)
-    bare = _USER.sub("//…@", bare) if "//" in bare else bare.rpartition("@")[2]
-    bare = bare.partition("?")[0]
-    short = bare if len(bare) <= _MAX_SHOWN else f"{bare[:_MAX_SHOWN]}…"
-    return one_line(short.encode("utf-8", "backslashreplace").decode())  # variables may hold any bytes
 
 
 def hint(secret: str) -> str:

@@ -5,11 +5,6 @@ from __future__ import annotations
 from viewer.keys import PREFIX, is_well_formed
 
 _KEY_LENGTH = 46
-NEW_KEY = (
-    "export TRACEN_KEY=$(tracen keys create --account local@tracen)",
-    "or copy a new one from /app/settings of the server",
-)
-"""How a key is had, on the server's machine and elsewhere."""
 _QUOTES = "\"'`“”‘’"
 
 

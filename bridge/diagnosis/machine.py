@@ -10,11 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bridge import presence
+from bridge.diagnosis.command_line import STORE, quoted
 from bridge.diagnosis.environment import is_at
-from bridge.diagnosis.finding import Finding, Subject, place_of, shown
-from bridge.diagnosis.network import exported
+from bridge.diagnosis.finding import Finding, Subject, place_of
+from bridge.diagnosis.network import sent_here
 from bridge.diagnosis.target import Meant, Target
 from bridge.presence import Doors
+from bridge.secrecy import shown
 from viewer.store.base import StoreError
 from viewer.store.people import Key
 
@@ -37,11 +39,11 @@ class Machine:
     """The one we run on, with the store that `--db` names. `is_chosen`: it was named, and is not the default."""
 
     def __init__(self, db: str, *, is_chosen: bool) -> None:
-        self._db = db if "://" in db else os.path.expanduser(db)
+        self.db = db if "://" in db else os.path.expanduser(db)
         self._is_chosen = is_chosen
         self._subject = Subject("This machine")
-        self.doors: Doors | None = _doors_of(self._db)
-        """Of the server that has the store."""
+        self.doors, self.untold = _doors_of(self.db)
+        """Of the server that has the store; why they can not be told, "" where they are, or where none has it."""
 
     def judge(self, meant: Meant) -> Iterator[Finding]:
         """Where Tracen runs, whether its store can be written, versions."""
@@ -49,17 +51,31 @@ class Machine:
         if self.doors:
             yield self._judged_presence(self.doors, asked)
         is_local = any(target.is_local for target in asked)
-        is_here = self.doors is not None or self._is_chosen or (is_local and os.path.exists(self._db))
-        if is_here and "://" not in self._db:
-            yield from self._judge_store(Path(self._db))
+        is_here = self.doors is not None or self._is_chosen or (is_local and os.path.exists(self.db))
+        if is_here and "://" not in self.db:
+            yield from self._judge_store(Path(self.db))
         yield self._judged_versions(is_here)
+
+    def judge_absence(self, usual: Target) -> Finding:
+        """Nothing is where a server is by default, and nobody has said that it is elsewhere."""
+        place = place_of(usual.url)
+        found = f"no Tracen runs here: no server has the store, and nothing listens at {place}"
+        start = f"tracen serve{f' --db {quoted(self.db, STORE)}' if self._is_chosen else ''}"
+        run = "or, for one program, `tracen run -- COMMAND`, which needs no key and no variable"
+        return self._subject.failure("running", found, start, "its first start prints a key", run)
+
+    def judge_secrecy(self) -> Finding:
+        """No key goes to the usual address while the server of the store is somewhere else."""
+        return self._subject.failure(
+            "running", self.untold, "name the server with --endpoint, or start it anew"
+        )
 
     def why_refused(self, secret: str, api: Target) -> str:
         """What the store here knows of a key that its own server refused; "" where another server has refused it."""
         if self.doors is None or not is_at(api, self.doors):
             return ""
         try:
-            key = _key_in(self._db, secret)
+            key = _key_in(self.db, secret)
         except (OSError, StoreError):  # of another user, or being moved
             return ""
         if key is None:
@@ -73,7 +89,7 @@ class Machine:
             return self._subject.ok("running", f"Tracen runs at {doors.http}")
         places = ", ".join(dict.fromkeys(place_of(target.url) for target in elsewhere))
         line_by_variable = {
-            line.partition("=")[0]: line for line in (exported(target, doors) for target in elsewhere)
+            line.partition("=")[0]: line for line in (sent_here(target, doors) for target in elsewhere)
         }
         found = f"Tracen runs at {doors.http}, the environment points at {places}"
         return self._subject.warning("running", found, *line_by_variable.values())
@@ -82,7 +98,7 @@ class Machine:
         subject, name = self._subject, shown(str(db))
         if not os.path.exists(db):
             found = f"there is no store {name}" if self._is_chosen else "no store yet"
-            make = f"tracen serve --db {name}" if self._is_chosen else "tracen serve"
+            make = f"tracen serve --db {quoted(str(db), STORE)}" if self._is_chosen else "tracen serve"
             yield subject.warning("store", found, make)
             return
         locked = _unwritable(db)
@@ -92,7 +108,7 @@ class Machine:
             yield subject.failure("store", f"{shown(str(locked))} can not be written", _rights(locked))
         elif self.doors is None:
             found = f"{shown(str(locked))} belongs to another user, as whom `tracen serve` has to run"
-            yield subject.warning("store", found, f"ls -l {shown(str(locked))}")
+            yield subject.warning("store", found, f"ls -l {quoted(str(locked), STORE)}")
         else:
             yield subject.ok("store", f"{name}, of another user, as whom Tracen runs")
 
@@ -129,13 +145,15 @@ class Machine:
         return self._subject.ok("versions", told, *remark)
 
 
-def _doors_of(db: str) -> Doors | None:
+def _doors_of(db: str) -> tuple[Doors | None, str]:
     if "://" in db:
-        return None
+        return None, ""
     try:
-        return presence.find(db)
-    except RuntimeError:  # ~USER of a user that there is not
-        return None
+        return presence.look(db), ""
+    except presence.Untold as untold:
+        return None, str(untold)
+    except (ValueError, RuntimeError):  # no name of a file; ~USER of a user that there is not
+        return None, ""
 
 
 def _key_in(db: str, secret: str) -> Key | None:
@@ -189,4 +207,4 @@ def _rights(path: Path) -> str:
         is_read_only = False
     if is_read_only:
         return "its disk is mounted for reading alone; mount it anew, or give --db another"
-    return f"chmod u+w {shown(str(path))}"
+    return f"chmod u+w {quoted(str(path), STORE)}"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
+from bridge.diagnosis.command_line import CHAIN, exported, quoted
 from bridge.diagnosis.environment import grpc_url, is_at
 from bridge.diagnosis.finding import Finding, Subject, place_of
 from bridge.diagnosis.pace import Pace
@@ -39,6 +40,13 @@ class Network:
         self._doors = doors
         self._resolve = resolve
         self._address_by_place: dict[tuple[str, bool, bool], Address | None] = {}
+
+    def is_open(self, target: Target) -> bool:
+        """Whether something listens there; nothing is told of it."""
+        try:
+            return self._first_open(self._addresses(target), target.port)[0] is not None
+        except OSError:
+            return False
 
     def reach(self, target: Target, subject: Subject) -> Generator[Finding, None, Address | None]:
         """Go to a place; what it returns is the address that answered. A second time it is known, and not told."""
@@ -115,7 +123,7 @@ class Network:
 
     def _where_to(self, target: Target) -> tuple[str, ...]:
         if target.is_local:
-            return (exported(target, self._doors),) if self._doors else ("tracen serve",)
+            return (sent_here(target, self._doors),) if self._doors else ("tracen serve",)
         return (f"is Tracen running there, and {target.port} its port? `tracen serve` prints its ports",)
 
     def _shake_hands(
@@ -140,23 +148,23 @@ class Network:
         return True
 
 
-def exported(target: Target, doors: Doors | None) -> str:
+def sent_here(target: Target, doors: Doors | None) -> str:
     """The line that sends a target's traces to the server that runs here."""
     if doors is None:
         return "tracen serve"
     if target.is_api:
-        return f"export TRACEN_ENDPOINT={doors.http}"
+        return exported("TRACEN_ENDPOINT", doors.http)
     variable = "OTEL_EXPORTER_OTLP_ENDPOINT"
     if target.variable and target.variable != variable:
-        path = "" if target.is_grpc else "/v1/traces"
-        return f"export {target.variable}={grpc_url(doors) if target.is_grpc else doors.otlp_http}{path}"
-    return f"export {variable}={grpc_url(doors) if target.is_grpc else doors.otlp_http}"
+        url = grpc_url(doors) if target.is_grpc else f"{doors.otlp_http}/v1/traces"
+        return exported(target.variable, url)
+    return exported(variable, grpc_url(doors) if target.is_grpc else doors.otlp_http)
 
 
 def _other_name(target: Target, doors: Doors | None) -> str:
     if doors and not is_at(target, doors):
-        return f"Tracen runs on this machine: {exported(target, doors)}"
-    return f"is {target.host} written as it should be? `getent hosts {target.host}` asks the same"
+        return f"Tracen runs on this machine: {sent_here(target, doors)}"
+    return f"is {target.host} written as it should be? `getent hosts {quoted(target.host, 'HOST')}` asks the same"
 
 
 def _judged_name(target: Target, addresses: list[str], open_at: str | None, subject: Subject) -> Finding:
@@ -193,7 +201,7 @@ def _tls_slip(error: OSError, target: Target, address: Address, timeout_s: float
         return _certificate_slip(error, target)
     if speech_at(address, timeout_s) in (Speech.HTTP_1, Speech.HTTP_2):
         found = f"{place} speaks no TLS, though the endpoint begins with https://"
-        return found, f"export {variable}=http://{place}"
+        return found, exported(variable, f"http://{place}")
     if isinstance(error, TimeoutError):
         return f"{place} takes connections, but does not answer TLS", "is that the port of Tracen?"
     reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
@@ -214,5 +222,5 @@ def _certificate_slip(error: ssl.SSLCertVerificationError, target: Target) -> tu
     if code in (_SELF_SIGNED, _SELF_SIGNED_IN_CHAIN, _NO_ISSUER):
         why = "is signed by itself" if code == _SELF_SIGNED else "is signed by somebody"
         variable = "SSL_CERT_FILE" if target.is_api else "OTEL_EXPORTER_OTLP_CERTIFICATE"
-        return f"{whose} {why}, and not trusted here", f"export {variable}=chain.pem"
+        return f"{whose} {why}, and not trusted here", exported(variable, "", CHAIN)
     return f"{whose} is refused: {error.verify_message}", "have another one made"

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import urlsplit
 
+from bridge.diagnosis.command_line import ADDRESS, exported, quoted
 from bridge.diagnosis.doors import Taken
-from bridge.diagnosis.finding import Finding, Subject, hint, origin_of, shown
+from bridge.diagnosis.finding import Finding, Subject, hint, origin_of
 from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.specimen import NAME, Specimen
 from bridge.diagnosis.target import Target, Transport, is_loopback
 from bridge.diagnosis.web import Answer, Unanswered, Web
+from bridge.secrecy import shown
 from viewer.logs import one_line
 
 _TRIES, _BETWEEN_S = 8, 0.25
@@ -50,10 +52,10 @@ class Pages:
         origin = origin_of(taken.url)
         if not origin:
             found = "taken, but no page was told: a Collector, or another backend, is in between"
-            repair = "export TRACEN_ENDPOINT=…, the address of Tracen's pages, and ask again"
+            repair = exported("TRACEN_ENDPOINT", "", "ADDRESS-OF-TRACENS-PAGES")
             return subject.warning(door, found, repair)
         found = f"taken, its page is {shown(taken.url)}; it was not read back"
-        return subject.warning(door, found, f"export TRACEN_ENDPOINT={shown(origin)}, and ask again")
+        return subject.warning(door, found, exported("TRACEN_ENDPOINT", origin))
 
     def _read_back(
         self,
@@ -81,7 +83,7 @@ class Pages:
         page = web.get(path)
         if page.status == 400:
             found = f"taken, but its page answers 400: {page.words}"
-            return subject.warning(door, found, f"tracen serve --allowed-hosts {shown(api.host)}")
+            return subject.warning(door, found, f"tracen serve --allowed-hosts {quoted(api.host, 'HOST')}")
         if page.status == 200 and transport is not Transport.POST and span_id.hex().encode() not in page.body:
             return subject.failure(
                 door, "taken, but its span is not on its page", "tell whoever runs the server"
@@ -104,7 +106,7 @@ class Pages:
         host = urlsplit(origin_of(url)).hostname or ""
         if is_loopback(host) and not api.is_local:
             found = f"taken, but pages are handed out as {shown(origin_of(url))}, which others can not open"
-            return subject.warning(door, found, f"tracen serve --base-url {shown(api.url)}")
+            return subject.warning(door, found, f"tracen serve --base-url {quoted(api.url, ADDRESS)}")
         return subject.ok(door, "sent, and it has a private page" if is_private else "sent, and on its page")
 
     def clean(self) -> Iterator[Finding]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from bridge.diagnosis.finding import Finding, Subject, shown
+from bridge.diagnosis.command_line import quoted
+from bridge.diagnosis.finding import Finding, Subject
 from bridge.diagnosis.target import Target
+from bridge.secrecy import shown
 
 
 def judge(targets: tuple[Target, ...], environ: Mapping[str, str], subject: Subject) -> Iterator[Finding]:
@@ -36,8 +38,8 @@ def _stands_before(target: Target, name: str, environ: Mapping[str, str], subjec
 
 def _with(host: str, environ: Mapping[str, str]) -> str:
     """What is exempt so far, by the name of its variable, and this host."""
-    known = next((f"${name}," for name in ("no_proxy", "NO_PROXY") if environ.get(name)), "")
-    return f"{known}{'127.0.0.1,localhost' if host in ('127.0.0.1', 'localhost') else host}"
+    known = next((f'"${name}",' for name in ("no_proxy", "NO_PROXY") if environ.get(name)), "")
+    return f"{known}{'127.0.0.1,localhost' if host in ('127.0.0.1', 'localhost') else quoted(host, 'HOST')}"
 
 
 def _no_proxy(environ: Mapping[str, str]) -> str:

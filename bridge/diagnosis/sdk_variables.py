@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 
-from bridge.diagnosis.finding import Finding, Subject, shown
+from bridge.diagnosis.finding import Finding, Subject
+from bridge.secrecy import shown
 
 _EXPORTERS = frozenset(
     {"otlp", "otlp_proto_grpc", "otlp_proto_http", "tracen", "console", "logging", "zipkin", "none"}

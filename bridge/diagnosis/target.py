@@ -49,6 +49,8 @@ class Target:
     is_gzip: bool = False
     is_key_broken: bool = False
     """What should have been a key is none, which is told where the environment is judged."""
+    store: str = ""
+    """The file of the server that is asked, where it is known to be the one of that file."""
 
     @property
     def host(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bridge.diagnosis.doors import key_refused, redirected
 from bridge.diagnosis.finding import Finding, Subject, Verdict, hint, place_of
-from bridge.diagnosis.network import exported
+from bridge.diagnosis.network import sent_here
 from bridge.diagnosis.target import Target
 from bridge.diagnosis.web import AGENT, Answer, Unanswered, Web
 from bridge.presence import Doors
@@ -70,7 +70,7 @@ class TracenServer:
 
     def _elsewhere(self) -> str:
         if self._doors and self._target.is_local:
-            return exported(self._target, self._doors)
+            return sent_here(self._target, self._doors)
         return "TRACEN_ENDPOINT is the address of its pages; `tracen serve` prints it as http=…"
 
     def _judged_readiness(self, answer: Answer, subject: Subject) -> Finding:

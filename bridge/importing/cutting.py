@@ -9,21 +9,25 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any
 
 import ijson
 
+from bridge.importing.literals import Holdable, Readable
 from bridge.importing.source import Source
 from bridge.importing.spans import Skipped
 
 MAX_RECORD_BYTES = 1 << 28
 """Of a record, and of a line: what is more would have to be held whole."""
+_TOO_LARGE = f"has more than {MAX_RECORD_BYTES >> 20} MiB in one record"
 PARTS = ("spans", "observations", "resourceSpans")
 """Arrays of a trace whose items are records of their own."""
 _AROUND = ("data", "traces", "result")
 """What answers of an API put their records under."""
 _CUT_OFF = ("premature EOF", "ncomplete JSON")
 """What ijson's parsers say at an end that comes too early."""
+UNPARSED = (ijson.JSONError, ValueError, ArithmeticError)
+"""What ijson raises at text that is no JSON, no UTF-8, or has a number beyond what Python makes of digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +43,10 @@ class Piece:
     parts: int = 0
 
 
-class Readable(Protocol):
-    """What ijson reads from."""
-
-    def read(self, size: int = -1, /) -> bytes: ...
-
-
 def pieces_of_document(source: Source) -> Iterator[Piece | Skipped]:
     """The records of one JSON text, or of several after each other; what is whole of one that is cut off."""
     cutter = _Cutter(lambda: source.line, lambda: source.byte)
-    yield from _cut(_Bounded(source, cutter), cutter)
+    yield from _cut(Holdable(_Bounded(source, cutter)), cutter)
     if cutter.fault:
         yield Skipped(source.line, cutter.fault, source.byte)
 
@@ -59,8 +57,11 @@ def pieces_of_lines(source: Source) -> Iterator[Piece | Skipped]:
         number = source.line
         if not line.strip():
             continue
+        if len(line) >= MAX_RECORD_BYTES:
+            yield Skipped(number, _TOO_LARGE)
+            continue
         cutter = _Cutter(lambda number=number: number, lambda: 0)  # type: ignore[misc]
-        yield from _cut(io.BytesIO(line.rstrip()), cutter)
+        yield from _cut(Holdable(io.BytesIO(line.rstrip())), cutter)
         if cutter.fault:
             is_last = not line.endswith(b"\n")
             yield Skipped(number, cutter.fault, source.byte if is_last else None)
@@ -78,9 +79,9 @@ def is_in_lines(name: str, head: bytes) -> bool:
 
 def _is_whole(line: bytes) -> bool:
     try:
-        for _ in ijson.basic_parse(io.BytesIO(line)):
+        for _ in ijson.basic_parse(Holdable(io.BytesIO(line))):
             pass
-    except ijson.JSONError:
+    except UNPARSED:
         return False
     return True
 
@@ -94,9 +95,11 @@ def _cut(readable: Readable, cutter: _Cutter) -> Iterator[Piece | Skipped]:
         is_cut_off = any(words in str(error) for words in _CUT_OFF)
         cutter.stop("is cut off" if is_cut_off else f"is not JSON from here on ({_reason(error)})")
     except _TooLarge:
-        cutter.stop(f"has more than {MAX_RECORD_BYTES >> 20} MiB in one record")
+        cutter.stop(_TOO_LARGE)
     except (ijson.JSONError, UnicodeDecodeError) as error:
         cutter.stop(f"is not JSON from here on ({_reason(error)})")
+    except UNPARSED:
+        cutter.stop("has a number that is too large to be read")
 
 
 def _reason(error: Exception) -> str:

@@ -17,7 +17,8 @@ from typing import IO, Any
 
 import ijson
 
-from bridge.importing.cutting import Piece
+from bridge.importing.cutting import UNPARSED, Piece
+from bridge.importing.literals import Holdable
 from bridge.importing.source import Source
 from bridge.importing.spans import Skipped
 
@@ -54,8 +55,8 @@ class Orientation(Enum):
 def orientation(head: bytes) -> Orientation | None:
     """How the frame that begins so is written; None where it is none, or its rows are records."""
     events: list[tuple[str, Any]] = []
-    with contextlib.suppress(ijson.JSONError):  # the head is cut off somewhere
-        events += islice(ijson.basic_parse(io.BytesIO(head)), 4)
+    with contextlib.suppress(*UNPARSED):  # the head is cut off somewhere
+        events += islice(ijson.basic_parse(Holdable(io.BytesIO(head))), 4)
     match events:
         case [("start_map", _), ("map_key", "columns"), ("start_array", _), *_]:
             return Orientation.SPLIT
@@ -75,27 +76,33 @@ def rows(source: Source, written: Orientation) -> Iterator[Piece | Skipped]:
     read = {Orientation.COLUMNS: _by_columns, Orientation.INDEX: _by_index, Orientation.SPLIT: _by_rows}
     try:
         for line, row in read[written](source):
-            yield Piece({name: cell for name, cell in row.items() if cell is not None}, line)
-    except (ijson.JSONError, UnicodeDecodeError):
+            if row is None:
+                yield Skipped(line, "is no row")
+            else:
+                yield Piece({name: cell for name, cell in row.items() if cell is not None}, line)
+    except UNPARSED:
         told = f"{_CUT_OFF} or is not JSON from here on"
         if written is Orientation.COLUMNS:
             told += ", and by columns no row is whole before the end; `to_json(orient='records')` would be"
         yield Skipped(source.line, told, source.byte)
 
 
-def _by_index(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
-    for name, row in ijson.kvitems(source, "", use_float=True):
-        if isinstance(row, dict):
-            yield source.line, {"context.span_id": name, **row}
+_Rows = Iterator[tuple[int, dict[str, Any] | None]]
+"""With their lines; None is one that is none."""
 
 
-def _by_rows(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
-    columns = next(ijson.items(io.BytesIO(source.head), "columns"))
-    for row in ijson.items(source, "data.item", use_float=True):
-        yield source.line, dict(zip(columns, row, strict=False))
+def _by_index(source: Source) -> _Rows:
+    for name, row in ijson.kvitems(Holdable(source), "", use_float=True):
+        yield source.line, {"context.span_id": name, **row} if isinstance(row, dict) else None
 
 
-def _by_columns(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
+def _by_rows(source: Source) -> _Rows:
+    columns = [str(name) for name in next(ijson.items(Holdable(io.BytesIO(source.head)), "columns"), ())]
+    for row in ijson.items(Holdable(source), "data.item", use_float=True):
+        yield source.line, dict(zip(columns, row, strict=False)) if isinstance(row, list) else None
+
+
+def _by_columns(source: Source) -> _Rows:
     with contextlib.ExitStack() as stack:
         files: dict[str, IO[str]] = {}
         for column, row, cell in _cells(source):
@@ -115,7 +122,7 @@ def _by_columns(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
 def _cells(source: Source) -> Iterator[tuple[str, str, Any]]:
     """Column, row and value of each cell, in the order of the text."""
     builder, depth, column, row = ijson.ObjectBuilder(), 0, "", ""
-    for event, value in ijson.basic_parse(source, use_float=True):
+    for event, value in ijson.basic_parse(Holdable(source), use_float=True):
         if depth <= 2 and event == "map_key":
             column, row = (value, "") if depth == 1 else (column, value)
             builder = ijson.ObjectBuilder()

@@ -82,6 +82,8 @@ class Import:
                 if self._batch.size >= MAX_BODY_BYTES:
                     self._send()
             self.account.formats |= reading.formats
+            if reading.is_blank:
+                yield "nothing in it"
         finally:
             source.close()
 

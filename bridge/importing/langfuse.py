@@ -5,6 +5,7 @@ One trace is held at a time: what is told of it as a whole belongs to its root.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +37,14 @@ _TYPES = frozenset(
     ]
 )
 _SCOPE = {"name": "langfuse-sdk"}
-_WRONG_FIELDS = (AttributeError, KeyError, TypeError, ValueError)
+_WRONG_FIELDS = (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError)
+_COSTS = {
+    "input": ("inputCost", "calculatedInputCost"),
+    "output": ("outputCost", "calculatedOutputCost"),
+    "total": ("totalCost", "calculatedTotalCost"),
+}
+"""What its earlier releases call them."""
+_LONGEST_S = 10**9
 _TRACE_FIELDS = ("bookmarked", "sessionId", "session_id", "userId", "user_id", "input", "output", "tags")
 
 
@@ -70,7 +78,9 @@ class Langfuse:
             told = piece.value.get("trace")
             try:
                 spans = list(_of_trace(told if isinstance(told, dict) else piece.value, held))
-            except _WRONG_FIELDS:  # of the trace: its observations are told without it
+            except (
+                _WRONG_FIELDS
+            ):  # of the trace: its observations are told without it, and it is what is lost
                 yield from (_Telling(value).span() for value in held)
                 raise
             yield from spans
@@ -133,7 +143,9 @@ def _root(trace: Mapping[str, Any], held: list[Mapping[str, Any]]) -> dict[str, 
 def _end(trace: Mapping[str, Any]) -> int:
     """Of a trace that came without observations: it may tell how many seconds it took."""
     latency_s, start_ns = trace.get("latency"), time_ns(trace.get("timestamp"))
-    return start_ns + int(latency_s * 10**9) if isinstance(latency_s, int | float) and start_ns else start_ns
+    if not start_ns or not isinstance(latency_s, int | float) or not 0 <= latency_s <= _LONGEST_S:
+        return start_ns
+    return start_ns + int(latency_s * 10**9)
 
 
 @dataclass(slots=True)
@@ -180,7 +192,7 @@ def _attributes(value: Mapping[str, Any]) -> dict[str, Any]:
         f"{prefix}model.name": model if isinstance(model, str) else None,
         f"{prefix}model.parameters": as_text(_told(value, "modelParameters") or None),
         f"{prefix}usage_details": as_text(_usage(value)),
-        f"{prefix}cost_details": as_text(_told(value, "costDetails") or None),
+        f"{prefix}cost_details": as_text(_told(value, "costDetails") or _costs(value) or None),
         f"{prefix}completion_start_time": _text_or_none(_told(value, "completionStartTime")),
         f"{prefix}level": _text_or_none(value.get("level")),
         f"{prefix}status_message": _text_or_none(_told(value, "statusMessage")),
@@ -198,10 +210,22 @@ def _usage(value: Mapping[str, Any]) -> dict[str, Any] | None:
     for told in (_told(value, "usageDetails"), value.get("usage"), _counts(value)):
         counts = decode_json(told)
         if isinstance(counts, dict):
-            counted = {name: count for name, count in counts.items() if isinstance(count, int | float)}
+            counted = {name: count for name, count in counts.items() if _is_number(count)}
             if any(counted.values()):
                 return {name: int(count) for name, count in counted.items()}
     return None
+
+
+def _costs(value: Mapping[str, Any]) -> dict[str, Any]:
+    found = {
+        of: next((cost for name in names if _is_number(cost := _told(value, name))), None)
+        for of, names in _COSTS.items()
+    }
+    return {of: cost for of, cost in found.items() if cost}
+
+
+def _is_number(told: Any) -> bool:
+    return isinstance(told, int | float) and math.isfinite(told)
 
 
 def _counts(value: Mapping[str, Any]) -> dict[str, Any]:

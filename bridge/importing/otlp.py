@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,8 +18,8 @@ from viewer.forms.otlp_canonical import with_hex_ids
 
 MAX_PROTOBUF_BYTES = 1 << 28
 _PART = "resourceSpans"
-_START = b"\x0a"
-"""The tag of a request's first and only field."""
+_BEGINNING = re.compile(rb"\x0a(?:\x00|[\x80-\xff]{0,9}[\x00-\x7f](?:[\x0a\x12\x1a]|\Z))")
+"""A request's first and only field, its length, and the first field of the resource's spans that it holds."""
 
 
 class Otlp:
@@ -49,17 +50,18 @@ def _objects(value: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 def pieces_of_protobuf(source: Source) -> Iterator[Piece | Skipped]:
     """The resources of a request body in protobuf. What is cut off has no whole part that can be told."""
-    body = b""
-    while (chunk := source.read()) and len(body) <= MAX_PROTOBUF_BYTES:
-        body += chunk
+    if not _BEGINNING.match(source.head):
+        return
+    body = bytearray()
+    while (block := source.block()) and len(body) <= MAX_PROTOBUF_BYTES:
+        body += block
     if len(body) > MAX_PROTOBUF_BYTES:
         yield Skipped(1, f"is more than {MAX_PROTOBUF_BYTES >> 20} MiB of protobuf; send it with a Collector")
         return
     try:
-        request = ExportTraceServiceRequest.FromString(body)
+        request = ExportTraceServiceRequest.FromString(bytes(body))
     except DecodeError:
-        if body.startswith(_START):
-            yield Skipped(1, "is cut off, or no OTLP request in protobuf", len(body))
+        yield Skipped(1, "is cut off, or no OTLP request in protobuf", len(body))
         return
     told = with_hex_ids(MessageToDict(request, use_integers_for_enums=True))
     yield from (Piece(copy.copy(part), 1, part_of=_PART) for part in told.get(_PART, ()))

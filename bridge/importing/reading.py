@@ -61,24 +61,31 @@ class Reading:
         self._source = source
         self._known: tuple[Format, ...] = (Otlp(), Jaeger(), Phoenix(), Langfuse(), Payloads())
         self.formats: set[str] = set()
+        self.is_blank = False
+        """It was an export, of nothing."""
         self._seen = ""
         self._unlike: list[Skipped] = []
 
     def items(self) -> Iterator[OtlpSpan | Skipped]:
         """Spans as they come, and records that are left out. Raises UnknownFormat at the end of a file of neither."""
         has_pieces = False
+        is_blank = self._source.head.lstrip().startswith(_STARTS_OF_JSON)
         for piece in _pieces(self._source):
             if isinstance(piece, Skipped):
+                is_blank = False
                 yield piece
                 continue
             has_pieces = True
+            is_blank = is_blank and not piece.value
             yield from self._read(piece)
         yield from chain.from_iterable(told.rest() for told in self._known)
         if self._source.fault:
             yield Skipped(self._source.line, self._source.fault, self._source.byte)
-        if not self.formats:
+        self.is_blank = is_blank and not self._source.fault
+        if not self.formats and not self.is_blank:
             raise UnknownFormat(self._unknown(has_pieces))
-        yield from self._taken_unlike()
+        if not self.is_blank:
+            yield from self._taken_unlike()
 
     def _read(self, piece: Piece) -> Iterator[OtlpSpan | Skipped]:
         told = next((told for told in self._known if told.knows(piece)), None)
@@ -105,7 +112,7 @@ class Reading:
         return unlike
 
     def _unknown(self, has_pieces: bool) -> str:
-        if not self._source.byte:
+        if not self._source.head.strip():
             return "it is empty"
         is_json = self._source.head.lstrip().startswith(_STARTS_OF_JSON)
         seen = self._seen if has_pieces else "no whole object" if is_json else "no JSON"

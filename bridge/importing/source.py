@@ -61,11 +61,23 @@ class Source:
 
     def whole_line(self, most: int) -> bytes:
         """The next line with its end; b"" at the end of the bytes. Of a longer one than `most` the beginning."""
-        line = self.read()
-        while line and not line.endswith(b"\n") and (more := self.read()):
-            if len(line) < most:
-                line += more
-        return line
+        parts: list[bytes] = []
+        size = 0
+        while part := self.read():
+            if size < most:
+                parts.append(part)
+                size += len(part)
+            if part.endswith(b"\n"):
+                break
+        return b"".join(parts)
+
+    def block(self) -> bytes:
+        """The next bytes, whatever lines are in them; b"" at the end of the bytes."""
+        if self._at == len(self._ahead):
+            self._read_on()
+        block, self._at = self._ahead[self._at :], len(self._ahead)
+        self.byte += len(block)
+        return block
 
     def _read_on(self) -> bool:
         try:
@@ -88,5 +100,7 @@ class Source:
 
 
 def _standard_input() -> io.BufferedReader:
+    if sys.stdin is None:  # Python's word for one that is closed
+        raise OSError("standard input is closed")
     stream = sys.stdin.buffer
     return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[arg-type]

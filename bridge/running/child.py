@@ -1,6 +1,7 @@
 """A program as if nothing were around it: our stdin, stdout, stderr and terminal, our signals, its exit code.
 
-It stays in our process group: what a terminal sends (Ctrl-C, Ctrl-Z, a new size) reaches it by itself.
+It stays in our process group: what a terminal sends (Ctrl-C, Ctrl-Z, a new size) reaches it by itself, and so does
+what `timeout` or a supervisor sends to the group. What was sent to us alone is passed on.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from bridge.running.executable import by_shell, unstarted
+from bridge.running.witness import Witness, witness_of
 
 _PASSED_ON = (
     signal.SIGINT,
@@ -61,8 +63,11 @@ class Ending:
 
 def run_child(path: str, words: Sequence[str], environment: Mapping[str, str]) -> Ending:
     """Run a program until it ends. Raises NotStarted."""
-    relay = _Relay()
-    with relay.installed(), _terminal_restored() as restore:
+    with (
+        witness_of(_PASSED_ON) as witness,
+        _Relay(witness).installed() as relay,
+        _terminal_restored() as restore,
+    ):
         relay.begin(_started(path, words, environment))
         status = relay.wait()
         if status < 0:
@@ -85,26 +90,27 @@ def _started(path: str, words: Sequence[str], environment: Mapping[str, str]) ->
 class _Relay:
     """Passes signals on that were sent to us alone. Those that come while the program starts wait for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, witness: Witness | None) -> None:
+        self._witness = witness
         self._child: subprocess.Popen[bytes] | None = None
         self._early: list[int] = []
 
     @contextmanager
-    def installed(self) -> Iterator[None]:
+    def installed(self) -> Iterator[Self]:
         """Ours for the length of a block. What is ignored here, as after nohup, is left so, and so it is there."""
         before: dict[signal.Signals, Any] = {}
         for number in _PASSED_ON:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, self._on_signal)
         try:
-            yield
+            yield self
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
     def begin(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
-        while self._early:
+        while self._early:  # whoever sent it to the group did so before the program was there
             child.send_signal(self._early.pop(0))
 
     def wait(self) -> int:
@@ -112,12 +118,27 @@ class _Relay:
         return self._child.wait()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if number in _OF_THE_TERMINAL and is_in_foreground():
-            return  # the terminal has sent it to the whole group
         if self._child is None:
             self._early.append(number)
-        else:
+        elif not self._has_it_already(number):
             self._child.send_signal(number)
+
+    def _has_it_already(self, number: int) -> bool:
+        if self._witness is not None and self._witness.heard(number):
+            return True
+        if self._witness is not None and self._witness.is_there:
+            return False
+        return number in _OF_THE_TERMINAL and is_in_foreground()
+
+
+@contextmanager
+def children_waited_for() -> Iterator[None]:
+    """Where whoever started us ignores SIGCHLD, the kernel would throw exit codes away."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def is_in_foreground() -> bool:

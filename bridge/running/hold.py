@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import time
 from pathlib import Path
 from typing import IO
@@ -36,13 +35,13 @@ class Hold:
         self._file.truncate(0)
         self._file.write(" ".join(map(str, numbers)).encode())
 
-    def has_server(self) -> bool:
-        """Whether the server that was started last is still there."""
-        pid, _ = _read(self._file)
-        with contextlib.suppress(OSError):
-            os.kill(pid, 0)
-            return pid > 0
-        return False
+    def is_of(self, pid: int) -> bool:
+        """Whether this process is the server that was started last."""
+        return pid > 0 and _read(self._file)[0] == pid
+
+    def until_s(self) -> int:
+        """The Unix time until which that server goes on though nobody holds it; 0: it does not."""
+        return _read(self._file)[1]
 
     def is_the_last(self) -> bool:
         """Let go, and tell whether nobody else holds on. Where others do, the server is theirs now."""

@@ -23,6 +23,8 @@ logger = logging.getLogger("tracen.running")
 
 _USUAL_PORTS = {"--port": 8000, "--otlp-grpc-port": 4317, "--otlp-http-port": 4318}
 _READY = re.compile(r"ready http=(\S+) otlp-grpc=(\S+) otlp-http=(\S+)")
+_OF_PROGRAMS = ("TRACEN_KEY", "TRACEN_ENDPOINT")
+"""Nothing that a server reads: a key would stand in its environment for an hour."""
 _TRIES = 3
 _END_TIMEOUT_S = 20.0
 STAYS_S = 3600
@@ -45,6 +47,8 @@ class LocalServer:
     process: subprocess.Popen[str] | None = None
     is_for_runs: bool = False
     stays: bool = False
+    stays_until_s: int = 0
+    """Until then it goes on whatever this run wants: an earlier one had it stay."""
 
 
 @contextmanager
@@ -65,7 +69,8 @@ def local_server(db: str) -> Iterator[LocalServer]:
         server = _found_or_started(db)
         if server.process is not None:
             hold.tell(server.process.pid)
-        server.is_for_runs = hold.has_server()
+        server.is_for_runs = hold.is_of(server.doors.pid)
+        server.stays_until_s = hold.until_s() if server.is_for_runs else 0
         yield server
     finally:
         if server is not None and server.stays:
@@ -101,6 +106,7 @@ def _started(db: str, ports: list[str]) -> LocalServer:
             stdout=subprocess.PIPE,
             stderr=told,
             text=True,
+            env={name: value for name, value in os.environ.items() if name not in _OF_PROGRAMS},
             start_new_session=True,  # a terminal's Ctrl-C is for the program
         )
         assert process.stdout is not None  # noqa: S101 - a pipe

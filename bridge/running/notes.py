@@ -26,24 +26,30 @@ class Findings:
     exporters: tuple[str, ...] = ()
     provider: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+    """The executables of those that noted something missing."""
 
 
 def findings(folder: Path) -> Findings:
     """Read the notes in a folder. What a program may have written there itself is not believed further than text."""
     found: dict[str, dict[str, None]] = {}
-    for subject, text in _lines(folder):
-        found.setdefault(subject, {})[text] = None
+    for lines in _notes(folder):
+        for subject, text in lines:
+            found.setdefault(subject, {})[text] = None
+        noted = dict(lines)
+        if "missing" in noted and "python" in noted:
+            found.setdefault("lacking", {})[noted["python"]] = None
     names = Findings.__slots__
     return Findings(**{name: tuple(found.get("python" if name == "pythons" else name, ())) for name in names})
 
 
-def _lines(folder: Path) -> Iterator[tuple[str, str]]:
+def _notes(folder: Path) -> Iterator[list[tuple[str, str]]]:
+    """Of each process, what it noted about what."""
     for path in sorted(folder.glob("*.notes"))[:_MAX_FILES]:
         with contextlib.suppress(OSError):
             text = path.read_bytes()[:_MAX_BYTES].decode(errors="replace")
-            for line in text.splitlines():
-                subject, _, told = line.partition("\t")
-                yield subject, told
+            parts = (line.partition("\t") for line in text.splitlines())
+            yield [(subject, told) for subject, _, told in parts]
 
 
 def left_behind(folder: Path) -> list[int]:

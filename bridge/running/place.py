@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bridge import presence
 from bridge.asking import Server, ServerError
-from bridge.console import DEFAULT_BASE_URL, on_store
+from bridge.own_key import OwnKey, own_key
+from bridge.presence import Doors
 from bridge.running.environment import GRPC, HTTP, Destination
 from bridge.running.local import LocalServer, NoServer, local_server
 
-if TYPE_CHECKING:
-    from viewer.store.base import Store
-
-logger = logging.getLogger("tracen.running")
-
 _GRPC_PORT = 4317
-_KEY_LASTS_NS = 24 * 3600 * 10**9
 _PROBE_TIMEOUT_S = 5.0
 
 
@@ -35,14 +26,19 @@ class NoPlace(Exception):
 
 @dataclass(slots=True)
 class Place:
-    """Where spans go. `server` asks it; `local` is it where it is on this machine; `keeps_key`: ours is not revoked."""
+    """Where spans go. `server` asks it; `local` is it where it is on this machine; `own` is a key that was made."""
 
     destination: Destination
     server: Server
     before: frozenset[str]
     """OTel ids of traces that came with the key already."""
     local: LocalServer | None = None
-    keeps_key: bool = False
+    own: OwnKey | None = None
+
+    def keep_key(self, is_kept: bool) -> None:
+        """Say whether a key of ours stays: somebody may still send with it."""
+        if self.own is not None:
+            self.own.is_kept = is_kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +55,44 @@ class Wanted:
 def place_for(wanted: Wanted, label: str) -> Iterator[Place]:
     """Where a run's spans go, for the length of a block. `label` is for a key that is made. Raises NoPlace."""
     is_file = "://" not in wanted.db
-    doors = presence.find(wanted.db) if is_file else None
+    doors = _doors_of(wanted.db, wanted.endpoint) if is_file else None
     endpoint = wanted.endpoint
-    if endpoint is None and doors is None and (not is_file or (wanted.key and _answers(wanted.key))):
-        endpoint = DEFAULT_BASE_URL
+    if endpoint is None and not is_file:  # a usual address may be anybody's, who would be told a key
+        raise NoPlace(
+            "the server of a database says nowhere where it is: give TRACEN_ENDPOINT, or --endpoint"
+        )
     is_ours = doors is not None and endpoint in (doors.http, doors.base_url)
     if endpoint is not None and not is_ours and (is_file or wanted.key):
         yield _elsewhere(endpoint, wanted.protocol, wanted.key)
         return
     with ExitStack() as ending:
-        made: list[Place] = []
-        key = wanted.key or ending.enter_context(_own_key(wanted.db, label, made))
+        own = None if wanted.key else ending.enter_context(own_key(wanted.db, label))
+        key = wanted.key or (own.secret if own else "")
         if endpoint is not None and not is_ours:
-            made.append(_elsewhere(endpoint, wanted.protocol, key))
-            yield made[0]
+            yield replace(_elsewhere(endpoint, wanted.protocol, key), own=own)
             return
         try:
             local = ending.enter_context(local_server(wanted.db))
         except NoServer as error:
             raise NoPlace(str(error)) from None
-        place = _here(local, wanted.protocol, key)
-        made.append(place)
-        yield place
+        try:
+            place = _here(local, wanted.protocol, key)
+        except NoPlace as error:
+            hint = "; is TRACEN_KEY of another server? Give --endpoint too, or unset it" if wanted.key else ""
+            raise NoPlace(f"{error}{hint}") from None
+        yield replace(place, own=own)
+
+
+def _doors_of(db: str, endpoint: str | None) -> Doors | None:
+    """Of the server that has the file; one that does not tell where it is matters where no endpoint is given."""
+    try:
+        return presence.look(db)
+    except presence.Untold as untold:
+        if endpoint is None:
+            raise NoPlace(f"{untold}; name it with --endpoint") from None
+    except (ValueError, RuntimeError):  # no name of a file, which is told where the store is opened
+        pass
+    return None
 
 
 def _here(local: LocalServer, protocol: str, key: str) -> Place:
@@ -126,39 +138,3 @@ def _asked(destination: Destination, local: LocalServer | None = None) -> Place:
     if not isinstance(told.get("traces"), list):
         raise NoPlace(f"{destination.http} is a Tracen that does not tell which traces came; it is too old")
     return Place(destination, server, frozenset(map(str, told["traces"])), local)
-
-
-def _answers(key: str) -> bool:
-    """Whether a server is where one is that was given no setting."""
-    try:
-        return bool(Server(DEFAULT_BASE_URL, key, timeout_s=2.0).get("/api/requests"))
-    except ServerError:
-        return False
-
-
-# -- a key of its own ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def _own_key(db: str, label: str, made: list[Place]) -> Iterator[str]:
-    """A key of the local account for the length of a block; if nobody revokes it, it is refused after a day."""
-    from viewer.accounts.addresses import LOCAL
-    from viewer.keys import new_key, new_secret
-
-    secret = new_secret()
-    new = replace(new_key(secret, label), expires_ns=time.time_ns() + _KEY_LASTS_NS)
-
-    async def add(store: Store) -> tuple[str, str]:
-        account = await store.accounts.create(LOCAL, time.time_ns())
-        return account.id, (await store.accounts.add_key(account.id, new, time.time_ns())).id
-
-    account_id, key_id = on_store(str(Path(db).expanduser()) if "://" not in db else db, add, is_made=True)
-    logger.debug("a key for this run was made: %s", new.hint)
-    try:
-        yield secret
-    finally:
-        if not any(place.keeps_key for place in made):
-            with contextlib.suppress(
-                SystemExit
-            ):  # said; how the program ended counts, and the key has an end
-                on_store(db, lambda store: store.accounts.revoke_key(account_id, key_id, time.time_ns()))

@@ -37,7 +37,7 @@ def missing_packages(findings: Findings) -> Iterator[str]:
     """What has to be installed to see more, where the program has no set-up of its own."""
     if findings.missing and not findings.own:
         packages = {*findings.missing, "opentelemetry-sdk", "opentelemetry-exporter-otlp"}
-        python = findings.pythons[-1] if findings.pythons else "python"
+        python = (findings.lacking or findings.pythons or ("python",))[-1]
         yield one_line(f"To record calls of models: {python} -m pip install {' '.join(sorted(packages))}")
 
 
@@ -125,8 +125,6 @@ def _not_instrumented(evidence: Evidence) -> Iterator[str]:
     python = findings.pythons[-1]
     if findings.missing:
         yield from missing_packages(findings)
-    elif not evidence.instruments:
-        yield "The program has no OpenTelemetry set-up, and --no-instrument keeps Tracen from adding one."
     elif findings.instrumented and not findings.failed:
         by_weight = sorted(findings.instrumented, key=lambda name: name.rpartition(".")[2] in _FRAMEWORKS)
         names = ", ".join(by_weight[:_MAX_NAMED])
@@ -161,16 +159,22 @@ _REASONS = (_refused, _strangers, _switched_off, _own_set_up, _no_traces, _not_i
 
 def _unknown(evidence: Evidence) -> Iterator[str]:
     where = evidence.destination.otlp
+    name = os.path.basename(evidence.command)
+    if not evidence.instruments and "python" in name:
+        yield (
+            f"Nothing connected to {where}. If {name} has no OpenTelemetry set-up of its own: --no-instrument keeps "
+            "Tracen from adding one."
+        )
+        return
+    if "export" in evidence.findings.failed:
+        yield f"Its spans could not be sent to {where}: was that server there until the end?"
+        return
     if evidence.findings.pythons and (evidence.findings.own or evidence.findings.provider):
         yield "It has OpenTelemetry, but ended no span, or ended by os._exit before its exporter sent one."
         return
     yield (
-        f"Nothing connected to {where}. Has {os.path.basename(evidence.command)} an OpenTelemetry SDK, and does that "
+        f"Nothing connected to {where}. Has {name} an OpenTelemetry SDK, and does that "
         "read OTEL_EXPORTER_OTLP_ENDPOINT?"
     )
-    if (
-        evidence.instruments
-        and not evidence.findings.pythons
-        and "python" in os.path.basename(evidence.command)
-    ):
+    if not evidence.findings.pythons and "python" in name:
         yield "It could not be instrumented: Pythons before 3.9 are not, nor those with -I, -E or -S."

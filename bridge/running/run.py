@@ -13,7 +13,7 @@ from typing import Any
 
 from bridge.asking import ServerError
 from bridge.running.arrivals import MAX_LOOKED_AT, MAX_TOLD, settled, told_traces
-from bridge.running.child import Ending, run_child
+from bridge.running.child import Ending, children_waited_for, run_child
 from bridge.running.environment import environment_of
 from bridge.running.executable import path_of
 from bridge.running.notes import findings, left_behind
@@ -53,6 +53,7 @@ def ran(words: Sequence[str], wanted: Wanted, *, instruments: bool, tells_all: b
     """Run a program, and hold the server for the length of the block. Raises NotStarted and NoPlace."""
     path = path_of(words[0], os.environ)
     with (
+        children_waited_for(),
         place_for(wanted, _label(words)) as place,
         tempfile.TemporaryDirectory(prefix="tracen-run-", ignore_cleanup_errors=True) as folder,
     ):
@@ -63,9 +64,11 @@ def ran(words: Sequence[str], wanted: Wanted, *, instruments: bool, tells_all: b
         ending = run_child(path, words, told.variables)
         logger.debug("%s ended: %s", words[0], ending.told())
         left = tuple(left_behind(Path(folder)))
-        place.keeps_key = bool(left)
+        place.keep_key(bool(left))
         try:
             arrivals = settled(place, goes_on=bool(left))
+            left = tuple(pid for pid in left_behind(Path(folder)) if pid in left)  # others were about to end
+            place.keep_key(bool(left))
             traces = told_traces(place, arrivals, MAX_TOLD if tells_all else MAX_LOOKED_AT)
         except ServerError as error:
             yield Ran(Outcome(ending, left=left, error=str(error)), place)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 
 import click
 import pytest
@@ -107,6 +111,56 @@ def test_mistyped_word_is_answered_with_the_near_one(typed: str, meant: str) -> 
     done = run(*typed.split())
     assert done.exit_code == 2
     assert meant in done.stderr.split("Did you mean")[1]
+
+
+def test_help_fits_any_encoding_of_a_terminal() -> None:
+    """What it does not have becomes a question mark, and no traceback; on stderr too."""
+    for path, _ in each_command(tracen, "tracen"):
+        done = said_in_latin_1(*path.split()[1:], "--help")
+        assert done.returncode == 0, (path, done.stderr)
+        assert path in done.stdout.decode("latin-1")
+    wrong = said_in_latin_1("open", "“x”", "--endpoint", "http://127.0.0.1:9", "--key", "k")
+    assert wrong.returncode == 1
+    assert b"Traceback" not in wrong.stderr
+
+
+def said_in_latin_1(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "bridge", *arguments],
+        capture_output=True,
+        timeout=60,
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+    )
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="no script command on this machine")
+@pytest.mark.parametrize(
+    ("variables", "is_coloured", "is_link"),
+    [
+        ({"TERM": "xterm"}, True, True),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False, True),
+        ({"TERM": "dumb"}, False, False),
+    ],
+)
+def test_terminal_gets_no_colour_that_it_does_not_want(
+    variables: dict[str, str], is_coloured: bool, is_link: bool
+) -> None:
+    """NO_COLOR, and a terminal that knows none; that one gets no links either."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(("TRACEN_", "NO_COLOR"))}
+    words = f"{sys.executable} -m bridge"
+    lines = f"{words} doctor --no-post --endpoint nonsense; {words} open --app --no-browser --endpoint http://127.0.0.1:9"
+    done = subprocess.run(
+        ["script", "-qec", lines, "/dev/null"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=kept | variables,
+    )
+    assert "http://127.0.0.1:9/app/traces" in done.stdout
+    assert ("\x1b[" in done.stdout) is is_coloured
+    assert ("\x1b]8;;" in done.stdout) is is_link
 
 
 def test_command_alone_shows_the_help() -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 
-from bridge.presence import Doors, find
+from bridge.console import DEFAULT_BASE_URL
+from bridge.presence import Doors, Untold, find, look
+from bridge.whereabouts import whereabouts
 from tests.processes import TracenProcess, serve_command, start_tracen
 
 
@@ -44,3 +50,54 @@ def test_a_second_server_that_is_refused_takes_nothing_from_the_first(tmp_path: 
     finally:
         tracen.stop()
         tracen.close()
+
+
+# -- servers of other releases -------------------------------------------------------------------------
+
+ADDRESSES = {"http": "http://127.0.0.1:1", "otlp_grpc": "127.0.0.1:2", "otlp_http": "http://127.0.0.1:3"}
+
+
+@pytest.fixture
+def hold(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Holds a store's lock as a server does, with what it tells; returns the store's name."""
+    with (tmp_path / "t.db.lock").open("wb") as lock:
+
+        def held(text: str) -> str:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.seek(0)
+            lock.truncate()
+            lock.write(text.encode())
+            lock.flush()
+            return str(tmp_path / "t.db")
+
+        yield held
+
+
+def test_server_of_another_release_is_found_by_what_both_know(hold: Callable[[str], str]) -> None:
+    """One that tells more, and one that tells less."""
+    known = Doors("http://127.0.0.1:1", "127.0.0.1:2", "http://127.0.0.1:3", "http://127.0.0.1:1", 0)
+    assert look(hold(json.dumps(ADDRESSES | {"metrics": "http://127.0.0.1:4"}))) == known
+    told = find(hold(json.dumps(ADDRESSES | {"pid": 77, "base_url": "https://a.example"})))
+    assert told == replace(known, base_url="https://a.example", pid=77)
+    assert find(hold(json.dumps(ADDRESSES | {"pid": "1; x", "base_url": 7}))) == known
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "nonsense", '{"http": 7}', '{"url": "http://127.0.0.1:1"}'])
+def test_server_that_does_not_tell_where_it_is_gets_no_other_in_its_place(
+    hold: Callable[[str], str], text: str
+) -> None:
+    """Its key would go to whoever has the usual address."""
+    db = hold(text)
+    assert find(db) is None
+    with pytest.raises(Untold, match=r"can not be read from .*t\.db\.lock"):
+        look(db)
+    with pytest.raises(click.UsageError, match="name it with --endpoint"):
+        whereabouts(None, db)
+    assert whereabouts("http://127.0.0.1:7/", db).endpoint == "http://127.0.0.1:7"
+
+
+def test_usual_address_is_asked_only_where_no_server_has_the_file(tmp_path: Path) -> None:
+    """And the home of nobody is a word of its own, no traceback."""
+    assert whereabouts(None, str(tmp_path / "t.db")).endpoint == DEFAULT_BASE_URL
+    with pytest.raises(click.BadParameter, match="there is no user ~nobody-of-that-name here"):
+        whereabouts(None, "~nobody-of-that-name/t.db")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -43,8 +44,20 @@ class Scripted:
             def log_message(self, *told: object) -> None:
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.http.serve_forever)
+        self._handler = Handler
+
+    def bind(self, port: int) -> None:
+        """Begin to answer."""
+        self.http = ThreadingHTTPServer(("127.0.0.1", port), self._handler)
+        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05})
+        self.thread.start()
+
+    def end(self) -> None:
+        """Nothing answers any more, but on connections that are open."""
+        if self.thread.is_alive():
+            self.http.shutdown()
+            self.thread.join()
+            self.http.server_close()
 
     def answer(self, count: int) -> Answer:
         self.counts.append(count)
@@ -60,11 +73,9 @@ class Scripted:
 @pytest.fixture
 def scripted() -> Iterator[Scripted]:
     scripted = Scripted()
-    scripted.thread.start()
+    scripted.bind(0)
     yield scripted
-    scripted.http.shutdown()
-    scripted.thread.join()
-    scripted.http.server_close()
+    scripted.end()
 
 
 def batch(count: int) -> Batch:
@@ -95,6 +106,58 @@ def test_a_server_that_stays_busy_is_given_up_in_words(scripted: Scripted) -> No
     assert 20 <= sum(waits) < 60
 
 
+def test_a_retry_after_that_is_no_number_is_waited_for_as_without_one(scripted: Scripted) -> None:
+    """Python calls more characters digits than it reads as a number."""
+    scripted.answers = [(503, {"retry-after": "\xb2"}, b"")]
+    waits: list[float] = []
+    Sender(scripted.server, sleep=waits.append).send(batch(1))
+    assert waits == [1.0]
+
+
+def test_a_server_that_is_begun_again_is_waited_for(scripted: Scripted) -> None:
+    """As one that is busy: nothing is lost; one that is not there in the beginning is told at once."""
+    port = scripted.http.server_address[1]
+    begun_again = Scripted()
+
+    def begin_again(wait_s: float) -> None:
+        waits.append(wait_s)
+        if len(waits) == 2:
+            begun_again.bind(port)
+
+    waits: list[float] = []
+    sender = Sender(scripted.server, sleep=begin_again)
+    scripted.answers = [(200, {**OK[1], "connection": "close"}, OK[2])]
+    sender.send(batch(1))
+    scripted.end()
+    sender.send(batch(2))
+    begun_again.end()
+    assert (waits, sender.sent, begun_again.counts) == ([1.0, 2.0], 3, [2])
+    with pytest.raises(ServerError, match="can not be reached"):
+        Sender(scripted.server, sleep=waits.append).send(batch(1))
+    assert len(waits) == 2
+
+
+def _interrupted(sender: Sender, scripted: Scripted) -> None:
+    with Ahead(sender) as ahead:
+        ahead.send(batch(1))
+        while not scripted.counts:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_does_not_wait_for_a_busy_server(scripted: Scripted) -> None:
+    """Whoever presses Ctrl-C is not kept for the patience of the batch that is under way."""
+    scripted.answers = [(503, {"retry-after": "30"}, b"")] * 4
+    sender = Sender(scripted.server)
+    with pytest.raises(KeyboardInterrupt):
+        _interrupted(sender, scripted)
+    for thread in threading.enumerate():
+        if thread.name.startswith("ThreadPoolExecutor"):
+            thread.join(20)
+            assert not thread.is_alive()
+    assert scripted.counts == [1]
+
+
 def test_a_batch_that_is_too_large_is_sent_in_halves(scripted: Scripted) -> None:
     """Down to the one span that is refused; the others arrive."""
     scripted.most = 3
@@ -117,7 +180,7 @@ def test_rejected_spans_are_counted(scripted: Scripted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told"), [(401, "refuses the key"), (403, "refuses the key"), (500, "answered 500")]
+    ("status", "told"), [(401, "refuses the key"), (403, "has not the scope `write`"), (500, "answered 500")]
 )
 def test_what_waiting_does_not_help_is_an_error(status: int, told: str, scripted: Scripted) -> None:
     """With what would help; a batch ahead tells it at the end."""

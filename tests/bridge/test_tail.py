@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
-from tests.processes import TracenProcess
+from tests.processes import TracenProcess, running_tracen
 from tests.viewer.markup import Page
 from tests.viewer.samples import PLAIN
 
@@ -57,6 +60,13 @@ def test_tail_prints_each_new_trace_and_ends_on_ctrl_c(tracen: TracenProcess, ke
         assert tail.stderr.read() == ""
 
 
+def test_tail_says_in_its_help_how_it_ends() -> None:
+    """As it does: Ctrl-C is its normal end."""
+    command = [sys.executable, "-m", "bridge", "tail", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "Exit codes: 0 ended by Ctrl-C" in told
+
+
 def test_tail_json_is_the_summary_of_the_api(tracen: TracenProcess, key: str) -> None:
     """For programs."""
     export(tracen, key, "a" + ESCAPES)
@@ -92,11 +102,45 @@ def test_tail_says_what_keeps_it_from_starting(tracen: TracenProcess, key: str) 
     for arguments, code, words in (
         (("http://127.0.0.1:9", "--key", "k"), 1, "can not be reached"),
         ((tracen.http, "--key", "wrong"), 1, "refuses the key"),
-        ((tracen.http, "--key", ""), 2, "TRACEN_KEY"),
+        ((tracen.http, "--key", ""), 2, "tracen keys create --account local@tracen"),
         ((f"{tracen.http}/nowhere", "--key", key), 1, "404"),
         (("nonsense", "--key", "k"), (1, 2), "nonsense"),
     ):
         done = subprocess.run(tail_command(*arguments), capture_output=True, text=True, timeout=60)
         assert done.returncode in (code if isinstance(code, tuple) else (code,)), done.stderr
-        assert words in done.stderr
+        assert words in " ".join(done.stderr.split())
         assert "Traceback" not in done.stderr
+
+
+def test_tail_asks_the_server_of_the_store(tracen: TracenProcess, key: str, tmp_path: Path) -> None:
+    """Where no endpoint is given; and a key that another server refuses is told so."""
+    export(tracen, key, "of this store")
+    command = [sys.executable, "-m", "bridge", "tail", "--key", key]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRACEN_")}
+    at = kept | {"TRACEN_DB": str(tracen.db)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=at) as tail:
+        assert tail.stdout is not None
+        assert "of this store" in tail.stdout.readline()
+        tail.send_signal(signal.SIGINT)
+        assert tail.wait(60) == 0
+    with running_tracen(tmp_path / "other.db") as other:
+        asked = [*command, "--endpoint", other.http]
+        done = subprocess.run(asked, capture_output=True, text=True, env=at, timeout=60)
+    assert done.returncode == 1
+    assert f"the server of this store is another one, at {tracen.http}" in done.stderr
+
+
+def test_tail_sends_no_key_to_the_usual_address_while_its_server_is_elsewhere(tmp_path: Path) -> None:
+    """A server that has the file, but does not tell where it is."""
+    with (tmp_path / "t.db.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TRACEN_")}
+        done = subprocess.run(
+            [sys.executable, "-m", "bridge", "tail", "--key", "k"],
+            capture_output=True,
+            text=True,
+            env=kept | {"TRACEN_DB": str(tmp_path / "t.db")},
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert "name it with --endpoint" in done.stderr

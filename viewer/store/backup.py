@@ -1,60 +1,83 @@
 """Copies of a whole store, of one moment, also beside its server: what `tracen serve` opens at once.
 
 A copy is written beside its place, checked, and put there when all of it is on disk. What was there before is moved
-aside, FILE after all else, and FILE of the copy comes last: whenever it ends, what is in place is one or the other, or
-too little for anybody to open, and `put_back` makes it whole.
+aside (`aside.py`), and FILE of the copy comes last: whenever it ends, what is in place is one or the other, or nobody
+opens it until `put_back` makes it whole.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import secrets
+import shlex
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
 
-from viewer.store.base import StoreError
-from viewer.store.durable import DERIVED, DURABLE, MAIN, DurableFile, one_moment, present
+from viewer.store.aside import (
+    BackupFailed as BackupFailed,
+)
+from viewer.store.aside import (
+    BackupRefused as BackupRefused,
+)
+from viewer.store.aside import (
+    has_aside,
+    is_half_in_place,
+    make_alike,
+    move_aside,
+    new_of,
+    only_one,
+    put_back,
+    remove,
+    repair_of,
+    sync,
+)
+from viewer.store.base import StoreUnusable
+from viewer.store.durable import (
+    DERIVED,
+    DURABLE,
+    LOGS,
+    MAIN,
+    DurableFile,
+    is_unseen,
+    one_moment,
+    present,
+    readonly_uri,
+)
 
 logger = logging.getLogger("tracen.store")
 
 _STEP_BYTES = 4 * 1024 * 1024
-_NEW = ".backup-in-progress"
-_OLD = ".backup-replaced"
-_LOGS = ("-wal", "-shm", "-journal")
+_WRITE_VERSION, _HEADER_BYTES = 18, 19
+"""Where SQLite's header says how a file is written; 2 is with a write-ahead log ("Database File Format", 1.3.3)."""
 _AS_IT_WAS = "what was there before is as it was"
 
 Watch = Callable[[int, int], None]
 """Hears how many bytes are copied, of how many."""
 
 
-class BackupRefused(StoreError):
-    """The copy must not be put there; the message says why, and what would be accepted."""
-
-
-class BackupFailed(StoreError):
-    """The copy could not be made; what was there before is as it was."""
-
-
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy that is beside its place, and not in it yet."""
+    """A copy that is beside its place, and not in it yet. `name` holds its files together.
+
+    `is_restored`: it is one of a backup, or comes over a store that was served.
+    """
 
     target: Path
     files: tuple[DurableFile, ...]
     size_bytes: int
+    name: str
+    is_restored: bool
 
     @property
     def main(self) -> Path:
         """Its FILE: it is a store already."""
-        return _new(self.target)
+        return new_of(self.target)
 
 
 @contextlib.contextmanager
@@ -64,17 +87,34 @@ def copied(db: Path, target: Path, watch: Watch, *, is_forced: bool = False) -> 
     Raises BackupRefused, BackupFailed, StoreUnusable.
     """
     db, target = db.resolve(), target.resolve()
+    check_source(db)
     _check_place(db, target)
-    if not is_left_aside(target) and not is_forced:
+    if not has_aside(target) and not is_forced:
         _check_replaceable(target)
-    with _only_one(target):
+    with only_one(target):
         put_back(target)
         if not is_forced:
             _check_replaceable(target)
         try:
             yield _copy(db, target, watch)
         finally:
-            _remove(_new(target))
+            remove(new_of(target))
+
+
+def check_source(db: Path) -> None:
+    """Raise StoreUnusable where there is no store that could be copied, with what would help."""
+    if is_half_in_place(db):
+        raise StoreUnusable(f"{db}: a backup was cut short while it was put in place here; {repair_of(db)}")
+    for file in present(db):
+        path = file.beside(db)
+        if not path.exists():
+            if db.is_file() and not _is_store(db):
+                raise StoreUnusable(f"{db} is no store of Tracen; give the file of one")
+            raise StoreUnusable(
+                f"{path} is missing, a part of {db}; `tracen check --db {shlex.quote(str(db))}` says what puts it right"
+            )
+        if not path.is_file():
+            raise StoreUnusable(f"{path} is no regular file; give the file of a store")
 
 
 def _check_place(db: Path, target: Path) -> None:
@@ -83,6 +123,9 @@ def _check_place(db: Path, target: Path) -> None:
         raise BackupRefused(f"there is no folder {target.parent}; make it, or give another file")
     if target.is_dir():
         raise BackupRefused(f"{target} is a folder; give a file in it, such as {target / 'tracen.db'}")
+    for path in _paths(target):
+        if path.exists() and not path.is_file():
+            raise BackupRefused(f"{path} is no regular file; give another file")
     of_store = {Path(f"{db}{suffix}") for suffix in (*_suffixes(), ".lock")}
     if any(path in of_store or _is_same(path, db) for path in _paths(target)):
         raise BackupRefused(f"{target} is a part of the store itself; give another file")
@@ -102,11 +145,21 @@ def _is_store(path: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(sqlite3.connect(readonly_uri(path), uri=True)) as connection:
             sql = f"select 1 from _sqlite_migrations where migration_set = '{MAIN.schema.name}'"  # noqa: S608
             return connection.execute(sql).fetchone() is not None
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if is_unseen(error):
+            raise BackupRefused(
+                f"{path} can not be read ({error}), so nobody knows what would be replaced; give another file"
+            ) from None
         return False
+
+
+def _was_served(path: Path) -> bool:
+    """Whether a server has had FILE open: it keeps a write-ahead log, and a copy has none."""
+    with path.open("rb") as file:
+        return file.read(_HEADER_BYTES)[_WRITE_VERSION:] == b"\x02"
 
 
 def _is_same(path: Path, other: Path) -> bool:
@@ -117,39 +170,11 @@ def _suffixes() -> Iterator[str]:
     """Of everything that a store may have beside its FILE, less the lock."""
     for suffix in (*(file.suffix for file in DURABLE), *DERIVED):
         yield suffix
-        yield from (suffix + log for log in _LOGS)
+        yield from (suffix + log for log in LOGS)
 
 
 def _paths(main: Path) -> list[Path]:
     return [file.beside(main) for file in DURABLE]
-
-
-def _new(target: Path) -> Path:
-    return Path(f"{target}{_NEW}")
-
-
-def _old(target: Path) -> Path:
-    return Path(f"{target}{_OLD}")
-
-
-@contextlib.contextmanager
-def _only_one(target: Path) -> Iterator[None]:
-    """Be the only one at the target: no server, no other backup. Raises BackupRefused."""
-    with _opened_lock(Path(f"{target}.lock")) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BackupRefused(
-                f"{target} is in use, by `tracen serve` or another backup; stop it, or give another file"
-            ) from None
-        yield
-
-
-def _opened_lock(path: Path) -> IO[bytes]:
-    try:
-        return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-    except OSError as error:
-        raise BackupFailed(f"{path}: {error.strerror}") from None
 
 
 # -- copying -------------------------------------------------------------------------------------------
@@ -162,14 +187,15 @@ def _copy(db: Path, target: Path, watch: Watch) -> Copy:
         _check_room(target.parent, sum(sizes))
         name = secrets.token_hex(16)
         for number, file in enumerate(files):
-            path = file.beside(_new(target))
+            path = file.beside(new_of(target))
             try:
                 _copy_file(reading, file, path, partial(_told, watch, sum(sizes[:number]), sum(sizes)))
                 _rename_pair(path, file, name)
                 logger.debug("%s: %d bytes are copied", path, sizes[number])
             except (sqlite3.Error, OSError) as error:
                 raise BackupFailed(f"{path}: {_reason(error)}; {_AS_IT_WAS}") from None
-    return Copy(target, files, sum(sizes))
+    is_restored = not _was_served(db) or (target.exists() and _was_served(target))
+    return Copy(target, files, sum(sizes), name, is_restored)
 
 
 def _told(watch: Watch, before: int, total: int, copied_bytes: int) -> None:
@@ -222,7 +248,7 @@ def _rename_pair(path: Path, file: DurableFile, name: str) -> None:
         connection.execute("pragma journal_mode = delete")  # one file, without logs beside it
         connection.execute("pragma secure_delete = on")
         connection.execute(f"update {file.name_table} set name = ?", (name,))  # noqa: S608 - constants
-    _sync(path)
+    sync(path)
 
 
 # -- putting in place ----------------------------------------------------------------------------------
@@ -234,77 +260,51 @@ def put_in_place(copy: Copy) -> None:
     try:
         for path in _paths(target):
             _empty_log(path)
+        for file in copy.files:
+            _keep_owner(file.beside(new_of(target)), file.beside(target), target)
         try:
-            _move_aside(target)
+            move_aside(target, copy.name)
             for file in reversed(copy.files):  # FILE last
-                file.beside(_new(target)).rename(file.beside(target))
-            _sync(target.parent)
+                file.beside(new_of(target)).rename(file.beside(target))
+            sync(target.parent)
             logger.debug("%s: the copy is in its place", target)
         finally:
             put_back(target)
     except OSError as error:
-        raise BackupFailed(f"{target}: {_reason(error)}; {_AS_IT_WAS}") from None
+        raise BackupFailed(f"{target}: {_reason(error)}; {_left(target)}") from None
 
 
-def _move_aside(target: Path) -> None:
-    """FILE last: where it is aside, all is. An empty file stands for one that was not there."""
-    for file in reversed(DURABLE):
-        path, old = file.beside(target), file.beside(_old(target))
-        if path.exists():
-            path.rename(old)
-        else:
-            old.touch(mode=0o600)
-    durable = {file.suffix for file in DURABLE}
-    for suffix in set(_suffixes()) - durable:  # wrong beside the new ones
-        Path(f"{target}{suffix}").unlink(missing_ok=True)
-    _sync(target.parent)
+def _left(target: Path) -> str:
+    """What is there after the disk itself has failed in the midst of it."""
+    if is_half_in_place(target):
+        return repair_of(target)
+    return "the copy is in place, with what it replaced beside it" if has_aside(target) else _AS_IT_WAS
 
 
-def put_back(target: Path) -> None:
-    """Tidy up after what was cut short at any point: then what is in place is whole, and alone.
-
-    It may be cut short itself, and called again.
-    """
-    is_done = _old(target).exists() and target.exists()
-    for file in () if is_done else reversed(DURABLE):  # FILE last
-        path, old = file.beside(target), file.beside(_old(target))
-        if old.exists() and old.stat().st_size:
-            old.rename(path)
-        elif old.exists():
-            path.unlink(missing_ok=True)
-    _remove(_new(target))
-    _remove(_old(target))
-
-
-def is_left_aside(target: Path) -> bool:
-    """Whether a backup was cut short in the very moment in which it was put in place."""
-    return any(path.exists() for path in _paths(_old(target)))
+def _keep_owner(path: Path, *replaced: Path) -> None:
+    """Whoever could open what is replaced opens the copy: a store that is restored by another user than its server."""
+    like = next((one for one in replaced if one.exists()), None)
+    if like is not None:
+        try:
+            make_alike(path, like)
+        except PermissionError:
+            raise BackupFailed(
+                f"{like} belongs to another user, and so would the copy: run it as that one, or as root; {_AS_IT_WAS}"
+            ) from None
 
 
 def _empty_log(path: Path) -> None:
-    """Bring what is in the old file's write-ahead log into it: moved aside, it is one file."""
-    if not any(Path(f"{path}{log}").exists() for log in _LOGS):
+    """Bring what is in the old file's write-ahead log into it, if nobody has it open; else it moves aside with it."""
+    if not any(Path(f"{path}{log}").exists() for log in LOGS) or not path.exists() or not path.stat().st_size:
         return
     try:
+        with contextlib.closing(sqlite3.connect(readonly_uri(path), uri=True)) as connection:
+            connection.execute(
+                "select 1 from sqlite_master"
+            ).fetchone()  # else closing it would remove the log
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("pragma journal_mode = delete")
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY):
+        if is_unseen(error):
             raise BackupFailed(f"{path}: {error}; {_AS_IT_WAS}") from None
-        return  # broken, or no database: it is on its way out
-
-
-def _remove(main: Path) -> None:
-    """Remove a store's files, FILE last."""
-    for path in reversed(_paths(main)):
-        for log in (*_LOGS, ""):
-            Path(f"{path}{log}").unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    """Make a file, or the names in a folder, last."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        logger.debug("%s: its log is left as it is: %s", path, error)  # broken: it is on its way out

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -52,11 +53,77 @@ FORWARD = DurableFile("-forward", forward_migrations, "forward_file", is_always=
 DURABLE = (MAIN, BODIES, FORWARD)
 DERIVED = ("-search", "-reserve")
 """The suffixes of what is made anew where it is missing."""
+OLD = ".backup-replaced"
+"""What a backup replaces has this after FILE until the copy is in its place."""
+LOGS = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside each of them."""
+
+_UNSEEN = frozenset(
+    (
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    )
+)
+
+
+class Unopened(StoreUnusable):
+    """A file of a store could not be opened; `error` is SQLite's."""
+
+    def __init__(self, path: Path, error: sqlite3.Error) -> None:
+        super().__init__(f"{path}: {reason(error)}")
+        self.path, self.error = path, error
+
+
+def is_unseen(error: sqlite3.Error) -> bool:
+    """Whether it says that nobody could look, and so nothing of what is in the file."""
+    return primary_code(error) in _UNSEEN
+
+
+def reason(error: sqlite3.Error) -> str:
+    """SQLite's words, less the address under which it was told to open a file."""
+    return str(error).partition(": file:")[0]
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """SQLite's result code, less what it adds in the upper bytes."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF
+
+
+def readonly_uri(path: Path) -> str:
+    """How a file is opened to read it.
+
+    SQLite reads a database that was served only where it can make files beside it, or is told that nobody writes: so
+    it is told, where nobody does (a server that runs has -shm) and where we could make none.
+    """
+    logs = {log: Path(f"{path}{log}") for log in LOGS}
+    is_still = not logs["-shm"].exists() and not any(
+        log.exists() and log.stat().st_size for log in logs.values()
+    )
+    immutable = "&immutable=1" if is_still and not os.access(path.parent, os.W_OK) else ""
+    return f"{path.as_uri()}?mode=ro{immutable}"
 
 
 def present(main: Path) -> list[DurableFile]:
     """Those that there are, or must be."""
     return [file for file in DURABLE if file.is_always or file.beside(main).exists()]
+
+
+def existing(main: Path) -> Path:
+    """The same, if something of a store is there. Raises StoreUnusable."""
+    if not main.name or main.is_dir():
+        raise StoreUnusable(f"{main} is a folder; give the file of a store in it")
+    beside = [Path(f"{main}{suffix}") for suffix in (*(file.suffix for file in DURABLE), *DERIVED)]
+    if not any(path.exists() for path in (*beside, Path(f"{main}{OLD}"))):
+        raise StoreUnusable(f"there is no store {main}")
+    return main
 
 
 def open_readonly(main: Path) -> sqlite3.Connection:
@@ -66,7 +133,7 @@ def open_readonly(main: Path) -> sqlite3.Connection:
     try:
         for file in present(main):
             path = file.beside(main)
-            uri = f"{path.as_uri()}?mode=ro"
+            uri = readonly_uri(path)
             if connection is None:
                 connection = sqlite3.connect(uri, uri=True, isolation_level=None)
                 connection.execute(f"pragma busy_timeout = {_BUSY_MS}")
@@ -76,7 +143,7 @@ def open_readonly(main: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
-        raise StoreUnusable(f"{path}: {error}") from None
+        raise Unopened(path, error) from None
     assert connection is not None  # noqa: S101 - FILE is always one of them
     return connection
 

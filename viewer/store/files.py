@@ -18,6 +18,7 @@ from typing import IO
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from viewer.store.aside import is_half_in_place, repair_of
 from viewer.store.base import StoreUnavailable, StoreUnusable
 from viewer.store.schema import bodies_migrations, forward_migrations, migrations, search_migrations
 
@@ -50,7 +51,10 @@ class Files:
     """Where a store's files are, and whether they still are."""
 
     def __init__(self, path: Path) -> None:
-        """Make what is missing of FILE and its folder, for the owner alone. Raises StoreUnusable."""
+        """Make what is missing of FILE and its folder, for the owner alone. Raises StoreUnusable.
+
+        Nothing is made where a backup was cut short: what it moved aside would be lost behind an empty store.
+        """
         self.main = path.resolve()  # the lock is beside the file itself, whatever links lead to it
         self.bodies = Path(f"{self.main}-bodies")
         self.search = Path(f"{self.main}-search")
@@ -59,6 +63,10 @@ class Files:
         self.lock = Path(f"{self.main}.lock")
         self._inodes: dict[Path, int] = {}
         self._search_inode = self._forward_inode = 0
+        if is_half_in_place(self.main):
+            raise StoreUnusable(
+                f"{self.main}: a backup was cut short while it was put in place; {repair_of(self.main)}"
+            )
         if _size(self.bodies) and not _size(self.main):
             raise StoreUnusable(f"{self.main}: empty or missing, though {self.bodies} is there; restore both")
         _make_private(self.main, self.lock)
@@ -74,7 +82,7 @@ class Files:
         except BlockingIOError:
             file.close()
             raise StoreUnusable(
-                f"{self.main}: another `tracen serve` is using this file; stop it or give --db another"
+                f"{self.main}: another `tracen serve` is using this file; stop it (`tracen stop`) or give --db another"
             ) from None
         file.truncate()  # what the last server told of itself
         return file

@@ -28,7 +28,7 @@ def _give_way():
 
     spec = PathFinder.find_spec("sitecustomize", sys.path)
     if spec is None or spec.loader is None:
-        return
+        raise ModuleNotFoundError("No module named 'sitecustomize'", name="sitecustomize")
     module = sys.modules["sitecustomize"] = module_from_spec(spec)
     spec.loader.exec_module(module)
 

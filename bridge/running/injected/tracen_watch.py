@@ -224,10 +224,14 @@ _PACKAGE_BY_MODULE = {
 }
 
 
+_TIMEOUT_S = 3
+"""For so long, instead of ten seconds, a program's end may wait for a server that is gone."""
+_TIMEOUTS = {"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"}
+
+
 def _provider() -> Any:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     exporter: Any
     if os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") == "grpc":
@@ -238,8 +242,22 @@ def _provider() -> Any:
         "OTEL_RESOURCE_ATTRIBUTES", ""
     )
     provider = TracerProvider(resource=Resource.create({} if named else {"service.name": _program()}))
-    provider.add_span_processor(BatchSpanProcessor(exporter.OTLPSpanExporter()))
+    timeout = {} if _TIMEOUTS & os.environ.keys() else {"timeout": _TIMEOUT_S}
+    provider.add_span_processor(
+        _beside("tracen_watch_export").quiet_processor(exporter.OTLPSpanExporter(**timeout), _notes)
+    )
     return provider
+
+
+def _beside(name: str) -> Any:
+    """A module of this folder, which is not on sys.path any more."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location(name, os.path.join(os.path.dirname(__file__), name + ".py"))
+    assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - a path of a Python file
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _program() -> str:

@@ -73,34 +73,28 @@ class Watcher:
         self._seen: set[str] = set()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """The spec that others find, with a loader that tells when it is done."""
-        if name in self._seen or not (name in _WATCHED or name in self._on_module):
+        """The spec that others find, with a loader that tells when it is done; to who only asks, theirs is theirs."""
+        if name in self._seen or not (name in _WATCHED or name in self._on_module) or not _is_imported(name):
             return None
         for finder in sys.meta_path:
             if finder is not self and hasattr(finder, "find_spec"):
                 spec = finder.find_spec(name, path, target)
                 if spec is not None:
-                    self._tell_when_loaded(name, spec)
-                    return spec
+                    return self._telling(spec)
         return None
 
-    def _tell_when_loaded(self, name: str, spec: Any) -> None:
-        loader = spec.loader
-        if not hasattr(loader, "exec_module"):
-            return
-        original = loader.exec_module
+    def _telling(self, spec: Any) -> Any:
+        if not (hasattr(spec.loader, "exec_module") and hasattr(spec.loader, "create_module")):
+            return spec
+        copy = object.__new__(type(spec))
+        copy.__dict__.update(spec.__dict__)
+        copy.loader = _TellingLoader(spec.loader, self._on_loaded)
+        return copy
 
-        def exec_module(module: Any) -> None:
-            del loader.exec_module
-            original(module)
-            if name not in self._seen:
-                self._seen.add(name)
-                self._tell(name, module)
-
-        try:  # noqa: SIM105 - contextlib takes long to import
-            loader.exec_module = exec_module  # of this one module: loaders of files are made for each
-        except AttributeError:
-            pass
+    def _on_loaded(self, name: str, module: Any) -> None:
+        if name not in self._seen:
+            self._seen.add(name)
+            self._tell(name, module)
 
     def _tell(self, name: str, module: Any) -> None:
         try:
@@ -110,6 +104,36 @@ class Watcher:
                 self._on_library(name)
         except Exception:  # noqa: S110 - the program runs as well without
             pass
+
+
+class _TellingLoader:
+    """Stands before a loader, which may be shared by many modules, for one import; then the module has that one."""
+
+    def __init__(self, loader: Any, on_loaded: Callable[[str, Any], None]) -> None:
+        self._loader = loader
+        self._on_loaded = on_loaded
+
+    def create_module(self, spec: Any) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        name = module.__spec__.name
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        self._on_loaded(name, sys.modules.get(name, module))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+def _is_imported(name: str) -> bool:
+    """Whether an import of it is under way: a look whether it is there asks finders as well."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_name == "_find_and_load_unlocked":
+            return bool(frame.f_locals.get("name") == name)
+        frame = frame.f_back
+    return False
 
 
 class Libraries:

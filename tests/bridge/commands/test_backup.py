@@ -7,10 +7,12 @@ import os
 import pty
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -18,9 +20,9 @@ import pytest
 
 from tests.bridge.conformance.test_store_faults import small_disk
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
-from tests.processes import TracenProcess, running_tracen
+from tests.processes import TracenProcess, running_tracen, serve_command
 from tests.viewer.keeping.whole import back_up, filled, findings, page_ids
-from viewer.store.backup import put_back
+from viewer.store.aside import put_back
 from viewer.store.base import StoreUnusable
 from viewer.store.check import Depth
 
@@ -173,6 +175,21 @@ def test_backup_that_is_killed_while_it_copies_leaves_the_old_one(tmp_path: Path
     assert not findings(tmp_path / "b.db")
 
 
+@pytest.mark.parametrize("broken", [b"", bytes(20_480)], ids=["empty", "zeros"])
+def test_restore_that_is_ended_puts_a_broken_store_back_with_its_log(tmp_path: Path, broken: bytes) -> None:
+    """It may be all that is left of what was committed last."""
+    store = filled(tmp_path / "t.db")
+    back_up(store.path, tmp_path / "b.db")
+    store.path.write_bytes(broken)
+    log = tmp_path / "t.db-wal"
+    log.write_bytes(b"the last commits")
+    restoring = ("backup", store.path, "--db", tmp_path / "b.db", "--force")
+    done = ended(signal.SIGTERM, "os.rename", "progress", 1, *restoring)
+    assert done.returncode == -signal.SIGTERM
+    assert log.read_bytes() == b"the last commits"
+    assert not list(tmp_path.glob("*.backup-*"))
+
+
 _KILLED_IN_TURN = """
 import os, shutil, signal, sys
 from pathlib import Path
@@ -232,12 +249,32 @@ def _check_nobody_opens_half(target: Path, wanted: set[str]) -> None:
     """What a server would make of the files as they lie there: all, nothing, or a message."""
     aside = target.parent / "aside"
     shutil.copytree(target.parent, aside)
-    if not (aside / "b.db").exists() and not (aside / "b.db-bodies").exists():
-        return
+    is_new = not list(aside.glob("b.db.backup-replaced*")) and not (aside / "b.db").exists()
     try:
-        assert page_ids(aside / "b.db") == wanted
+        assert page_ids(aside / "b.db") == (set() if is_new else wanted)
     except StoreUnusable as error:
-        assert "restore both" in str(error)  # noqa: PT017 - one of two outcomes
+        assert "--repair` puts it right" in str(error)  # noqa: PT017 - one of two outcomes
+    shutil.rmtree(aside)
+
+
+def test_server_does_not_start_where_a_restore_was_cut_short(tmp_path: Path) -> None:
+    """It would make an empty store in front of the old one. The repair that is named puts that back."""
+    store = filled(tmp_path / "t.db")
+    back_up(store.path, tmp_path / "b.db")
+    killed = ended(
+        signal.SIGKILL, "os.rename", "progress", 1, "backup", store.path, "--db", tmp_path / "b.db"
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert not store.path.exists()
+    served = subprocess.run(serve_command(store.path), capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert (served.returncode, served.stdout) == (2, "")
+    repair = served.stderr.partition("`tracen ")[2].partition("`")[0]
+    assert repair == f"check --db {store.path} --repair"
+    assert not store.path.exists()
+    assert run(*repair.split()).returncode == 0
+    assert page_ids(store.path) == {page.id for page in store.pages}
+    with running_tracen(store.path):
+        pass
 
 
 # -- words ---------------------------------------------------------------------------------------------
@@ -247,9 +284,13 @@ def _check_nobody_opens_half(target: Path, wanted: set[str]) -> None:
     ("arguments", "code", "words"),
     [
         (("b.db", "--db", "no.db"), 2, "there is no store no.db"),
-        (("b.db", "--db", "letter.txt"), 2, "file is not a database"),
+        (("b.db", "--db", "letter.txt"), 2, "letter.txt is no store of Tracen"),
         (("b.db", "--db", "postgresql://user:secret@db/x"), 2, "expected a SQLite file, got postgresql://…"),
         (("letter.txt", "--db", "t.db"), 2, "is there and no backup of Tracen; --force writes over it"),
+        (("b.db", "--db", "half.db"), 2, "half.db-bodies is missing, a part of"),
+        (("b.db", "--db", "."), 2, "is a folder; give the file of a store"),
+        (("b.db", "--db", ""), 2, "is a folder; give the file of a store"),
+        (("", "--db", "t.db"), 2, "got an empty name"),
         (("t.db", "--db", "t.db"), 2, "a part of the store itself"),
         ((".", "--db", "t.db"), 2, "is a folder"),
         ((), 2, "Missing argument 'FILE'"),
@@ -263,6 +304,7 @@ def test_backup_says_what_keeps_it_from_starting(
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     filled(tmp_path / "t.db")
     Path("letter.txt").write_text("Dear Ada,")
+    shutil.copy("t.db", "half.db")
     done = run("backup", *arguments)
     assert (done.returncode, done.stdout) == (code, "")
     assert words in " ".join(done.stderr.split())
@@ -282,9 +324,34 @@ def test_backup_of_a_damaged_store_replaces_nothing(tmp_path: Path) -> None:
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "the store is not as it should be" in refused.stderr
     assert f"{bodies} is damaged" in refused.stderr
-    assert "--force keeps the copy all the same" in refused.stderr
+    assert "--keep-damaged keeps the copy all the same" in refused.stderr
     assert (tmp_path / "b.db-bodies").read_bytes() == before
-    assert run("backup", tmp_path / "b.db", "--db", store.path, "--force").returncode == 0
+    assert run("backup", tmp_path / "b.db", "--db", store.path, "--force").returncode == 1
+    assert run("backup", tmp_path / "b.db", "--db", store.path, "--keep-damaged").returncode == 0
+
+
+def test_restoring_says_what_comes_back(tmp_path: Path) -> None:
+    """Every time; a backup over an older one says nothing of it."""
+    store = filled(tmp_path / "t.db")
+    for _ in range(2):
+        assert "deleted" not in run("backup", tmp_path / "b.db", "--db", store.path).stderr
+    restored = run("backup", store.path, "--db", tmp_path / "b.db")
+    assert "what was deleted since is there again, revoked keys work again" in restored.stderr
+
+
+def test_backup_of_a_newer_release_says_what_to_update(tmp_path: Path) -> None:
+    """As `tracen check` does."""
+    store = filled(tmp_path / "t.db")
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as newer:
+        newer.execute(
+            "insert into _sqlite_migrations (migration_set, name, applied_at) values ('tracen', 'future', '')"
+        )
+    refused = run("backup", tmp_path / "b.db", "--db", store.path)
+    assert refused.returncode == 1
+    assert (
+        f"{store.path} was made by a newer Tracen (it has 'future'). Repair: update this one"
+        in refused.stderr
+    )
 
 
 def test_backup_shows_how_far_it_is_in_a_terminal(tmp_path: Path) -> None:

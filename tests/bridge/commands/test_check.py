@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,57 @@ def test_what_is_no_store_is_called_wrongly(tmp_path: Path, db: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "secret" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("db", ["", ".", "b1", "t.d"])
+def test_name_that_is_only_like_that_of_a_store_is_called_wrongly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, db: str
+) -> None:
+    """Of what has a longer name nothing is lost; a folder is no store."""
+    filled(tmp_path / "t.db")
+    filled(tmp_path / "b1.db")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    done = run("--db", db)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--force" not in done.stderr
+
+
+def test_store_that_can_not_be_looked_at_is_no_damaged_one(tmp_path: Path) -> None:
+    """Exit code 2: whoever asks by the code does not restore over it."""
+    store = filled(tmp_path / "t.db")
+    back_up(store.path, tmp_path / "b.db")
+    with closing(sqlite3.connect(tmp_path / "b.db", isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        done = run("--db", tmp_path / "b.db", "--quick")
+    assert done.returncode == 2
+    assert "could not be looked at: database is locked. Repair: another program has it locked" in done.stdout
+
+
+def test_repair_needs_the_server_to_be_stopped(tracen: TracenProcess) -> None:
+    """Exit code 2, and nothing is done."""
+    done = run("--db", tracen.db, "--repair")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "in use, by `tracen serve`" in done.stderr
+
+
+def test_names_do_not_steer_a_terminal(tmp_path: Path) -> None:
+    """Escapes in the name of a file are shown as text."""
+    store = filled(tmp_path / "t\x1b[2J.db")
+    assert "\x1b" not in run("--db", store.path).stderr
+    store.path.write_bytes(b"")
+    done = run("--db", store.path)
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\\x1b[2J" in done.stdout
+
+
+def test_whole_store_says_what_was_not_checked(tmp_path: Path) -> None:
+    """An index that is only in the server's memory; what is in the files, where it is quick."""
+    store = filled(tmp_path / "t.db")
+    done = run("--db", store.path)
+    assert "4 traces" in done.stderr
+    assert "Not checked: the index of 2 of the batches" in done.stderr
+    assert "Not checked: rows and contents" in run("--db", store.path, "--quick").stderr
 
 
 _INTERRUPTED = """

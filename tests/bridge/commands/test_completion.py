@@ -72,12 +72,13 @@ def test_bash_completes_files_and_accounts(shell_env: dict[str, str], tmp_path: 
     assert completed(env, "tracen keys create --account ad") == ["ada@example.com"]
     assert completed(env, "tracen accounts link bob") == []
     assert completed(shell_env, f"tracen accounts link --db {tmp_path}/no.db a") == []
+    assert completed(shell_env, "tracen accounts link --db '~nobody-of-that-name/t.db' a") == []
     assert store.path.read_bytes() == before
     assert not (tmp_path / "no.db").exists()
 
 
 def test_bash_completes_traces_of_the_server(shell_env: dict[str, str], tracen: TracenProcess) -> None:
-    """The newest of the key's account; nothing where no server answers."""
+    """The newest of the key's account, of the same server as `tracen open`; nothing where none is known or answers."""
     key = tracen.create_key(f"{fresh_id().hex()}@example.com")
     headers = {"content-type": "application/json", "x-tracen-key": key}
     body = json_body(json_span(fresh_id()))
@@ -89,6 +90,10 @@ def test_bash_completes_traces_of_the_server(shell_env: dict[str, str], tracen: 
     assert completed(env, "tracen open ''") == [page_id]
     assert completed(env, f"tracen open {page_id[:6]}") == [page_id]
     assert completed(env | {"TRACEN_ENDPOINT": "http://127.0.0.1:9"}, "tracen open ''") == []
+    assert completed(env | {"TRACEN_ENDPOINT": f"http://u:p@{tracen.http[7:]}"}, "tracen open ''") == []
+    of_store = shell_env | {"TRACEN_KEY": key, "TRACEN_DB": str(tracen.db)}
+    assert completed(of_store, "tracen open ''") == [page_id]
+    assert completed(of_store, "tracen open --db /nowhere/t.db ''") == []
 
 
 @pytest.mark.parametrize(

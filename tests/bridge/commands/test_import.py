@@ -166,6 +166,37 @@ def test_dry_run_needs_no_server() -> None:
     assert done.stderr == "1 trace, 3 spans would be imported (Jaeger)\n"
 
 
+def test_closed_standard_input_is_a_complaint() -> None:
+    """As a file that is not there: the others are read."""
+    command = f'"{sys.executable}" -m bridge import --dry-run - "{EXPORTS / "jaeger.json"}" <&-'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "-: standard input is closed",
+        "1 trace, 3 spans would be imported (Jaeger); 1 skipped: 1 × standard input is closed",
+    ]
+
+
+def test_export_of_nothing_is_told_and_no_failure(tmp_path: Path) -> None:
+    """Exit code 0."""
+    path = tmp_path / "none.json"
+    path.write_text('{"data": []}')
+    done = run_import("--dry-run", str(path))
+    assert (done.returncode, done.stderr) == (
+        0,
+        f"{path}: nothing in it\n0 traces, 0 spans would be imported\n",
+    )
+
+
+def test_names_obey_no_escape_in_a_terminal(tmp_path: Path) -> None:
+    """A file may be called as anybody likes, and has more complaints than are shown."""
+    path = tmp_path / "a\x1b[31m.jsonl"
+    path.write_text((EXPORTS / "langfuse-observations.jsonl").read_text("utf-8") + '"text"\n' * 30)
+    done = run_import("--dry-run", str(path))
+    assert "and 10 more" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
 def test_no_server_and_a_wrong_key_are_told_with_what_helps(tracen: TracenProcess, tmp_path: Path) -> None:
     """Not a traceback: what to start, or which key to give."""
     done = run_import("--db", str(tmp_path / "none.db"), str(EXPORTS / "jaeger.json"))

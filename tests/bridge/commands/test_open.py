@@ -171,6 +171,32 @@ def test_nobody_there_is_told(tmp_path: Path) -> None:
     assert "Give --key or set TRACEN_KEY" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "open",
+        "stop",
+        "demo",
+        "doctor",
+        "accounts list",
+        "keys create --account a@a.example",
+        "backup x",
+        "serve",
+        "forward --status",
+    ],
+)
+def test_home_of_nobody_is_wrong_use(words: str) -> None:
+    """The same for every command that has a store, and no traceback."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge", *words.split(), "--db", "~nobody-of-that-name/t.db"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no user ~nobody-of-that-name here" in " ".join(done.stderr.split())
+
+
 class _Liar(BaseHTTPRequestHandler):
     """Answers as no Tracen server does, with addresses of its own."""
 

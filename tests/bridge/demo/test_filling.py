@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from dataclasses import replace
 from random import Random
 
@@ -9,6 +11,7 @@ import pytest
 
 from bridge.demo.dialects import DIALECT_BY_NAME
 from bridge.demo.filling import COMMON, MARK, Filling, Scenario
+from bridge.demo.service_work import where_is_my_order
 from bridge.demo.software_work import nightly_batch
 from bridge.demo.story import Story
 from bridge.demo.telling import tell
@@ -122,3 +125,31 @@ def test_secrets_are_made_up_anew() -> None:
     ]
     assert "sk-proj-" in told[0]
     assert told[0] != told[1]
+
+
+def test_titles_of_the_first_page_are_many_and_in_many_scripts() -> None:
+    """Somebody who looks for the first time sees what the list does with each, and no word thrice."""
+    for seed in range(4):
+        told = sorted(Filling(60, seed, NOW_NS).traces(), key=lambda trace: -trace.end_ns)[:50]
+        titles = Counter(trace.spans[0]["name"] for trace in told)
+        assert max(titles.values()) <= 3, titles.most_common(3)
+        assert sum(count for count in titles.values() if count > 1) <= 15, titles.most_common(8)
+        scripts = {
+            unicodedata.name(letter).split()[0] for title in titles for letter in title if letter.isalpha()
+        }
+        assert scripts & {"ARABIC", "HEBREW"}
+        assert scripts & {"HIRAGANA", "CJK", "HANGUL"}
+        assert len(scripts) >= 7
+
+
+def test_every_trace_says_that_it_is_made_up() -> None:
+    """In its service, which the list and the page show."""
+    for trace in Filling(60, 1, NOW_NS).traces():
+        assert "tracen demo · " in str(trace.resource["attributes"][0])
+
+
+def test_support_agent_did_what_it_says() -> None:
+    """A reader compares the answer with the steps above it."""
+    trace = page_of(where_is_my_order)
+    assert "refunded the shipping" in str(trace.response)
+    assert {"note_on_parcel", "refund_shipping"} <= {step.name.split()[-1] for step in trace.steps}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,9 +17,10 @@ from bridge.console import DEFAULT_BASE_URL
 from bridge.diagnosis.doors import Taken
 from bridge.diagnosis.environment import Environment, Given
 from bridge.diagnosis.examination import _api_of
-from bridge.diagnosis.finding import Finding, Verdict, hint, shown
+from bridge.diagnosis.finding import Finding, Verdict, hint
 from bridge.diagnosis.target import Target, Transport
 from bridge.presence import Doors
+from bridge.secrecy import shown
 from tests.bridge.certificates import make_pair
 from tests.bridge.diagnosis.clinic import GENERAL, HEADERS, OF_TRACES, PROTOCOL, STRANGE_KEY, Examined
 
@@ -28,10 +30,14 @@ DOORS = Doors("http://127.0.0.1:1", "127.0.0.1:2", "http://127.0.0.1:3", "http:/
 
 
 def environment(
-    variables: Mapping[str, str], endpoint: str = "", key: str = STRANGE_KEY, doors: Doors | None = None
+    variables: Mapping[str, str],
+    endpoint: str = "",
+    key: str = STRANGE_KEY,
+    doors: Doors | None = None,
+    store: str = "",
 ) -> Environment:
     named = Given(endpoint or DEFAULT_BASE_URL, "TRACEN_ENDPOINT" if endpoint else "")
-    return Environment(variables, named, Given(key, "TRACEN_KEY" if key else ""), doors)
+    return Environment(variables, named, Given(key, "TRACEN_KEY" if key else ""), doors, store)
 
 
 def judged(variables: Mapping[str, str], endpoint: str = "", key: str = STRANGE_KEY) -> Examined:
@@ -274,7 +280,7 @@ def test_headers_without_a_key_are_a_warning(text: str) -> None:
 def test_mistyped_key_is_told_by_its_check_digits() -> None:
     """Without asking anybody, in either place."""
     mistyped = STRANGE_KEY[:20] + ("A" if STRANGE_KEY[20] != "A" else "B") + STRANGE_KEY[21:]
-    judged({}, key=mistyped).failed("key", "TRACEN_KEY is mistyped: its check digits", "tracen keys create")
+    judged({}, key=mistyped).failed("key", "TRACEN_KEY is mistyped: its check digits", "from /app/settings")
     judged(SENT | {HEADERS: f"x-tracen-key={mistyped}"}).failed("OTLP headers", "check digits")
 
 
@@ -285,8 +291,33 @@ def test_headers_of_traces_replace_those_of_all_signals() -> None:
 
 
 def test_no_key_at_all_is_told_with_the_command_that_makes_one() -> None:
-    judged({}, key="").failed("key", "TRACEN_KEY is not set", "tracen keys create --account")
-    judged({"TRACEN_KEY": ""}, key="").failed("key", "TRACEN_KEY is empty", "tracen keys create --account")
+    """In the store of the server that is asked, where that is known; else it would be a key of another one."""
+    judged({}, key="").failed("key", "TRACEN_KEY is not set", "from /app/settings")
+    store = "/data of a team/tracen.db"
+    make = f"export TRACEN_KEY=$(tracen keys create --account local@tracen --db '{store}')"
+    for variables, found in (({}, "is not set"), ({"TRACEN_KEY": ""}, "is empty")):
+        looked_at = environment(variables, DOORS.http, "", DOORS, store)
+        Examined(tuple(looked_at.findings())).failed("key", found, make)
+    other = Examined(tuple(environment({}, "http://127.0.0.1:7", "", DOORS, store).findings()))
+    assert not [line for line in other.of("key").repair if line.startswith("export")]
+
+
+def test_repair_can_be_run_whatever_the_place_is_called() -> None:
+    """Whole, as a shell takes it, and without a user; a placeholder where nothing can be made of it."""
+    long = f"http://a.example/{'deep/' * 40}x&y;$(id)"
+    cases = (
+        (f" {long}", long),
+        ("http://u:secret@a.example:4318", "http://a.example:4318"),
+        ("u:secret@[::1]:4318", "http://[::1]:4318"),
+        ("http://u:sec/ret@a.example", "http://HOST:PORT"),
+        ("${HOST}:4318", "http://HOST:PORT"),
+        (STRANGE_KEY, "http://HOST:PORT"),
+    )
+    for text, meant in cases:
+        repair = judged(SENT | {GENERAL: text}).of("OTLP endpoint").repair
+        assert [shlex.split(line) for line in repair] == [["export", f"{GENERAL}={meant}"]]
+    repair = judged({}, f"{long}/api/traces").of("Tracen").repair
+    assert [shlex.split(line) for line in repair] == [["export", f"TRACEN_ENDPOINT={long}"]]
 
 
 WRONG_ENDPOINTS = {
@@ -343,7 +374,7 @@ def test_proxy_before_another_machine_is_a_warning() -> None:
         "https_proxy": "http://p.example:3128",
         "no_proxy": "a",
     }
-    repair = "export NO_PROXY=$no_proxy,traces.example no_proxy=$no_proxy,traces.example"
+    repair = 'export NO_PROXY="$no_proxy",traces.example no_proxy="$no_proxy",traces.example'
     judged(variables).warned("proxy", "stands before traces.example", repair)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import socket
@@ -78,6 +79,37 @@ def test_port_on_which_nothing_listens_is_named(over: type) -> None:
     port = closed_port()
     examined = examine(over(f"http://127.0.0.1:{port}", STRANGE_KEY))
     examined.failed("port", f"nothing listens at 127.0.0.1:{port}", "tracen serve")
+
+
+def test_newcomer_without_a_server_is_told_to_start_one() -> None:
+    """Before the key that is missing as well: a server prints one on its first start."""
+
+    def where_nobody_is(host: str, port: int) -> list[str]:
+        return ["127.77.77.77"]
+
+    for key in ("", STRANGE_KEY):
+        examined = examine({}, key=key, resolve=where_nobody_is)
+        examined.failed("running", "no Tracen runs here", "tracen serve")
+        assert "tracen run" in "\n".join(examined.of("running").repair)
+    chosen = examine({}, db="/nowhere/a b.db", is_db_chosen=True, resolve=where_nobody_is)
+    assert "tracen serve --db '/nowhere/a b.db'" in chosen.of("running").repair
+
+
+def test_no_key_is_sent_to_the_usual_address_while_its_server_is_elsewhere(tmp_path: Path) -> None:
+    """One of another release has the file, and does not tell where it is; where it is given, it is asked."""
+    asked: list[str] = []
+
+    def noted(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return [host]
+
+    with (tmp_path / "t.db.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        db = str(tmp_path / "t.db")
+        examine({}, key=STRANGE_KEY, db=db, resolve=noted).failed("running", "can not be read", "--endpoint")
+        assert asked == []
+        given = examine({}, key=STRANGE_KEY, db=db, endpoint="http://127.0.0.1:9", resolve=noted)
+    given.failed("port", "nothing listens")
 
 
 def test_port_that_drops_packets_is_named() -> None:

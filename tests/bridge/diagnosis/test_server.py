@@ -43,11 +43,12 @@ def with_posts(tracen: TracenProcess, key: str, **more: object) -> Examined:
 
 
 def test_revoked_key_is_told_from_an_unknown_one_where_the_store_is_here(tracen: TracenProcess) -> None:
-    """The server says the same of both, so that nobody learns anything by trying."""
+    """The server says the same of both, so that nobody learns anything by trying; a new key is made in its store."""
     revoked = with_posts(tracen, add_key(tracen, is_revoked=True))
-    revoked.failed("key", "it was revoked", "tracen keys create")
+    make = f"export TRACEN_KEY=$(tracen keys create --account local@tracen --db {tracen.db})"
+    revoked.failed("key", "it was revoked", make)
     unknown = with_posts(tracen, STRANGE_KEY)
-    unknown.failed("key", "this server has never had such a key", "tracen keys create")
+    unknown.failed("key", "this server has never had such a key", make)
     for examined in (revoked, unknown):
         assert [one.check for one in examined.findings if one.verdict is Verdict.SKIPPED] == [
             "POST", "gRPC", "HTTP protobuf", "HTTP JSON",
@@ -58,9 +59,11 @@ def test_key_that_is_refused_from_afar_is_told_in_the_words_of_the_server(tracen
     """Over OTLP alone as well, where the API is not known."""
     revoked = add_key(tracen, is_revoked=True)
     posting = examine({}, endpoint=tracen.http, key=revoked)
-    posting.failed("key", "the key is unknown, expired or revoked", "tracen keys create")
+    posting.failed("key", "the key is unknown, expired or revoked", "from /app/settings")
     grpc = examine(over_grpc(f"http://{tracen.otlp_grpc}", revoked))
-    grpc.failed("gRPC", "the key is unknown, expired or revoked", "tracen keys create")
+    grpc.failed("gRPC", "the key is unknown, expired or revoked", "from /app/settings")
+    for examined in (posting, grpc):
+        assert "export TRACEN_KEY" not in repr(examined)
 
 
 def test_key_that_may_only_read_is_named(tracen: TracenProcess) -> None:

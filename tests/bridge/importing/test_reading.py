@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 from bridge.importing import cutting
 from bridge.importing.reading import Reading, UnknownFormat
 from bridge.importing.source import Source
+from bridge.importing.spans import OtlpSpan
 from tests.bridge.importing.exports_of import EXPORTS, attributes_of, read
 from tests.bridge.otlp_bodies import fresh_id, protobuf
 from tests.viewer.samples import PLAIN
@@ -133,6 +137,45 @@ def test_langfuse_tables_are_read_in_both_spellings(tmp_path: Path) -> None:
     assert attributes_of(span.span)["langfuse.trace.output"] == "b"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "lost"),
+    [
+        ({"timestamp": 1e308}, 1),
+        ({"timestamp": []}, 1),
+        ({"latency": 1e308, "observations": []}, 0),
+        ({"latency": "soon", "observations": []}, 0),
+    ],
+)
+def test_a_bad_field_of_a_langfuse_trace_costs_no_observation(
+    wrong: dict[str, Any], lost: int, tmp_path: Path
+) -> None:
+    """What is lost is counted, what is good is kept, and the traces after it are read."""
+    good = export("langfuse-trace.json")
+    row = next(row for row in good["observations"] if row["name"] == "retry")
+    two_tops = [{**row, "id": name, "parentObservationId": None} for name in ("a", "b")]
+    broken = {**good, "id": "t-2", "observations": two_tops, **wrong}
+    text = json.dumps({"data": [broken, good]}).replace("1e+308", "1e999")
+    spans, skipped = read(write(tmp_path / "export", text))
+    of_good, _ = read(EXPORTS / "langfuse-trace.json")
+    expected = (2 if broken["observations"] else 1) + len(of_good)
+    assert (len(spans), len(skipped)) == (expected, lost)
+
+
+def test_costs_of_earlier_langfuse_are_read(tmp_path: Path) -> None:
+    """They stood in fields of their own, before there were details."""
+    row = json.loads((EXPORTS / "langfuse-observations.jsonl").read_text("utf-8").splitlines()[1])
+    row = {
+        **row,
+        "costDetails": None,
+        "inputCost": 0.25,
+        "calculatedTotalCost": 0.75,
+        "usage": {"input": math.inf},
+    }
+    (span,), _ = read(write(tmp_path / "export", json.dumps(row)))
+    told = attributes_of(span.span)["langfuse.observation.cost_details"]
+    assert json.loads(told) == {"input": 0.25, "total": 0.75}
+
+
 def test_otlp_bodies_and_payloads_are_read_as_well(tmp_path: Path) -> None:
     """Somebody will try: protobuf, JSON a line each, and what `tracen convert` writes."""
     path = tmp_path / "body"
@@ -185,9 +228,89 @@ def test_what_nests_too_deep_or_has_other_types_is_no_traceback(tmp_path: Path) 
     """Whatever a field holds, the record is skipped in words."""
     deep = "[" * 100_000 + "]" * 100_000
     span = '{"traceID": "1", "spanID": "1", "operationName": 1, "startTime": 1, "references": 7, "tags": %s}'
-    for tags in (deep, '{"a": 1}', "[1, [2]]", '[{"key": 3, "value": {"a": []}}]', "null"):
-        spans, skipped = read(write(tmp_path / "export", '{"data": [{"spans": [' + span % tags + "]}]}"))
-        assert len(spans) + len(skipped) >= 1
+    cases: dict[str, tuple[int, set[str]]] = {
+        deep: (2, set()),
+        '[{"key": "a", "value": ' + deep + "}]": (1, {"nests too deep"}),
+        '{"a": 1}': (2, set()),
+        "[1, [2]]": (2, set()),
+        '[{"key": 3, "value": {"a": []}}]': (2, set()),
+        "null": (2, set()),
+    }
+    for tags, expected in cases.items():
+        neighbour = span % "null"
+        told = '{"data": [{"spans": [' + span % tags + ", " + neighbour + "]}]}"
+        spans, skipped = read(write(tmp_path / "export", told))
+        reasons = {item.reason.split(",")[0] for item in skipped}
+        assert (len(spans), reasons) == expected, tags[:20]
+
+
+_ROW = {
+    "context.trace_id": "1" * 32,
+    "context.span_id": "2" * 16,
+    "name": "a",
+    "start_time": 1,
+    "span_kind": "LLM",
+}
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "1e99999999999999999999", "-1e99999999999999999999"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{good}, {{"context.span_id": {number}}}]',
+        '{good}\n{{"context.span_id": {number}}}\n{good}\n',
+        '{{"columns": ["context.span_id"], "data": [[{number}]]}}',
+        '{{"0": {good}, "1": {{"name": {number}}}}}',
+        '{{"name": {{"0": {number}}}}}',
+        '{{"columns": [{number}], "data": [[1]]}}',
+    ],
+)
+def test_numbers_that_nobody_can_hold_end_no_import(number: str, text: str, tmp_path: Path) -> None:
+    """They are told, or refused with the whole file, and what is whole before them is read."""
+    good = json.dumps(_ROW)
+    path = write(tmp_path / "export", text.format(good=good, number=number))
+    source = Source(str(path))
+    items: list[Any] = []
+    with contextlib.suppress(UnknownFormat):
+        items.extend(Reading(source).items())
+    source.close()
+    spans = [item for item in items if isinstance(item, OtlpSpan)]
+    assert len(spans) >= min(text.count("{good}"), 1)
+    if text.count("{good}") == 2:
+        assert len(spans) == 2, "a line costs itself alone"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"columns": ["context.span_id"], "data": [1]}',
+        '{"columns": [["a"]], "data": [[1]]}',
+        '{"columns": [{"a": 1}, null], "data": [[1, 2]]}',
+        '{"columns": [], "data": [[]]}',
+        '{"name": [[1], {"a": 1}, 2]}',
+        '{"0": {"span_kind": 1}, "1": 2}',
+    ],
+)
+def test_frames_of_other_shapes_are_no_traceback(text: str, tmp_path: Path) -> None:
+    """They have no row, or none of a known format."""
+    with contextlib.suppress(UnknownFormat):
+        assert read(write(tmp_path / "export", text))[0] == []
+
+
+@pytest.mark.parametrize("orient", ["records", "lines", "split", "index"])
+def test_numbers_that_are_none_cost_nothing(orient: str, tmp_path: Path) -> None:
+    """Python writes NaN and Infinity into JSON: the cells are empty, and all others are read."""
+    rows = [
+        {**_ROW, "context.span_id": f"{n + 1:016x}", "parent_id": math.nan, "x": -math.inf} for n in range(3)
+    ]
+    texts = {
+        "records": json.dumps(rows),
+        "lines": "".join(json.dumps(row) + "\n" for row in rows),
+        "split": json.dumps({"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}),
+        "index": json.dumps({str(n): row for n, row in enumerate(rows)}),
+    }
+    spans, skipped = read(write(tmp_path / "export", texts[orient]))
+    assert ([span.span["name"] for span in spans], skipped) == (["a"] * 3, [])
 
 
 @pytest.mark.parametrize(
@@ -197,7 +320,7 @@ def test_what_nests_too_deep_or_has_other_types_is_no_traceback(tmp_path: Path) 
         ("hello", "seen was no JSON"),
         ('{"a": 1, "b": 2}', "an object with the fields a, b"),
         ("[1, 2]", "no whole object"),
-        ('{"data": []}', "no whole object"),
+        ("[{}, {", "an object with no fields"),
     ],
 )
 def test_unknown_format_says_what_was_seen_and_what_is_known(text: str, told: str, tmp_path: Path) -> None:
@@ -206,6 +329,12 @@ def test_unknown_format_says_what_was_seen_and_what_is_known(text: str, told: st
         read(write(tmp_path / "export", text))
     if text:
         assert "Langfuse" in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["[]", '{"data": [], "meta": {"page": 1}}', '{"resourceSpans": []}', "{}"])
+def test_export_of_nothing_is_an_export(text: str, tmp_path: Path) -> None:
+    """No traces in the time that was asked for is no fault of the file."""
+    assert read(write(tmp_path / "export", text)) == ([], [])
 
 
 def test_a_record_that_can_not_be_held_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,3 +352,20 @@ def test_a_complaint_obeys_no_escape_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(UnknownFormat) as refusal:
         read(write(tmp_path / "export", {"a\x1b[31m\u202e\n": 1}))
     assert not {"\x1b", "\u202e", "\n"} & set(str(refusal.value))
+
+
+def test_time_goes_with_the_size_alone(tmp_path: Path) -> None:
+    """Megabytes of lines in protobuf, a line of as many, and a table of another kind: none is joined again and again.
+
+    Seconds of the processor, of which a busy machine takes no more; they were hundreds.
+    """
+    body = tmp_path / "body"
+    body.write_bytes(protobuf((fresh_id(), fresh_id(8), "a\n" * (3 << 20)), (fresh_id(), fresh_id(8), "b")))
+    line = write(tmp_path / "rows.jsonl", json.dumps(export("jaeger-v3.json")["result"]) + " " * (48 << 20))
+    table = write(tmp_path / "table.csv", "id,name\n" + "1,a\n" * (3 << 20))
+    before_s = time.process_time()
+    assert len(read(body)[0]) == 2
+    assert len(read(line)[0]) == 1
+    with pytest.raises(UnknownFormat, match="no JSON"):
+        read(table)
+    assert time.process_time() - before_s < 15

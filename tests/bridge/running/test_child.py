@@ -6,6 +6,7 @@ import hashlib
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -111,6 +112,109 @@ def test_signals_to_us_alone_are_passed_on(runner: Runner) -> None:
     _, err = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 5
     assert "exit code 5" in err
+
+
+COUNTED = """
+import signal, sys, time
+def on_signal(number, frame):
+    print(signal.Signals(number).name, flush=True)
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    signal.signal(getattr(signal, name), on_signal)
+for name in ("SIGQUIT", "SIGUSR1"):
+    signal.signal(getattr(signal, name), lambda *about: sys.exit(6))
+print("ready", flush=True)
+while True:
+    time.sleep(0.05)
+"""
+TWO_KINDS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGTERM")
+
+
+def begin_counted(runner: Runner, *before: str) -> subprocess.Popen[str]:
+    """A run in a session of its own whose program tells each signal."""
+    (runner.folder / "program.py").write_text(COUNTED)
+    process = subprocess.Popen(
+        [*before, *run_command(*runner.options(), PYTHON, "-u", "program.py")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=runner.environment,
+        cwd=runner.folder,
+        start_new_session=True,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_signals_to_the_group_reach_the_program_once(runner: Runner) -> None:
+    """Of a supervisor outside of it; the same ones to us alone are passed on, in between."""
+    with begin_counted(runner) as process:
+        assert process.stdout is not None
+        for name in TWO_KINDS:
+            for send in (os.killpg, os.kill):
+                send(process.pid, getattr(signal, name))
+                assert process.stdout.readline() == f"{name}\n"
+                time.sleep(0.5)  # for one too many
+        os.killpg(process.pid, signal.SIGQUIT)
+        assert process.stdout.read() == ""
+        assert process.wait(TIMEOUT_S) == 6
+
+
+def test_timeout_tells_the_program_once(runner: Runner) -> None:
+    """It signals us, and then the group in which it is itself."""
+    with begin_counted(runner, "timeout", "-s", "TERM", "-k", "2", "6") as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == "SIGTERM\n"
+
+
+def test_parent_in_our_group_stops_the_program(runner: Runner) -> None:
+    """As a script does with `kill $!`: that it is in the group does not mean that it signals the group."""
+    (runner.folder / "program.py").write_text(COUNTED)
+    words = shlex.join(run_command(*runner.options(), PYTHON, "-u", "program.py"))
+    script = (
+        f"{words} > told & while ! grep -q ready told; do sleep 0.1; done; "
+        "kill -TERM $!; sleep 0.5; kill -USR1 $!; wait $!"
+    )
+    ended = subprocess.run(
+        ["sh", "-c", script], env=runner.environment, cwd=runner.folder, timeout=TIMEOUT_S, check=False
+    )
+    assert (ended.returncode, (runner.folder / "told").read_text()) == (6, "ready\nSIGTERM\n")
+
+
+def test_signals_in_a_terminal_reach_the_program_once(runner: Runner) -> None:
+    """Ctrl-C, and what somebody sends us alone from another one, also Ctrl-C's signal."""
+    (runner.folder / "program.py").write_text(COUNTED)
+    terminal = Terminal(runner, PYTHON, "-u", "program.py")
+    terminal.read_until("ready")
+    terminal.type(b"\x03")
+    terminal.read_until("SIGINT\r\n")
+    time.sleep(0.5)
+    for name in ("SIGINT", "SIGTERM"):
+        os.kill(terminal.pid, getattr(signal, name))
+        terminal.read_until(f"(?s)SIGINT.*{name}\r\n")
+        time.sleep(0.5)
+    os.killpg(terminal.pid, signal.SIGHUP)
+    terminal.read_until("SIGHUP")
+    terminal.type(b"\x1c")
+    terminal.end()
+    names = [line for line in terminal.told.decode().splitlines() if "SIG" in line and "tracen" not in line]
+    assert [name.removeprefix("^C") for name in names] == ["SIGINT", "SIGINT", "SIGTERM", "SIGHUP"]
+
+
+def test_exit_code_is_the_programs_though_children_are_ignored(runner: Runner) -> None:
+    """As below a supervisor that ignores SIGCHLD: the kernel then throws exit codes away."""
+    ignoring = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    ended = subprocess.run(
+        [PYTHON, "-c", ignoring, *run_command(*runner.options(), "sh", "-c", "exit 7")],
+        env=runner.environment,
+        cwd=runner.folder,
+        stderr=subprocess.DEVNULL,
+        timeout=TIMEOUT_S,
+    )
+    assert ended.returncode == 7
 
 
 def test_what_is_ignored_is_ignored_in_the_program(runner: Runner) -> None:
@@ -257,7 +361,28 @@ def test_program_that_leaves_a_process_behind_is_told_of(runner: Runner) -> None
     done = runner.python(LEAVES, "leaving")
     assert done.code == 0
     assert [trace["title"] for trace in done.traces] == ["leaving"]
-    assert re.search(r"left processes behind \(pid \d+\)", done.err)
+    assert re.search(
+        r"left processes behind \(pid \d+\): more may come .*; their key goes on for a day", done.err
+    )
+
+
+SPAWNS = """
+import multiprocessing
+if __name__ == "__main__":
+    multiprocessing.set_start_method("spawn")
+    lock = multiprocessing.Lock()
+    child = multiprocessing.Process(target=print, args=("child",))
+    child.start()
+    child.join()
+"""
+
+
+def test_processes_that_are_about_to_end_are_not_left_behind(runner: Runner) -> None:
+    """As the resource tracker of multiprocessing, which sees that its program is gone; so the key is revoked."""
+    done = runner.run("sh", "-c", "(sleep 0.25) >/dev/null 2>&1 & exit 0")
+    assert "left processes behind" not in done.err
+    (runner.folder / "program.py").write_text(SPAWNS)
+    assert "left processes behind" not in runner.run(PYTHON, "program.py").err
 
 
 def test_exit_code_is_the_programs_though_nobody_reads_ours(runner: Runner) -> None:
@@ -267,3 +392,18 @@ def test_exit_code_is_the_programs_though_nobody_reads_ours(runner: Runner) -> N
     assert process.stderr is not None
     process.stderr.close()
     assert process.wait(TIMEOUT_S) == 4
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_exit_code_is_the_programs_though_a_stream_is_closed(runner: Runner, closed: str) -> None:
+    """As a supervisor starts it that has no stdin to give."""
+    command = shlex.join(run_command(*runner.options(), "sh", "-c", "echo out; echo err >&2; exit 4"))
+    ended = subprocess.run(
+        ["sh", "-c", f"{command} {closed}"],
+        capture_output=True,
+        env=runner.environment,
+        cwd=runner.folder,
+        timeout=TIMEOUT_S,
+    )
+    assert ended.returncode == 4, ended.stderr
+    assert ended.stdout == (b"" if ">&- " in f" {closed} ".replace("2>&-", "") else b"out\n")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -209,3 +211,81 @@ def test_there_must_be_somewhere_to_send_to(tracen: TracenProcess, tmp_path: Pat
         assert "was run" not in ended.stdout
         assert "Traceback" not in ended.stderr
     assert not os.path.exists(db)
+
+
+def test_key_is_sent_to_no_server_that_was_not_named(db: Path) -> None:
+    """Whoever listens at the usual address may be anybody; the store's own server refuses it."""
+    asked: list[str] = []
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", 8000)) as anybody:
+        anybody.settimeout(0.0)
+        run = begin(db, "true", options=("--key", "tracen_sk_of_another_service", "--no-stay"))
+        _, err = run.communicate(timeout=TIMEOUT_S)
+        with contextlib.suppress(BlockingIOError):
+            asked.append(str(anybody.accept()))
+        assert run.returncode == 2
+        assert "Give --endpoint too, or unset it" in err
+    assert not asked
+
+
+def test_stop_signals_only_the_server(tmp_path: Path) -> None:
+    """A number that a server in a container told is that of anybody here."""
+    db = tmp_path / "t.db"
+    with running_tracen(db) as tracen, subprocess.Popen(["sleep", "60"]) as anybody:
+        try:
+            doors = presence.find(str(db))
+            assert doors is not None
+            presence.tell(str(db), replace(doors, pid=anybody.pid))
+            command = [PYTHON, "-P", "-m", "bridge", "stop", "--db", str(db)]
+            ended = subprocess.run(
+                command, env=clean_environment(), capture_output=True, text=True, timeout=TIMEOUT_S
+            )
+            assert (ended.returncode, anybody.poll(), tracen.process.poll()) == (1, None, None)
+            assert "stop it where it was started" in ended.stderr
+        finally:
+            anybody.kill()
+
+
+def test_server_is_one_of_runs_only_if_it_is_that_process(tmp_path: Path) -> None:
+    """Its number may be somebody else's by now, while `tracen serve` has the store."""
+    db = tmp_path / "t.db"
+    with running_tracen(db):
+        hold = Hold(str(db))
+        hold.tell(os.getpid())
+        hold.release()
+        run = begin(db, "true")
+        _, err = run.communicate(timeout=TIMEOUT_S)
+        assert "Tracen goes on" not in err
+        assert "serve" not in err
+
+
+def test_serve_tells_how_to_get_a_key_after_runs(db: Path) -> None:
+    """Theirs end: nobody was shown one that lasts, and none is made unasked for an account that is there."""
+    run = begin(db, "true", options=("--no-stay",))
+    run.communicate(timeout=TIMEOUT_S)
+    wait_gone(db)
+    with running_tracen(db) as tracen:
+        told = db.with_suffix(".stderr").read_text()
+        assert f"`tracen keys create --db {db}` makes one" in told
+        tracen.create_key(LOCAL)
+    with running_tracen(db):
+        assert "keys create" not in db.with_suffix(".stderr").read_text()
+
+
+def test_started_server_makes_no_key_that_nobody_sees(db: Path) -> None:
+    """Where a key is given, and no store is there yet."""
+    run = begin(db, "true", options=("--key", "tracen_sk_wrong"))
+    run.communicate(timeout=TIMEOUT_S)
+    assert local_keys(db) == []
+
+
+def test_run_during_an_earlier_ones_hour_tells_how_long_it_is(db: Path) -> None:
+    """It goes on, whatever the later one wants."""
+    for options, told in (
+        (("--stay",), "for an hour"),
+        (("--no-stay",), "for 60 minutes, as an earlier run"),
+    ):
+        run = begin(db, "true", options=options)
+        _, err = run.communicate(timeout=TIMEOUT_S)
+        assert told in err
+    stop = [PYTHON, "-P", "-m", "bridge", "stop", "--db", str(db)]
+    subprocess.run(stop, env=clean_environment(), check=True, timeout=TIMEOUT_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,8 @@ def test_no_instrument_leaves_a_program_alone(runner: Runner) -> None:
     )
     assert done.out == b"True\n"
     assert not done.traces
+    assert "--no-instrument keeps Tracen from adding one" in done.err.splitlines()[1]
+    assert "Has python" not in done.err
 
 
 LATE_SET_UP = (
@@ -255,3 +258,57 @@ def test_sitecustomize_that_is_meant_is_loaded(runner: Runner) -> None:
     path = f"{runner.folder / 'site'}:{CHECKOUT}"
     done = runner.python(text, environment={"PYTHONPATH": path})
     assert done.out.decode().split() == ["True", str(runner.folder / "site" / "sitecustomize.py"), "[]"]
+
+
+ASKS_ONLY = """
+import importlib.util, pickle, sys
+for module in ("httpx", "openai"):
+    loader = importlib.util.find_spec(module).loader
+    assert type(loader).__name__ == "SourceFileLoader", loader
+    assert module not in sys.modules
+    assert "exec_module" not in vars(loader)
+    pickle.dumps(loader)
+import httpx
+assert type(httpx.__loader__).__name__ == type(httpx.__spec__.loader).__name__ == "SourceFileLoader"
+import importlib
+importlib.reload(httpx)
+pickle.dumps(httpx.__spec__)
+print("untouched")
+"""
+
+
+def test_loaders_are_as_others_made_them(runner: Runner) -> None:
+    """To who only looks whether a library is there, and once it has been imported."""
+    done = runner.python(ASKS_ONLY)
+    assert (done.code, done.out) == (0, b"untouched\n"), done.err
+
+
+def test_program_in_a_zip_is_imported_as_it_is(runner: Runner) -> None:
+    """One importer is shared by all of its modules, one of which may have a name that is watched."""
+    with zipfile.ZipFile(runner.folder / "app.pyz", "w") as archive:
+        archive.writestr("requests.py", "import redis, helper\nname = 'requests'")
+        archive.writestr("redis.py", "import helper, flask\nname = 'redis'")
+        archive.writestr("flask.py", "name = 'flask'")
+        archive.writestr("helper.py", "name = 'helper'")
+        archive.writestr(
+            "__main__.py",
+            "import requests, redis, flask, helper\n"
+            "print([module.name for module in (requests, redis, flask, helper)], vars(requests.__loader__).keys() & "
+            "{'exec_module'}, requests.__loader__ is requests.__spec__.loader)",
+        )
+    done = runner.run(PYTHON, "app.pyz")
+    assert done.out.decode() == "['requests', 'redis', 'flask', 'helper'] set() True\n", done.err
+
+
+def test_program_does_not_notice_that_the_server_is_gone(runner: Runner) -> None:
+    """Its stderr is its own; the report says it."""
+    gone = "import os\nos.environ['OTEL_EXPORTER_OTLP_ENDPOINT'] = 'http://127.0.0.1:9'\n"
+    done = runner.python(gone + ASKS)
+    assert (done.code, program_stderr(done)) == (0, "")
+    assert "could not be sent to" in done.err
+
+
+def test_sitecustomize_is_absent_where_there_is_none(runner: Runner) -> None:
+    """Ours has done its work, and is no module of the program's."""
+    text = "import sys\ntry:\n    import sitecustomize\nexcept ModuleNotFoundError as error:\n    print(error.name)\n"
+    assert runner.python(text + "print('tracen_watch' in sys.modules)").out == b"sitecustomize\nTrue\n"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
+from bridge.running.notes import findings
+from bridge.running.reasons import missing_packages
 from tests.bridge.running.runs import PYTHON, SPAN, Runner
 
 NO_EXPORTER = SPAN.replace("provider.add_span_processor", "print")
@@ -83,3 +86,11 @@ def test_what_is_not_installed_is_named_for_the_python_that_lacks_it(runner: Run
         environment={"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "anthropic"},
     )
     assert f"{sys.executable} -m pip install openinference-instrumentation-anthropic" in done.err
+
+
+def test_of_several_pythons_the_one_that_lacks_something_is_named(tmp_path: Path) -> None:
+    """The one that it starts, or was started by, is not the one to install it in."""
+    (tmp_path / "1.notes").write_text("python\t/a/python\nmissing\tp\n")
+    (tmp_path / "2.notes").write_text("python\t/b/python\nlibraries\thttpx\n")
+    (told,) = missing_packages(findings(tmp_path))
+    assert "/a/python -m pip install" in told

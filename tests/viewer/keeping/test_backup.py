@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.viewer.keeping.whole import back_up, fill, filled, findings, page_ids, spans
+from tests.viewer.keeping.whole import back_up, fill, filled, findings, page_ids, spans, unwatched
 from tests.viewer.stores import NOW
-from viewer.store.backup import BackupRefused, copied
+from viewer.store.aside import BackupFailed, BackupRefused, move_aside, put_back
+from viewer.store.backup import copied, put_in_place
 from viewer.store.base import StoreUnusable
 from viewer.store.check import Depth
-from viewer.store.durable import DURABLE
+from viewer.store.durable import present
+from viewer.store.engines import open_store
 from viewer.store.people import Key
 from viewer.store.sqlite import SqliteStore
 
@@ -103,7 +105,7 @@ async def test_deleted_content_is_in_no_copy(tmp_path: Path) -> None:
         await store.delete(page, NOW)
     assert CANARY.encode() in (tmp_path / "with.db-bodies").read_bytes()
     await asyncio.to_thread(back_up, tmp_path / "a.db", tmp_path / "b.db")
-    for file in DURABLE:
+    for file in present(tmp_path / "b.db"):
         assert CANARY.encode() not in file.beside(tmp_path / "b.db").read_bytes()
     await store.close()
 
@@ -168,6 +170,126 @@ def test_log_of_a_replaced_copy_is_not_taken_for_one_of_the_new(tmp_path: Path) 
     assert not log.exists()
     assert not (tmp_path / "b.db-search").exists()
     assert not findings(tmp_path / "b.db")
+
+
+# -- cut short while it is put in place -----------------------------------------------------------------
+
+
+def test_store_moved_aside_is_opened_by_nobody(tmp_path: Path) -> None:
+    """An empty store in its place would hide it: neither a server nor a command beside one makes anything."""
+    store = filled(tmp_path / "a.db")
+    move_aside(store.path)
+    before = names_in(tmp_path)
+    for exclusive in (True, False):
+        with pytest.raises(
+            StoreUnusable, match=r"cut short .* `tracen check --db .* --repair` puts it right"
+        ):
+            open_store(str(store.path), exclusive=exclusive)
+    with pytest.raises(StoreUnusable, match="cut short"):
+        back_up(store.path, tmp_path / "b.db")
+    assert names_in(tmp_path) == before
+    put_back(store.path)
+    assert page_ids(store.path) == {page.id for page in store.pages}
+
+
+def test_what_was_made_in_place_of_a_store_moved_aside_is_kept_as_well(tmp_path: Path) -> None:
+    """Neither is removed: nobody but their owner knows which is wanted."""
+    store = filled(tmp_path / "a.db")
+    (tmp_path / "b").mkdir()
+    other = filled(tmp_path / "b" / "b.db")
+    move_aside(store.path, "0123")
+    for suffix in ("", "-bodies"):
+        shutil.copy(f"{other.path}{suffix}", f"{store.path}{suffix}")
+    before = {path: path.read_bytes() for path in tmp_path.glob("a.db*")}
+    for _ in range(2):
+        with pytest.raises(BackupRefused, match="move one of the two away"):
+            put_back(store.path)
+        with pytest.raises(BackupRefused, match="move one of the two away"):
+            back_up(other.path, store.path, is_forced=True)
+    assert {path: path.read_bytes() for path in before} == before
+    with pytest.raises(StoreUnusable, match="cut short"):
+        SqliteStore(store.path)
+
+
+def test_log_moves_aside_with_its_file(tmp_path: Path) -> None:
+    """What is put back has what was committed last."""
+    store = filled(tmp_path / "a.db")
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as served:
+        served.execute("pragma journal_mode = wal")
+        served.execute("create table latest (x)")
+        crashed = {path: path.read_bytes() for path in tmp_path.glob("a.db*")}
+    for path, content in crashed.items():
+        path.write_bytes(content)
+    move_aside(store.path)
+    assert not (tmp_path / "a.db-wal").exists()
+    put_back(store.path)
+    with closing(sqlite3.connect(store.path)) as again:
+        assert again.execute("select name from sqlite_master where name = 'latest'").fetchone()
+
+
+def test_store_that_somebody_has_open_is_not_replaced(tmp_path: Path) -> None:
+    """Its log can not be emptied then, and is left as it is."""
+    store = filled(tmp_path / "a.db")
+    back_up(store.path, tmp_path / "b.db")
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("pragma journal_mode = wal")
+        other.execute("create table latest (x)")
+        with pytest.raises(BackupFailed, match="as it was"):
+            back_up(tmp_path / "b.db", store.path)
+        assert other.execute("select * from latest").fetchall() == []
+    assert page_ids(store.path) == {page.id for page in store.pages}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_restored_store_belongs_to_whom_it_belonged(tmp_path: Path) -> None:
+    """Also what was not there before: a server that runs as another user opens what root restored."""
+    store = filled(tmp_path / "a.db")
+    back_up(store.path, tmp_path / "b.db")
+    os.chown(store.path, 4321, 4322)
+    store.path.chmod(0o640)
+    (tmp_path / "a.db-bodies").unlink()
+    (tmp_path / "a.db.lock").unlink()
+    back_up(tmp_path / "b.db", store.path)
+    for name in ("a.db", "a.db-bodies", "a.db.lock"):
+        told = (tmp_path / name).stat()
+        assert (told.st_uid, told.st_gid, stat.S_IMODE(told.st_mode)) == (4321, 4322, 0o640), name
+
+
+@pytest.mark.parametrize("name", ["pipe", "/dev/null"])
+def test_what_is_no_regular_file_is_neither_copied_nor_replaced(tmp_path: Path, name: str) -> None:
+    """Whatever is said; a pipe is not waited for."""
+    store = filled(tmp_path / "a.db")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BackupRefused, match="no regular file"):
+        back_up(store.path, tmp_path / name, is_forced=True)
+    with pytest.raises(StoreUnusable, match="no regular file"):
+        back_up(tmp_path / name, tmp_path / "b.db")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_what_can_not_be_read_is_not_called_no_backup(tmp_path: Path) -> None:
+    """It may well be one: it is locked."""
+    store = filled(tmp_path / "a.db")
+    back_up(store.path, tmp_path / "b.db")
+    with closing(sqlite3.connect(tmp_path / "b.db", isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        with pytest.raises(BackupRefused, match="can not be read"):
+            back_up(store.path, tmp_path / "b.db")
+
+
+def test_copy_knows_whether_it_restores(tmp_path: Path) -> None:
+    """From a backup, or over a store that was served; not where a backup replaces an older one."""
+    store = filled(tmp_path / "a.db")
+
+    def is_restored(source: str, target: str) -> bool:
+        with copied(tmp_path / source, tmp_path / target, unwatched) as copy:
+            put_in_place(copy)
+            return copy.is_restored
+
+    assert [is_restored("a.db", "b.db") for _ in range(2)] == [False, False]
+    assert is_restored("b.db", store.path.name)
+    assert page_ids(store.path)
+    assert is_restored("b.db", store.path.name)
 
 
 # -- what is refused -----------------------------------------------------------------------------------

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+import resource
+import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+import zstandard
 
-from tests.viewer.keeping.whole import filled, findings, page_ids, unwatched
-from viewer.store.check import Depth, check
+from tests.bridge.conformance.test_store_faults import small_disk
+from tests.viewer.keeping.whole import back_up, filled, findings, page_ids, unwatched
+from viewer.store import durable
+from viewer.store.check import Depth, check, repair
 from viewer.store.check.findings import Findings
+
+__all__ = ["small_disk"]
 
 RESTORING = "`tracen backup --db BACKUP --force"
 
@@ -43,7 +53,9 @@ def test_whole_store_is_whole(tmp_path: Path) -> None:
     for depth in Depth:
         report = check(store.path, depth, unwatched)
         assert report.findings == ()
-        assert report.counts == {"accounts": 1, "pages": 4, "batches": 2, "posts": 1}
+        traces = {} if depth is Depth.QUICK else {"traces": 4}
+        assert report.counts == {"accounts": 1, "pages": 4, "batches": 2, "posts": 1} | traces
+        assert report.unchecked
         assert report.size_bytes > 50_000
 
 
@@ -71,6 +83,125 @@ def test_missing_store_is_not_made(tmp_path: Path) -> None:
     assert [one.what for one in findings(tmp_path / "a.db")] == ["is missing", "is missing"]
     assert not list(tmp_path.iterdir())
 
+
+# -- what nobody can look at ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter, with a store that every user may read."""
+    folder = Path(tempfile.mkdtemp(prefix="tracen-open-"))
+    folder.chmod(0o755)
+    for path in filled(folder / "a.db").path.parent.iterdir():
+        path.chmod(0o644)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def another_user() -> Iterator[None]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to be another user")
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_store_that_is_locked_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody could look; the repair is to wait, and nothing that replaces it."""
+    monkeypatch.setattr(durable, "_BUSY_MS", 10)
+    store = filled(tmp_path / "a.db")
+    back_up(store.path, tmp_path / "b.db")
+    with closing(sqlite3.connect(tmp_path / "b.db-bodies", isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        (found,) = findings(tmp_path / "b.db")
+    assert (found.file, found.what) == (
+        f"{tmp_path / 'b.db-bodies'}",
+        "could not be looked at: database is locked",
+    )
+    assert found.is_unseen
+    assert found.repair == "another program has it locked: wait for it, or end it; then check again"
+
+
+@pytest.mark.parametrize("suffix", ["", "-bodies", "-search"])
+def test_store_of_another_user_is_not_called_damaged(open_folder: Path, suffix: str) -> None:
+    """What only its owner may read; root restores nothing over it for that."""
+    Path(f"{open_folder / 'a.db'}{suffix}").chmod(0o600)
+    with another_user():
+        found = findings(open_folder / "a.db")
+    assert [(one.file, one.is_unseen) for one in found] == [(f"{open_folder / 'a.db'}{suffix}", True)]
+    assert "let this user read the file" in found[0].repair
+
+
+def test_store_is_not_called_damaged_where_no_more_files_can_be_opened(tmp_path: Path) -> None:
+    """As on a server that has used up its own."""
+    store = filled(tmp_path / "a.db")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with store.path.open("rb") as last:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 2, limits[1]))
+        try:
+            found = findings(store.path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert found
+    assert all(one.is_unseen for one in found), found
+
+
+def test_store_in_a_folder_that_is_only_to_be_read_is_checked(open_folder: Path) -> None:
+    """One that was served, and stopped in order; nothing is made beside it."""
+    (open_folder / "a.db-wal").touch()  # what somebody who read it leaves
+    before = sorted(open_folder.iterdir())
+    with another_user():
+        assert not findings(open_folder / "a.db")
+    assert sorted(open_folder.iterdir()) == before
+
+
+def test_store_on_a_file_system_that_is_only_to_be_read_is_checked(tmp_path: Path, small_disk: Path) -> None:
+    """As one on a medium."""
+    for suffix in ("", "-bodies", "-search"):
+        shutil.copy(f"{filled(tmp_path / 'a.db').path}{suffix}", small_disk)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert not findings(small_disk / "a.db")
+
+
+def test_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    """It is no store, and nothing can be restored over it."""
+    store = filled(tmp_path / "a.db")
+    bodies_of(store.path).unlink()
+    os.mkfifo(bodies_of(store.path))
+    (found,) = findings(store.path)
+    assert (found.what, found.repair.startswith("move it away")) == ("is no regular file", True)
+
+
+_WITH_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from viewer.store.check import Depth, check
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+for finding in check(Path(sys.argv[1]), Depth.ALL, lambda *told: None).findings:
+    print(finding.is_unseen, finding.what)
+"""
+
+
+def test_too_little_memory_is_not_called_damage(tmp_path: Path) -> None:
+    """A part of a document that may be large is not read then."""
+    store = filled(tmp_path / "a.db")
+    frame = zstandard.ZstdCompressor(write_content_size=False).compress(b"[]")  # as long as may be
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
+        connection.execute("update document_parts set body = ? where id = 1", (frame,))
+    told = subprocess.run(
+        [sys.executable, "-c", _WITH_LITTLE_MEMORY, str(store.path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert told.stdout.startswith("True could not be looked at"), told.stdout
+
+
+# -- what is broken ------------------------------------------------------------------------------------
 
 _BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "FILE is empty": (lambda db: cut(db, 0), "", "is empty"),
@@ -227,9 +358,10 @@ def test_index_that_lost_a_row_is_named(tmp_path: Path) -> None:
     execute(store.path, "insert into marks values ('indexed', 2)")
     (found,) = [one for one in findings(store.path) if "index" in one.what and "batch 1" in one.what]
     assert found.what == "1 of 1 traces of batch 1 are not in the index"
-    assert "delete from marks where name = 'indexed'" in found.repair
-    execute(store.path, "delete from marks where name = 'indexed'")
-    assert not findings(store.path)
+    assert "--repair`" in found.repair
+    report = repair(store.path, Depth.ALL, unwatched)
+    assert not report.findings
+    assert "the index of 2 of the batches: each start makes that anew" in report.unchecked
     assert page_ids(store.path) == {page.id for page in store.pages}
     execute(store.path, "insert into trace_index values (1, 5, 1), (1, 5, 9)")
     assert [one.what for one in findings(store.path)] == [
@@ -245,7 +377,9 @@ def test_lists_that_are_broken_can_be_made_anew(tmp_path: Path) -> None:
     whole = search.read_bytes()
     overwrite(search, 3 * 4096, 8192)
     (found,) = findings(store.path)
-    assert (found.file, "remove a.db-search*" in found.repair) == (str(search), True)
+    assert (found.file, "--repair`" in found.repair) == (str(search), True)
+    assert not repair(store.path, Depth.ALL, unwatched).findings
+    assert not search.exists()
     search.write_bytes(b"no database at all")
     assert "not a database" in findings(store.path)[0].what
     search.write_bytes(whole)
@@ -255,13 +389,15 @@ def test_lists_that_are_broken_can_be_made_anew(tmp_path: Path) -> None:
     assert not findings(store.path)
 
 
-def test_backup_cut_short_is_named(tmp_path: Path) -> None:
-    """As what it is, with what puts it right."""
+def test_backup_cut_short_is_put_right(tmp_path: Path) -> None:
+    """It is named as what it is; the repair puts back what was there."""
     store = filled(tmp_path / "a.db")
     store.path.rename(tmp_path / "a.db.backup-replaced")
     (found,) = findings(store.path)
     assert "a backup was cut short" in found.what
-    assert "puts back" in found.repair
+    assert f"`tracen check --db {store.path} --repair`" in found.repair
+    assert not repair(store.path, Depth.ALL, unwatched).findings
+    assert page_ids(store.path) == {page.id for page in store.pages}
 
 
 def test_what_is_wrong_many_times_is_told_a_few_times(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from zstandard import ZstdError
+
 from tracen_otel import payload
 from tracen_otel.otlp import Signal, decode_logs, decode_spans
 from viewer.document import NEEDED, Document
@@ -19,6 +21,10 @@ from viewer.store.durable import BODIES, MAIN, DurableFile
 
 _TOLD_BYTES = 1024 * 1024
 """Read between two looks of whoever watches."""
+
+
+_UNREADABLE = (ValueError, ZstdError)
+"""What readers raise of broken bytes; UndecodableBody and PayloadError are ValueErrors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +45,8 @@ def check_bodies(reading: sqlite3.Connection, main: Path, findings: Findings, wa
     stage = f"{main.name}, contents"
     for kind, name, hint, body in _each(reading):
         try:
-            kind.read(hint, body)
-        except Exception as error:  # whatever a reader makes of broken bytes: a page would show the same
+            kind.read(hint, _blob(body))
+        except _UNREADABLE as error:
             what = f"{kind.words} {name} can not be read ({type(error).__name__})"
             findings.damaged(kind.file.beside(main), what, f"{kind.words}: unreadable")
         done += len(body)
@@ -50,6 +56,12 @@ def check_bodies(reading: sqlite3.Connection, main: Path, findings: Findings, wa
     for (page_id,) in reading.execute(_INCOMPLETE):
         findings.damaged(main, f"document of page {page_id} has lost a part", "documents: parts lost")
     watch(stage, total, total)
+
+
+def _blob(body: object) -> bytes:
+    if not isinstance(body, bytes):
+        raise ValueError("no bytes are stored")
+    return body
 
 
 def _each(reading: sqlite3.Connection) -> Iterator[tuple[_Kind, object, str, bytes]]:

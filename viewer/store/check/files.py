@@ -10,10 +10,10 @@ from pathlib import Path
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from viewer.store.backup import is_left_aside
-from viewer.store.check.findings import Findings, Watch
+from viewer.store.aside import has_aside, is_half_in_place
+from viewer.store.check.findings import Findings, Mend, Watch
 from viewer.store.check.statements import watched
-from viewer.store.durable import DURABLE, MAIN, DurableFile, names, present
+from viewer.store.durable import DURABLE, MAIN, DurableFile, is_unseen, names, present, readonly_uri
 from viewer.store.schema import search_migrations
 
 _MAGIC = b"SQLite format 3\x00"
@@ -30,26 +30,37 @@ def size_of(main: Path) -> int:
 
 def are_there(main: Path, findings: Findings) -> bool:
     """Whether every file is there and begins as a database does."""
-    if is_left_aside(main):
-        repair = "the same `tracen backup` again: it puts back what was there"
-        findings.add(main, "a backup was cut short in the moment in which it was put in place", repair)
+    if is_half_in_place(main):
+        what = "is half in place: a backup was cut short in that moment, or is in it now"
+        findings.mendable(main, what, Mend.PUT_BACK)
         return False
-    wrongs = [(file.beside(main), _wrong_with(file.beside(main))) for file in present(main)]
-    for path, wrong in wrongs:
-        if wrong:
-            findings.damaged(path, wrong)
-    return not any(wrong for _, wrong in wrongs)
+    if has_aside(main):
+        what = "is in place, and what a backup replaced is still beside it, in *.backup-replaced*"
+        findings.mendable(main, what, Mend.PUT_BACK)
+    are = [_is_there(file.beside(main), findings) for file in present(main)]  # each of them is told
+    return all(are)
+
+
+def _is_there(path: Path, findings: Findings) -> bool:
+    try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+            findings.add(path, "is no regular file", f"move it away; where a store was, {findings.restoring}")
+            return False
+        wrong = _wrong_with(path)
+    except OSError as error:
+        findings.failed(path, error)
+        return False
+    if wrong:
+        findings.damaged(path, wrong)
+    return not wrong
 
 
 def _wrong_with(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            header = file.read(_HEADER_BYTES)
-        size = path.stat().st_size
-    except FileNotFoundError:
+    if not path.exists():
         return "is missing"
-    except OSError as error:
-        return f"can not be read: {error.strerror}"
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    size = path.stat().st_size
     if not header:
         return "is empty"
     if not header.startswith(_MAGIC) or len(header) < _HEADER_BYTES:
@@ -105,8 +116,10 @@ def _applied(moment: sqlite3.Connection, file: DurableFile) -> list[str]:
     )
     try:
         return [name for (name,) in moment.execute(sql, (file.schema.name,))]
-    except sqlite3.OperationalError:  # no such table
-        return []
+    except sqlite3.OperationalError as error:
+        if is_unseen(error):
+            raise
+        return []  # no such table
 
 
 def check_pair(moment: sqlite3.Connection, main: Path, findings: Findings) -> bool:
@@ -131,7 +144,11 @@ def check_integrity(
     """Every page of every file; of FILE whether what rows point to is there."""
     for file in present(main):
         path = file.beside(main)
-        told = _opinion(moment, file.alias, path, watch, quick=quick)
+        try:
+            told = _opinion(moment, file.alias, path, watch, quick=quick)
+        except sqlite3.Error as error:
+            findings.failed(path, error)
+            continue
         for line in told[:_TOLD]:
             findings.damaged(path, f"is damaged: {' '.join(line.split())}")
         if len(told) > _TOLD:
@@ -154,6 +171,8 @@ def _opinion(
         with watched(connection, lambda: watch(path.name, 0, size)):
             told = [line for (line,) in connection.execute(f"pragma {alias}.{pragma}")]
     except sqlite3.DatabaseError as error:
+        if is_unseen(error):
+            raise
         told = [str(error)]
     watch(path.name, size, size)
     return [line for line in told if line != "ok"]
@@ -168,13 +187,16 @@ def check_search(main: Path, findings: Findings, watch: Watch) -> None:
     if not path.exists() or not path.stat().st_size:
         return
     try:
-        uri = f"{path.as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+        with contextlib.closing(
+            sqlite3.connect(readonly_uri(path), uri=True, isolation_level=None)
+        ) as connection:
             if search_migrations.pending(Database(connection)):
                 return
             told = _opinion(connection, "main", path, watch, quick=True)
     except sqlite3.DatabaseError as error:
+        if is_unseen(error):
+            findings.failed(path, error)
+            return
         told = [str(error)]
     if told:
-        repair = f"stop the server, remove {path.name}* and start it: the lists of traces are made anew"
-        findings.add(path, f"is damaged: {' '.join(told[0].split())}", repair)
+        findings.mendable(path, f"is damaged: {' '.join(told[0].split())}", Mend.LISTS)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from viewer.store.batches import each_id
-from viewer.store.check.findings import Findings, Watch
+from viewer.store.check.findings import Findings, Mend, Watch
 from viewer.store.check.statements import watched
 from viewer.store.durable import BODIES
 from viewer.store.marks import mark
@@ -18,7 +18,6 @@ from viewer.store.trace_index import key_of
 _Check = Callable[[sqlite3.Connection, Path, Findings], None]
 
 _COUNTED = ("accounts", "pages", "batches", "posts")
-_REMAKE = """stop the server, `sqlite3 {0} "delete from marks where name = 'indexed'"`, start it: that makes it anew"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,27 @@ def counts(moment: sqlite3.Connection) -> dict[str, int]:
     return {name: moment.execute(f"select count(*) from {name}").fetchone()[0] for name in _COUNTED}  # noqa: S608
 
 
+def count_traces(moment: sqlite3.Connection) -> int:
+    """How many there are, each once; in a table of its own, since they may be more than memory holds."""
+    moment.execute(
+        "create temp table told (account_id, trace, primary key (account_id, trace)) without rowid"
+    )
+    moment.execute("insert or ignore into told select account_id, otel_trace_id from posts")
+    batches = moment.execute("select account_id, otel_trace_ids from batches")
+    traces = ((account_id, trace) for account_id, ids in batches for trace in each_id(ids))
+    moment.executemany("insert or ignore into told values (?, ?)", traces)
+    count: int = moment.execute("select count(*) from told").fetchone()[0]
+    moment.execute("drop table told")
+    return count
+
+
+def count_unindexed(moment: sqlite3.Connection) -> int:
+    """The batches that are only in a server's memory in the index: there is nothing to check of them."""
+    sql = "select count(*) from batches where id > ?"
+    count: int = moment.execute(sql, (mark(moment, "indexed"),)).fetchone()[0]
+    return count
+
+
 def check_rows(moment: sqlite3.Connection, main: Path, findings: Findings, watch: Watch) -> None:
     """Rules over single tables, then the index, then pages that have lost what they show."""
     checks: list[_Check] = [partial(_check_rule, rule) for rule in _RULES]
@@ -91,7 +111,7 @@ def _check_indexed(moment: sqlite3.Connection, main: Path, findings: Findings) -
         missing = [key for key in keys if not moment.execute(sql, (account_id, key, batch_id)).fetchone()]
         if missing:
             what = f"{len(missing)} of {len(keys)} traces of batch {batch_id} are not in the index"
-            findings.add(main, what, _REMAKE.format(main), "traces that are not in the index")
+            findings.mendable(main, what, Mend.INDEX, "traces that are not in the index")
 
 
 def _check_index(moment: sqlite3.Connection, main: Path, findings: Findings) -> None:
