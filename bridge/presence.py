@@ -35,6 +35,8 @@ class Doors:
     otlp_http: str
     base_url: str
     pid: int
+    forward_to: str = ""
+    """Where it delivers what it receives, if anywhere."""
 
 
 def tell(db: str, doors: Doors) -> None:

@@ -21,7 +21,7 @@ from typing import Protocol
 import uvicorn
 from starlette.types import ASGIApp
 
-from bridge.forwarding.forwarding import Forwarding
+from bridge.chores import Chores
 from bridge.forwarding.terms import check_no_loop, terms_of
 from bridge.grpc_server import GRACE_S, PortTaken, open_grpc
 from bridge.guard import GuardedProtocol
@@ -34,14 +34,12 @@ from viewer.accounts.addresses import LOCAL
 from viewer.accounts.tickets import login_url
 from viewer.app import create_app
 from viewer.front.sample import plant
-from viewer.housekeeping import Housekeeping
 from viewer.keys import Authenticator, create_key
 from viewer.metrics import Metrics
 from viewer.requests import Requests
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnusable
 from viewer.store.engines import open_store
-from viewer.summariser import Summariser
 
 logger = logging.getLogger("tracen.server")
 
@@ -137,27 +135,13 @@ async def _serve_store(
     requests = Requests(metrics, time.time_ns)
     quotas = Quotas(store, settings.otlp_bytes_per_minute, settings.account_max_bytes, time.monotonic)
     receiver = Receiver(store, keys, quotas, settings.base_url, time.time_ns)
-    metrics.watch(
-        "tracen_intake_bytes",
-        "Bodies being read or on their way to disk.",
-        lambda: receiver.intake.bytes_in_hand,
-    )
-    metrics.watch(
-        "tracen_http2_connections",
-        "Connections that spoke HTTP/2, as gRPC does, to a port of HTTP/1.1.",
-        lambda: GuardedProtocol.http2_count,
-    )
+    _watch(metrics, receiver)
     routes = otlp_routes(receiver, requests, settings.otlp_max_body_bytes, settings.proxies)
     viewer = create_app(store, settings, keys, requests, more_routes=routes)
     doors: list[Door] = []
-    forwarding = await _forwarding(store, settings, metrics)
-    beside = [
-        asyncio.create_task(Housekeeping(store, settings.retention_ns, time.time_ns).run()),
-        asyncio.create_task(Summariser(store, time.time_ns, redacts=settings.redact).run()),
-    ]
-    delivering = asyncio.create_task(forwarding.run()) if forwarding else None
+    chores = await Chores.begun(store, settings, metrics)
     if ports.certificate:
-        beside.append(asyncio.create_task(ports.certificate.keep_fresh()))
+        chores.begin(ports.certificate.keep_fresh())
     try:
         grpc_door = await open_grpc(
             receiver,
@@ -182,27 +166,24 @@ async def _serve_store(
         await stop.wait()
         logger.info("ending: what is in flight is finished first")
     finally:
-        for task in beside:
-            task.cancel()
+        chores.cancel()
         workers.stop()
         for stream in viewer.state.streams:
             stream.stop()
-        ends = [door.close() for door in doors]
-        if forwarding and delivering:
-            ends.append(forwarding.stop(delivering))
-        await asyncio.gather(*ends)
-        await asyncio.gather(*beside, return_exceptions=True)
+        await asyncio.gather(chores.ended(), *(door.close() for door in doors))
 
 
-async def _forwarding(store: Store, settings: Settings, metrics: Metrics) -> Forwarding | None:
-    """What delivers traces to another endpoint, where the settings name one."""
-    terms = terms_of(settings)
-    if terms is None:
-        return None
-    forwarding = await Forwarding.opened(store, terms)
-    for gauge in forwarding.gauges():
-        metrics.watch(*gauge)
-    return forwarding
+def _watch(metrics: Metrics, receiver: Receiver) -> None:
+    metrics.watch(
+        "tracen_intake_bytes",
+        "Bodies being read or on their way to disk.",
+        lambda: receiver.intake.bytes_in_hand,
+    )
+    metrics.watch(
+        "tracen_http2_connections",
+        "Connections that spoke HTTP/2, as gRPC does, to a port of HTTP/1.1.",
+        lambda: GuardedProtocol.http2_count,
+    )
 
 
 async def _with_local_account(store: Store, ready: Ready) -> Ready:

@@ -81,7 +81,7 @@ def _command_row(command: click.Command, path: str) -> str:
     settings = {flag.partition("/")[0] for flag in map(flag_of, fields(Settings))}
     words, variables, has_settings = [path], [], False
     for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.opts[0] in settings and len(command.params) > 20:
+        if _is_setting(parameter, settings) and len(command.params) > 20:
             has_settings = True
         elif not parameter.expose_value:  # what each has
             continue
@@ -94,6 +94,11 @@ def _command_row(command: click.Command, path: str) -> str:
     if variables:
         told += f" Environment: {', '.join(f'`{name}`' for name in variables)}."
     return f"| `{' '.join(words)}` | {told} |".replace("\\|", "|")
+
+
+def _is_setting(parameter: click.Parameter, settings: set[str]) -> bool:
+    """One that is called as the setting is, and not shorter."""
+    return isinstance(parameter, click.Option) and len(parameter.opts) == 1 and parameter.opts[0] in settings
 
 
 def _usage(parameter: click.Parameter) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tracen_otel.retry import MAX_RETRY_AFTER_S
 
@@ -33,32 +33,35 @@ class Allowance:
     window_s: int | None = None
     remaining: int | None = None
     reset_s: int | None = None
+    windows: tuple[tuple[int, int], ...] = field(default=(), compare=False)
+    """All limits that were told together with their windows: count, seconds."""
 
 
 def allowance_of(headers: Mapping[str, str]) -> Allowance | None:
     """Read an answer's headers, whose names are in any case; None where they tell nothing of a limit."""
-    limit, window_s = _policy(headers.get("RateLimit-Policy"))
+    policies = _policies(headers.get("RateLimit-Policy"))
+    limit, window_s = max(policies, key=lambda each: each[1] or 0, default=(None, None))
     told_limit, remaining, reset_s = _state(headers.get("RateLimit"))
     if remaining is None:
         remaining = _integer(headers.get("RateLimit-Remaining"))
         reset_s = _seconds(headers.get("RateLimit-Reset"))
     if limit is None:
         limit = told_limit if told_limit is not None else _integer(headers.get("RateLimit-Limit"))
-    told = Allowance(limit, window_s, remaining, reset_s)
+    windows = tuple((count, window) for count, window in policies if window)
+    told = Allowance(limit, window_s, remaining, reset_s, windows)
     return None if told == Allowance() else told
 
 
-def _policy(field: str | None) -> tuple[int | None, int | None]:
-    """The limit with the longest window, and that window."""
+def _policies(field: str | None) -> list[tuple[int, int | None]]:
+    """Limits and their windows."""
     found = [
         (count, _integer(parameters.get("w")))
         for value, parameters in _items(field)
         if (count := _integer(parameters.get("q", parameters.get("l", value)))) is not None
     ]
-    told = [
+    return [
         (count, window_s) for count, window_s in found if window_s is None or 0 < window_s <= _MAX_WINDOW_S
     ]
-    return max(told, key=lambda each: each[1] or 0, default=(None, None))
 
 
 def _state(field: str | None) -> tuple[int | None, int | None, int | None]:

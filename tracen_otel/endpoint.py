@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+_PORTS = {"http": 80, "https": 443}
+
 
 def checked_endpoint(endpoint: str) -> str:
-    """Answer `endpoint` without a trailing slash. Raises ValueError where it is no http or https URL."""
+    """Answer `endpoint` in its normal form, see `normal_url`. Raises ValueError where it is no http or https URL."""
     if not isinstance(endpoint, str):
         raise ValueError(
             f"endpoint: expected a URL such as http://127.0.0.1:8000, got a {type(endpoint).__name__}"
@@ -21,7 +23,24 @@ def checked_endpoint(endpoint: str) -> str:
         raise ValueError(f"endpoint: expected a URL such as http://127.0.0.1:8000, got {shown!r}")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("endpoint: expected a URL without user name, password, ? and #; the key is `key`")
-    return endpoint.rstrip("/")
+    return normal_url(endpoint)
+
+
+def normal_url(endpoint: str) -> str:
+    """One form of the start of a server's URLs, however it was written: same host, same port, same path.
+
+    Scheme and host in lower case, no port where it is the scheme's own, no slash at the end.
+    """
+    try:
+        parts = urlsplit(endpoint.strip())
+        port = parts.port
+    except ValueError:  # nothing that it could be the same as
+        return endpoint
+    host = (parts.hostname or "").removesuffix(".")
+    place = f"[{host}]" if ":" in host else host
+    if port is not None and port != _PORTS.get(parts.scheme):
+        place = f"{place}:{port}"
+    return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
 
 
 def is_loopback(endpoint: str) -> bool:

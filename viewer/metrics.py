@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
 
 logger = logging.getLogger("tracen.store")
 
@@ -16,6 +18,16 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 _COMMIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _ASSEMBLY_BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60)
+
+
+class _Count(Collector):
+    """A counter that is kept elsewhere."""
+
+    def __init__(self, name: str, help: str, read: Callable[[], float]) -> None:
+        self._name, self._help, self._read = name, help, read
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(self._name, self._help, value=self._read())
 
 
 class Metrics:
@@ -73,6 +85,10 @@ class Metrics:
     def watch(self, name: str, help: str, read: Callable[[], float]) -> None:
         """Show what `read` returns when somebody looks."""
         Gauge(name, help, registry=self.registry).set_function(read)
+
+    def watch_count(self, name: str, help: str, read: Callable[[], float]) -> None:
+        """The same of what only grows."""
+        self.registry.register(_Count(name, help, read))
 
     def text(self) -> bytes:
         """All of it, in the text format."""

@@ -14,6 +14,7 @@ from bridge import presence
 from bridge.commands.serve import WithSettings, serve_with, with_settings
 from bridge.console import file_named, json_option, on_store, remark
 from viewer.settings import Settings
+from viewer.store.deliveries import DeliveryState, Standing
 
 _SHORT = {
     "forward_to": "--to",
@@ -77,15 +78,25 @@ def _tell(db: str, *, as_json: bool) -> None:
         raise click.BadParameter(f"there is no store {db}", param_hint="--db")
     now_ns = time.time_ns()
     standings = on_store(db, lambda store: store.delivery_standings(now_ns))
-    is_running = presence.find(db) is not None
-    if as_json:
-        for number, standing in enumerate(standings, 1):
-            is_used = is_running and number == len(standings)
-            click.echo(json.dumps(in_json(standing, now_ns, is_running=is_used), ensure_ascii=False))
-        return
+    doors = presence.find(db)
+    served = doors.forward_to if doors else ""
     if not standings:
         remark("Nothing is delivered from this store: `tracen serve` was never given --forward-to.")
-    for standing in standings[:-1]:
-        click.echo("\n".join(lines(standing, now_ns, is_running=False)) + "\n")
-    for standing in standings[-1:]:  # of a running server: the one that was used last
-        click.echo("\n".join(lines(standing, now_ns, is_running=is_running)))
+    for number, standing in enumerate(_worth_telling(standings, served)):
+        is_running = standing.target.url == served
+        if as_json:
+            click.echo(json.dumps(in_json(standing, now_ns, is_running=is_running), ensure_ascii=False))
+        else:
+            click.echo(("\n" if number else "") + "\n".join(lines(standing, now_ns, is_running=is_running)))
+
+
+def _worth_telling(standings: Sequence[Standing], served: str) -> list[Standing]:
+    """What is served, and what was used last; of other targets those for which something waits."""
+    return [
+        standing
+        for standing in standings
+        if standing is standings[-1]
+        or standing.target.url == served
+        or standing.counts[DeliveryState.WAITING]
+        or standing.counts[DeliveryState.HELD]
+    ]

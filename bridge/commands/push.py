@@ -77,7 +77,7 @@ def push(
     from bridge.push.target import Target, client_of
     from tracen_otel.redact import Redaction
 
-    endpoint = endpoint.rstrip("/")
+    endpoint = _known_endpoint(endpoint)
     client = client_of(endpoint, _known_key(endpoint, key))
     named = _named(sources, db, endpoint)
     _warn_of_clear_text(endpoint)
@@ -177,8 +177,20 @@ class _Shipment:
 # -- before anything is sent -----------------------------------------------------------------------------
 
 
+def _known_endpoint(endpoint: str) -> str:
+    """The endpoint in its normal form. Raises click.BadParameter."""
+    from tracen_otel.endpoint import checked_endpoint
+
+    try:
+        return checked_endpoint(endpoint)
+    except ValueError as error:
+        raise click.BadParameter(str(error).removeprefix("endpoint: "), param_hint="--to") from None
+
+
 def _known_key(endpoint: str, key: str | None) -> str:
     """The key for `endpoint`. Raises click.UsageError, also for one that is another endpoint's."""
+    from tracen_otel.endpoint import checked_key, normal_url
+
     if not key:
         raise click.UsageError(
             f"which account of {endpoint} gets them? Give its key as --key or {_KEY} (TRACEN_KEY is not sent elsewhere)"
@@ -186,12 +198,15 @@ def _known_key(endpoint: str, key: str | None) -> str:
     is_from_environment = (
         click.get_current_context().get_parameter_source("key") is ParameterSource.ENVIRONMENT
     )
-    belongs_to = os.environ.get(_TO, "").rstrip("/")
-    if is_from_environment and belongs_to and belongs_to != endpoint:
+    belongs_to = os.environ.get(_TO, "")
+    if is_from_environment and belongs_to and normal_url(belongs_to) != endpoint:
         raise click.UsageError(
             f"{_KEY} is the key for {belongs_to}, as {_TO} says; give that for {endpoint} as --key"
         )
-    return key
+    try:
+        return checked_key(key)
+    except ValueError as error:
+        raise click.BadParameter(str(error).removeprefix("key: "), param_hint="--key") from None
 
 
 def _named(names: tuple[str, ...], db: str, endpoint: str) -> Sources:

@@ -213,7 +213,7 @@ def serve_with(settings: Settings) -> None:
     give_back_large_blocks()
     with clear_errors():
         try:
-            run(serve_until_stopped(settings, partial(_announce, settings.db)))
+            run(serve_until_stopped(settings, partial(_announce, settings)))
         except PortTaken as error:
             if "://" not in settings.db and presence.find(settings.db) is not None:
                 hint = f"a server has {settings.db} already; stop it (`tracen stop`) or give --db another, and --port"
@@ -221,12 +221,15 @@ def serve_with(settings: Settings) -> None:
             raise
 
 
-def _announce(db: str, ready: Ready) -> None:
+def _announce(settings: Settings, ready: Ready) -> None:
     """Machines read stdout, people stderr, other commands what is beside the store."""
+    from tracen_otel.endpoint import normal_url
+
+    db = settings.db
     if "://" not in db:
-        presence.tell(
-            db, presence.Doors(ready.http, ready.otlp_grpc, ready.otlp_http, ready.base_url, os.getpid())
-        )
+        forward_to = normal_url(settings.forward_to) if settings.forward_to else ""
+        doors = (ready.http, ready.otlp_grpc, ready.otlp_http, ready.base_url)
+        presence.tell(db, presence.Doors(*doors, os.getpid(), forward_to))
     if ready.first_secret:
         click.echo(f"A local account was made. Its key, shown this once: {ready.first_secret}", err=True)
         click.echo(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 
+from bridge.forwarding.spell import Spell
 from bridge.forwarding.terms import Terms
 from viewer.front.sample import EMAIL as SAMPLE
-from viewer.store.base import Store, StoreUnavailable
+from viewer.store.base import Store
 from viewer.store.deliveries import Deliveries
-
-logger = logging.getLogger("tracen.forward")
 
 SLICE = 500
 """Traces that are put in the queue together."""
@@ -20,6 +18,7 @@ IDLE_S = 0.5
 _REST = 9.0
 """Times as long as it worked."""
 _UNAVAILABLE_S = 2.0
+_UNEXPECTED = "unexpected error while traces were put in the queue"
 
 
 class Feeder:
@@ -31,6 +30,7 @@ class Feeder:
         self._terms = terms
         self._clock_ns = clock_ns
         self._is_wanted_by_account: dict[str, bool] = {}
+        self._spell = Spell("traces are not put in the queue of deliveries for now", _UNEXPECTED)
 
     async def run(self) -> None:
         """Work for ever."""
@@ -38,13 +38,11 @@ class Feeder:
             started_s = time.perf_counter()
             try:
                 count = await self.feed()
-            except StoreUnavailable as error:
-                logger.warning("put off: %s", error)
-                await asyncio.sleep(_UNAVAILABLE_S)
-            except Exception:  # whatever it was: the next round begins with what is on disk
-                logger.exception("unexpected error while traces were put in the queue")
+            except Exception as error:  # whatever it was: the next round begins with what is on disk
+                self._spell.failed(error)
                 await asyncio.sleep(_UNAVAILABLE_S)
             else:
+                self._spell.ended()
                 await asyncio.sleep((time.perf_counter() - started_s) * _REST if count else IDLE_S)
 
     async def feed(self) -> int:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from bridge.forwarding.courier import REFUSES_ALL, Courier
 from bridge.forwarding.endpoint import Endpoint
 from bridge.forwarding.feeder import Feeder
+from bridge.forwarding.spell import Spell
 from bridge.forwarding.terms import Terms
 from viewer.limits import SteadyClock
-from viewer.store.base import NS_PER_S, Gauge, Store, StoreUnavailable
+from viewer.store.base import NS_PER_S, Gauge, Limit, Store
 from viewer.store.deliveries import Deliveries, DeliveryState, Standing
 
 logger = logging.getLogger("tracen.forward")
@@ -25,7 +26,9 @@ _REST = 4.0
 """Times as long as it read and packed."""
 _STANDING_S = 5.0
 _STANDING_REST = 50
-_UNAVAILABLE_S = 2.0
+_PAUSE_S = 2.0
+"""After a step that failed."""
+_UNEXPECTED = "unexpected error while a trace was delivered"
 
 
 class Forwarding:
@@ -48,6 +51,10 @@ class Forwarding:
         self._stopping = asyncio.Event()
         self._standing: Standing | None = None
         self._looked_s = self._look_took_s = 0.0
+        self._looked_ns = 0
+        self._began_ns = clock_ns()
+        self._windows: tuple[Limit, ...] | None = None
+        self._spell = Spell("no trace is delivered for now", _UNEXPECTED)
 
     @classmethod
     async def opened(
@@ -55,11 +62,18 @@ class Forwarding:
     ) -> Forwarding:
         """Forwarding over a store, which goes on where it was. Raises StoreUnusable, StoreUnavailable."""
         clock_ns = clock_ns or SteadyClock()
-        queue = await store.deliveries(terms.url, clock_ns(), with_past=terms.has_past, limit=terms.limit)
-        if (
-            await queue.target()
-        ).hold_reason == REFUSES_ALL:  # whoever starts it anew may have changed the key
+        queue = await store.deliveries(
+            terms.url, clock_ns(), with_past=terms.has_past, accounts=terms.scope, limit=terms.limit
+        )
+        # whoever starts it anew may have changed the key
+        if (await queue.target()).hold_reason == REFUSES_ALL:
             await queue.hold(0, "", "", clock_ns())
+        for email in sorted(terms.accounts):
+            if await store.accounts.by_email(email) is None:
+                logger.warning(
+                    "--forward-accounts names %s, which is no account of this server: nothing of it is delivered",
+                    email,
+                )
         return cls(store, queue, terms, clock_ns)
 
     async def run(self) -> None:
@@ -86,15 +100,30 @@ class Forwarding:
 
     async def _deliver(self) -> None:
         while not self._stopping.is_set():
-            wait_s = _UNAVAILABLE_S
             try:
                 wait_s = await self.courier.step() / NS_PER_S
+                await self.learn()
                 await self._look()
-            except StoreUnavailable as error:
-                logger.warning("put off: %s", error)
-            except Exception:  # whatever it was: the next step begins with what is on disk
-                logger.exception("unexpected error while a trace was delivered")
+            except Exception as error:  # whatever it was: the next step begins with what is on disk
+                self._spell.failed(error)
+                await self._pause(_PAUSE_S)
+                continue
+            self._spell.ended()
             await self._pause(max(min(wait_s, _LOOK_S), self.courier.rest_ns() / NS_PER_S * _REST))
+
+    async def learn(self) -> None:
+        """Keep all limits that the endpoint told with its last answer; none, once it delivers without telling any."""
+        told = self._endpoint.allowance
+        windows = tuple(Limit(count, window_s) for count, window_s in told.windows) if told else ()
+        if windows == self._windows or (windows == () and not await self._has_succeeded()):
+            return
+        await self._queue.learn_limits(windows)
+        self._windows = windows
+
+    async def _has_succeeded(self) -> bool:
+        """Whether the last post was accepted: what refuses one may be something that stands before the endpoint."""
+        target = await self._queue.target()
+        return target.succeeded_ns > max(target.failure_ns, self._began_ns)
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -110,6 +139,7 @@ class Forwarding:
         if started_s - self._looked_s < max(_STANDING_S, _STANDING_REST * self._look_took_s):
             return
         self._standing = await self._queue.standing(self._clock_ns())
+        self._looked_ns = self._clock_ns()
         self._looked_s = time.monotonic()
         self._look_took_s = self._looked_s - started_s
 
@@ -117,11 +147,6 @@ class Forwarding:
         """What an operator watches of it."""
         return [
             *(self._counted(state) for state in DeliveryState),
-            (
-                "tracen_forward_posts",
-                "Posts that the endpoint accepted, ever.",
-                lambda: self._standing.posts if self._standing else 0,
-            ),
             (
                 "tracen_forward_recent_posts",
                 "Those that count against its limit now.",
@@ -132,6 +157,31 @@ class Forwarding:
                 "tracen_forward_held_seconds",
                 "For how long nothing is sent: its limit, its wish, or a failure.",
                 self._held_s,
+            ),
+            (
+                "tracen_forward_oldest_waiting_seconds",
+                "For how long the trace waits that has waited longest.",
+                self._oldest_s,
+            ),
+            (
+                "tracen_forward_last_success_timestamp_seconds",
+                "When the endpoint accepted a post last; 0: never.",
+                lambda: self._standing.target.succeeded_ns / NS_PER_S if self._standing else 0,
+            ),
+        ]
+
+    def counters(self) -> list[Gauge]:
+        """What only grows, over restarts too."""
+        return [
+            (
+                "tracen_forward_posts",
+                "Posts that the endpoint accepted, ever.",
+                lambda: self._standing.posts if self._standing else 0,
+            ),
+            (
+                "tracen_forward_failures",
+                "Times that something kept a trace from being delivered.",
+                lambda: self._standing.target.failures if self._standing else 0,
             ),
         ]
 
@@ -145,8 +195,15 @@ class Forwarding:
         return self._standing.target.strictest.count if self._standing else 0
 
     def _held_s(self) -> float:
-        until_ns = self._standing.target.hold_until_ns if self._standing else 0
+        if self._standing is None:
+            return 0
+        until_ns = max(self._standing.target.hold_until_ns, self._looked_ns + self._standing.wait_ns)
         return max(0.0, (until_ns - self._clock_ns()) / NS_PER_S)
+
+    def _oldest_s(self) -> float:
+        if self._standing is None or self._standing.oldest_ns is None:
+            return 0
+        return max(0.0, (self._clock_ns() - self._standing.oldest_ns) / NS_PER_S)
 
 
 _STATES = {

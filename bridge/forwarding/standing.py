@@ -8,7 +8,7 @@ from typing import Any
 
 from viewer.logs import one_line
 from viewer.store.base import NS_PER_S
-from viewer.store.deliveries import HIT_MARGIN_NS, DeliveryState, Standing
+from viewer.store.deliveries import DeliveryState, Standing
 
 _WORDS = {
     DeliveryState.WAITING: "waiting",
@@ -26,18 +26,14 @@ _SOURCES = {
     (False, False): "the endpoint tells no limit",
 }
 _NARROW = 11
+_MOST_REASONS = 5
 
 
 def next_ns(standing: Standing, now_ns: int) -> int | None:
     """When the next trace goes, as far as that can be told; None where none waits."""
     if standing.due_ns is None:
         return None
-    target = standing.target
-    limit = target.strictest
-    free_ns = 0
-    if standing.recent >= limit.count and standing.oldest_hit_ns:
-        free_ns = standing.oldest_hit_ns + limit.window_s * NS_PER_S + HIT_MARGIN_NS
-    return max(standing.due_ns, target.hold_until_ns, free_ns, now_ns)
+    return max(standing.due_ns, standing.target.hold_until_ns, now_ns + standing.wait_ns)
 
 
 def in_words(standing: Standing, now_ns: int, *, is_running: bool) -> Iterator[tuple[str, str]]:
@@ -47,17 +43,18 @@ def in_words(standing: Standing, now_ns: int, *, is_running: bool) -> Iterator[t
     for state in DeliveryState:
         reasons = [(why, count) for (of, why), count in standing.reasons.items() if of is state]
         if count := standing.counts[state]:
-            yield _WORDS[state], f"{count:,}{_because(reasons)}"
+            yield _WORDS[state], f"{count:,}{_because(reasons, count)}"
         elif state in _SURE:
             yield _WORDS[state], "0"
     limit = target.strictest
-    source = _SOURCES[limit is target.own_limit, limit is target.told_limit]
+    source = _SOURCES[limit is target.own_limit, _is_told(standing)]
     yield "sent", f"{standing.recent:,} of {limit.count:,} in the last {_span(limit.window_s)} ({source})"
     going_ns = next_ns(standing, now_ns)
     if going_ns is not None:
         yield "next", _when(going_ns, now_ns, is_running=is_running, reason=_reason(standing, now_ns))
     if target.failure:
-        yield "last failure", f"{_ago(target.failure_ns, now_ns)}: {one_line(target.failure)}"
+        since = "; since then: delivered" if target.succeeded_ns > target.failure_ns else ""
+        yield "last failure", f"{_ago(target.failure_ns, now_ns)}: {one_line(target.failure)}{since}"
 
 
 def as_json(standing: Standing, now_ns: int, *, is_running: bool) -> dict[str, Any]:
@@ -73,34 +70,58 @@ def as_json(standing: Standing, now_ns: int, *, is_running: bool) -> dict[str, A
             {"state": state.name.lower(), "reason": reason, "traces": count}
             for (state, reason), count in standing.reasons.items()
         ],
+        "troubled": [
+            {
+                "state": one.state.name.lower(),
+                "otel_trace_id": one.otel_trace_id.hex(),
+                "account": one.account_id,
+                "reason": one.reason,
+            }
+            for one in standing.troubled
+        ],
+        "oldest_waiting_since": None if standing.oldest_ns is None else _iso(standing.oldest_ns),
         "posts": standing.posts,
         "recent_posts": standing.recent,
         "limit": limit.count,
         "limit_window_s": limit.window_s,
-        "limit_is_told": limit is target.told_limit,
+        "limit_is_told": _is_told(standing),
         "takes_extension": target.is_extended,
         "next_at": None if going_ns is None else _iso(going_ns),
         "waits_for": _reason(standing, now_ns),
+        "last_success_at": _iso(target.succeeded_ns) if target.succeeded_ns else None,
+        "failures": target.failures,
         "last_failure": target.failure or None,
         "last_failure_at": _iso(target.failure_ns) if target.failure else None,
     }
+
+
+def _is_told(standing: Standing) -> bool:
+    """Whether the limit that is felt first is the endpoint's."""
+    target = standing.target
+    limit = target.strictest
+    return limit is target.told_limit or any(limit is told for told in target.told_limits)
 
 
 def _reason(standing: Standing, now_ns: int) -> str | None:
     target = standing.target
     if target.hold_until_ns > now_ns:
         return target.hold_reason
-    if standing.recent >= target.strictest.count:
+    if standing.wait_ns:
         return "the limit of the endpoint"
     return None
 
 
-def _because(reasons: list[tuple[str, int]]) -> str:
+def _because(reasons: list[tuple[str, int]], count: int) -> str:
+    """The most frequent ones, and how many traces have another."""
     if not reasons:
         return ""
-    if len(reasons) == 1:
+    if len(reasons) == 1 and reasons[0][1] == count:
         return f" ({one_line(reasons[0][0])})"
-    return f" ({'; '.join(f'{count:,} {one_line(why)}' for why, count in reasons)})"
+    told = [f"{of:,} {one_line(why)}" for why, of in reasons[:_MOST_REASONS]]
+    rest = count - sum(of for _, of in reasons[:_MOST_REASONS])
+    if rest and len(reasons) > _MOST_REASONS:
+        told.append(f"and {rest:,} more")
+    return f" ({'; '.join(told)})"
 
 
 def _when(at_ns: int, now_ns: int, *, is_running: bool, reason: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from tracen_otel.endpoint import checked_endpoint, checked_key, is_loopback
@@ -27,7 +27,7 @@ class Terms:
     """`per_hour` 0: as many as the endpoint tells. `accounts`: addresses; none: all."""
 
     url: str
-    key: str
+    key: str = field(repr=False)
     is_llm_only: bool = False
     is_newest_first: bool = False
     quiet_ns: int = 2 * NS_PER_S
@@ -41,6 +41,11 @@ class Terms:
     @property
     def waits(self) -> Waits:
         return Waits(self.quiet_ns, self.longest_ns)
+
+    @property
+    def scope(self) -> str:
+        """The accounts, as one word: whoever chooses others chooses another past."""
+        return ",".join(sorted(self.accounts))
 
     @property
     def limit(self) -> Limit | None:

@@ -12,6 +12,7 @@ from bridge.push import elsewhere
 from bridge.push.files import STDIN, Files
 from bridge.push.found import Found, Unusable
 from bridge.push.stored import StoredTraces
+from tracen_otel.endpoint import normal_url
 from tracen_otel.redact import Redaction
 
 _ID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -55,13 +56,13 @@ def sources_of(names: Iterable[str], db: str, endpoint: str) -> Sources:
                 raise WrongSource(
                     f"expected the URL of a page, such as https://traces.example/traces/…, got {name[:200]!r}"
                 )
-            if page[0] == endpoint:
+            if normal_url(page[0]) == endpoint:
                 raise WrongSource(f"{name[:200]!r} is there already")
             if page[0] in ours:
                 stored.append(page[1])
             else:
                 pages.append(name)
-        elif _ID.fullmatch(name) and not Path(name).exists():
+        elif _ID.fullmatch(name) and not _exists(name):
             stored.append(name)
         else:
             _check_file(name)
@@ -72,10 +73,17 @@ def sources_of(names: Iterable[str], db: str, endpoint: str) -> Sources:
 
 
 def _check_file(name: str) -> None:
-    if name != STDIN and not Path(name).exists():
+    if name != STDIN and not _exists(name):
         raise WrongSource(f"there is no file {name[:200]!r}, and it is no trace id, nor the URL of a page")
-    if Path(name).is_dir():
+    if name != STDIN and Path(name).is_dir():
         raise WrongSource(f"{name[:200]!r} is a folder; name its files")
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except OSError:  # longer than a name can be
+        return False
 
 
 def _check_store(db: str, endpoint: str, ours: set[str]) -> None:

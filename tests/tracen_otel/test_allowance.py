@@ -90,3 +90,10 @@ def test_allowance_takes_any_text(policy: str, state: str) -> None:
 
     for number in (told.limit, told.window_s, told.remaining, told.reset_s) if told else ():
         assert number is None or 0 <= number < 10**15
+
+
+def test_all_windows_are_told() -> None:
+    """Each is a limit of its own; one without a window is none that can be kept."""
+    told = allowance_of({"RateLimit-Policy": '"burst";q=10;w=60, "day";q=1000;w=86400, "odd";q=5'})
+    assert told is not None
+    assert told.windows == ((10, 60), (1_000, 86_400))

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span, protobuf
 from tests.processes import TracenProcess, running_tracen
+from viewer.metrics import Metrics
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 FLOOD = 120
@@ -220,3 +221,12 @@ def test_deleted_trace_is_gone_everywhere(served: TracenProcess) -> None:
         assert request(served, "GET", path).status_code == 410, path
     assert request(served, "GET", "/api/traces").json()["traces"] == []
     assert request(served, "DELETE", "/api/traces/unknown").status_code == 404
+
+
+def test_what_only_grows_is_a_counter() -> None:
+    """Also where it is counted elsewhere; a rate is taken of it then."""
+    metrics = Metrics()
+    metrics.watch_count("tracen_forward_posts", "Posts.", lambda: 7)
+    assert (
+        "# TYPE tracen_forward_posts_total counter\ntracen_forward_posts_total 7.0" in metrics.text().decode()
+    )

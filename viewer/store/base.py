@@ -383,11 +383,18 @@ class Store(Protocol):
         ...
 
     async def deliveries(
-        self, target: str, now_ns: int, *, with_past: bool = False, limit: Limit | None = None
+        self,
+        target: str,
+        now_ns: int,
+        *,
+        with_past: bool = False,
+        accounts: str = "",
+        limit: Limit | None = None,
     ) -> Deliveries:
         """Return the queue of what is delivered to a target, by its URL, made as needed; `limit` is the operator's.
 
-        It begins with what comes from then on; `with_past`, now or later, with everything. What is under way of a
+        It begins with what comes from then on; `with_past`, now or later, with everything, once for each choice of
+        `accounts`, in whatever words. What is under way of a
         trace MUST be gone from every file with the call that deletes it, or masks more of it.
         """
         ...

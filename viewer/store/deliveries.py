@@ -107,8 +107,9 @@ class Outgoing:
 class Target:
     """What is known of a target. Nothing is sent before `hold_until_ns`, for `hold_reason`.
 
-    `own_limit` is the operator's, `told_limit` as the target told it last. `is_extended`: whether it takes more than
-    the documented fields; None: not known. `failure`: in words, the last one.
+    `own_limit` is the operator's, `told_limit` as the target told it last, of several (`told_limits`) the one with the
+    longest window. `is_extended`: whether it takes more than the documented fields; None: not known. `failure`: in
+    words, the last one; `succeeded_ns`: when a post was accepted last; 0: never.
     """
 
     url: str
@@ -119,11 +120,15 @@ class Target:
     hold_reason: str = ""
     failure: str = ""
     failure_ns: int = 0
+    told_limits: tuple[Limit, ...] = ()
+    succeeded_ns: int = 0
+    failures: int = 0
 
     @property
     def limits(self) -> tuple[Limit, ...]:
         """Every one of them is kept; where none is known, the one that the contract of such an endpoint has."""
-        return tuple(limit for limit in (self.own_limit, self.told_limit) if limit) or (Limit(),)
+        known = (self.own_limit, self.told_limit, *self.told_limits)
+        return tuple(dict.fromkeys(limit for limit in known if limit)) or (Limit(),)
 
     @property
     def strictest(self) -> Limit:
@@ -132,11 +137,22 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Troubled:
+    """A trace that the target did not take, or not all of, and why."""
+
+    state: DeliveryState
+    account_id: str
+    otel_trace_id: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How a target's queue stands. `posts`: how many were accepted ever; `recent`: those that count now.
 
-    `due_ns`: when the next trace is due; None where none waits. `reasons`: how many traces are held back or left out,
-    by state and reason.
+    `due_ns`: when the next trace is due; None where none waits. `wait_ns`: how long the limits keep it waiting.
+    `reasons`: how many traces are held back or left out, by state and reason. `oldest_ns`: since when the one waits
+    that has waited longest. `troubled`: the newest that were refused or are late.
     """
 
     target: Target
@@ -145,7 +161,9 @@ class Standing:
     posts: int
     recent: int
     due_ns: int | None
-    oldest_hit_ns: int | None = None
+    wait_ns: int = 0
+    oldest_ns: int | None = None
+    troubled: Sequence[Troubled] = ()
 
 
 class Deliveries(Protocol):
@@ -265,6 +283,10 @@ class Deliveries(Protocol):
 
     async def learn(self, limit: Limit | None, *, is_extended: bool | None) -> None:
         """Keep what the target told of itself."""
+        ...
+
+    async def learn_limits(self, limits: Collection[Limit]) -> None:
+        """Keep all limits that the target told, in place of those it told before."""
         ...
 
     async def hold(self, until_ns: int, reason: str, failure: str, now_ns: int) -> None:

@@ -41,6 +41,11 @@ _PRAGMAS = (
     "journal_size_limit = 67108864",  # of a WAL that once was large
 )
 
+FORWARD_REPAIR = "restore it from a backup, together with FILE; moved away, deliveries begin anew"
+_NO_DATABASE = ("file is not a database", "database disk image is malformed")
+_NAME_FORWARD = """insert into forward_file select 1, ?
+    where not exists (select 1 from forward_file) and not exists (select 1 from targets)"""
+
 
 class Files:
     """Where a store's files are, and whether they still are."""
@@ -163,18 +168,21 @@ class Files:
 
         Raises StoreUnusable, also where it is that of another FILE: what was delivered can not be made again.
         """
-        is_new = not _size(self.forward)
         _make_private(self.forward)
-        connection = _open_writing(self.forward, forward_migrations)
         try:
-            if is_new:
-                connection.execute("insert into forward_file values (1, ?)", (name,))
+            connection = _open_writing(self.forward, forward_migrations)
+        except StoreUnusable as error:
+            if str(error).endswith(_NO_DATABASE):
+                raise StoreUnusable(f"{error}; {FORWARD_REPAIR}") from None
+            raise
+        try:
+            connection.execute(_NAME_FORWARD, (name,))  # at the first start, or one that broke off before it
             row = connection.execute("select name from forward_file").fetchone()
             if row is None or row[0] != name:
                 raise StoreUnusable(f"{self.forward}: does not belong to {self.main}; restore both together")
         except sqlite3.DatabaseError as error:
             connection.close()
-            raise StoreUnusable(f"{self.forward}: {error}") from None
+            raise StoreUnusable(f"{self.forward}: {error}; {FORWARD_REPAIR}") from None
         except BaseException:
             connection.close()
             raise

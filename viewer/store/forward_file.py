@@ -14,8 +14,9 @@ from functools import partial
 from typing import TypeVar
 
 from viewer.store import delivery_rows, delivery_targets
-from viewer.store.base import StoreUnavailable
+from viewer.store.base import StoreUnavailable, StoreUnusable
 from viewer.store.deliveries import Standing
+from viewer.store.files import FORWARD_REPAIR as REPAIR
 from viewer.store.files import Files
 from viewer.store.writer import Writer
 
@@ -34,15 +35,24 @@ class ForwardFile:
         self,
         files: Files,
         name: str | None,
-        is_deleted: Callable[[str, bytes], bool] = lambda account, trace: False,
+        newest: tuple[int, int] | None = None,
+        must_go: Callable[[str, bytes, str], bool] = lambda account, trace, masks: False,
     ) -> None:
-        """Open it, made as needed. `name` is that of FILE, `is_deleted` tells of a trace of an account.
+        """Open it, made as needed. `name` is that of FILE, `newest` the batch and the post that came last there.
 
-        Raises StoreUnusable.
+        `must_go` tells of a trace of an account whether what is under way of it, made with these masks, is not to be
+        known any more. Raises StoreUnusable.
         """
         self._connection = files.open_forward(name)
-        _sweep(self._connection, is_deleted)
-        self._reading = files.open_forward_reading()
+        try:
+            self._newest_seen = delivery_targets.newest_seen(self._connection)
+            if newest is not None:
+                delivery_targets.forget_unknown(self._connection, *newest)
+            _sweep(self._connection, must_go)
+            self._reading = files.open_forward_reading()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise StoreUnusable(f"{files.forward}: {error}; {REPAIR}") from None
         self._reader = ThreadPoolExecutor(1, "tracen-forward")
         self._must_truncate = False
         self._writer = Writer(
@@ -54,8 +64,8 @@ class ForwardFile:
 
     @property
     def newest_seen(self) -> tuple[int, int]:
-        """The largest ids of a batch and a post that any target has heard of; asked before there are other readers."""
-        return delivery_targets.newest_seen(self._reading)
+        """The largest ids of a batch and a post that any target had heard of when it was opened."""
+        return self._newest_seen
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run work in the next transaction; return what it did once that is on disk."""
@@ -70,9 +80,14 @@ class ForwardFile:
             logger.error("the queue of deliveries can not be read: %s", error)
             raise StoreUnavailable("the queue of deliveries can not be read") from None
 
-    async def forget(self, account_id: str, otel_trace_ids: Collection[bytes]) -> None:
+    async def forget(
+        self, account_id: str, otel_trace_ids: Collection[bytes], *, are_deleted: bool = False
+    ) -> None:
         """Overwrite what is, or was, under way of traces: they were deleted, or more of them is masked now."""
-        await self.write(partial(_forget, account_id=account_id, traces=otel_trace_ids))
+        self._must_truncate = True  # first: it holds for whatever is written next
+        await self.write(
+            partial(_forget, account_id=account_id, traces=otel_trace_ids, are_deleted=are_deleted)
+        )
         self._must_truncate = True
         for _ in range(_EMPTYING_TRIES):
             await self._writer.submit(lambda connection: None)  # the log is emptied between two writes
@@ -102,21 +117,25 @@ class ForwardFile:
         self._connection.close()
 
 
-def _sweep(connection: sqlite3.Connection, is_deleted: Callable[[str, bytes], bool]) -> None:
-    """Overwrite what is under way of traces that were deleted just before a crash."""
-    sql = "select account_id, otel_trace_id from deliveries join outgoing on delivery_id = id"
-    for account_id, trace in connection.execute(sql).fetchall():
-        if is_deleted(str(account_id), trace):
+def _sweep(connection: sqlite3.Connection, must_go: Callable[[str, bytes, str], bool]) -> None:
+    """Overwrite what is under way of traces that were deleted or masked when this file could not be written."""
+    sql = "select account_id, otel_trace_id, masks from deliveries join outgoing on delivery_id = id"
+    for account_id, trace, masks in connection.execute(sql).fetchall():
+        if must_go(str(account_id), trace, masks):
             _forget(connection, str(account_id), (trace,))
             connection.execute("pragma wal_checkpoint(truncate)")
 
 
-def _forget(connection: sqlite3.Connection, account_id: str, traces: Collection[bytes]) -> None:
+def _forget(
+    connection: sqlite3.Connection, account_id: str, traces: Collection[bytes], *, are_deleted: bool = False
+) -> None:
     sql = """select id from deliveries join outgoing on delivery_id = id
              where otel_trace_id = ? and account_id = ?"""
     for trace in traces:
         for (delivery_id,) in connection.execute(sql, (trace, int(account_id))).fetchall():
             delivery_rows.forget_outgoing(connection, delivery_id)
+        if are_deleted:
+            delivery_targets.forget_trace(connection, int(account_id), trace)
 
 
 def standings(files: Files, now_ns: int) -> list[Standing]:

@@ -259,6 +259,20 @@ def create_shards_and_dues(db: Database) -> None:
 
 
 @forward_migrations()
+def create_what_targets_told(db: Database) -> None:
+    # Every limit that a target told with its last answer, by window; and how it went with it. `past` are the accounts
+    # whose past was looked for, as forwarding names them.
+    db.execute(
+        """create table told_limits (target_id integer, window_s integer, count integer not null,
+           primary key (target_id, window_s)) without rowid"""
+    )
+    db.execute(
+        """create table histories (target_id integer primary key, succeeded_ns integer not null default 0,
+           failures integer not null default 0, past text)"""
+    )
+
+
+@forward_migrations()
 def create_deliveries(db: Database) -> None:
     # A target is an endpoint; `batches` and `posts` are the newest ids that were looked at for it. `own_…` is the
     # operator's limit, `limit_…` what the target told.

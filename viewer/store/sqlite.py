@@ -9,15 +9,11 @@ another Tracen (`sqlite_deliveries.py`).
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
-import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from viewer.store import base, batches, documents, forward_file, pages, posts, reservations, sharing, tellings
+from viewer.store import base, batches, documents, pages, posts, reservations, sharing, tellings
 from viewer.store.accounts import SqliteAccounts
 from viewer.store.base import (
     Batch,
@@ -34,9 +30,10 @@ from viewer.store.base import (
     Telling,
 )
 from viewer.store.deliveries import Standing
+from viewer.store.delivery_queues import DeliveryQueues
 from viewer.store.files import Files, name_in
-from viewer.store.forward_file import ForwardFile
 from viewer.store.people import Accounts
+from viewer.store.readers import Readers
 from viewer.store.reservations import Reservations, Waited
 from viewer.store.reserve import Reserve
 from viewer.store.splitting import Splitting
@@ -46,12 +43,6 @@ from viewer.store.trace_index import MAX_ROWS, IndexBeside, TraceIndex
 from viewer.store.upkeep import Upkeep
 from viewer.store.write_ahead import WriteAheadLogs
 from viewer.store.writer import Writer
-
-T = TypeVar("T")
-
-logger = logging.getLogger("tracen.store")
-
-READERS = 4
 
 
 class SqliteStore:
@@ -69,11 +60,42 @@ class SqliteStore:
         self._files = Files(path)
         self._lock = self._files.take_lock() if exclusive else None
         self._open: list[sqlite3.Connection] = []
+        self._readers = Readers(self._files.open_reading)
+        self._read = self._readers.read
         self._index = TraceIndex() if exclusive else IndexBeside()
         self._waited = Waited()
         self._logs = WriteAheadLogs()
         self._stored_bytes: dict[int, int] = {}
         self._last_batch_id = 0
+        self._main, self._bodies = main, bodies = self._opened_pair(exclusive=exclusive)
+        self._reserve = Reserve(self._files.reserve, is_ours=exclusive)
+        self._writer = Writer(
+            main,
+            bodies,
+            check=self._files.check_in_place,
+            between=self._between,
+            on_broken=on_broken,
+            on_commit=on_commit,
+            reserve=self._reserve,
+        )
+        splitting = Splitting(self._writer, self._read)
+        self._catalogue = self._opened_catalogue(main, splitting) if exclusive else None
+        self._queues = self._opened_queues(main, bodies) if bodies else None
+        self._upkeep = Upkeep(
+            self._writer,
+            self._index,
+            self._read,
+            self._count_bytes,
+            splitting,
+            self._catalogue,
+            self._logs,
+            self._queues,
+        )
+        self._reservations = Reservations(self._index, bodies) if bodies else None
+        self.accounts: Accounts = SqliteAccounts(self._writer, self._read, self._logs)
+
+    def _opened_pair(self, *, exclusive: bool) -> tuple[sqlite3.Connection, sqlite3.Connection | None]:
+        """FILE, and FILE-bodies where this is the server."""
         try:
             main = self._opened(self._files.open_main(checkpoints=exclusive))
             bodies = self._opened(self._files.open_bodies(main)) if exclusive else None
@@ -87,34 +109,7 @@ class SqliteStore:
         except BaseException:
             self._let_go()
             raise
-        self._main, self._bodies = main, bodies
-        self._reserve = Reserve(self._files.reserve, is_ours=exclusive)
-        self._writer = Writer(
-            main,
-            bodies,
-            check=self._files.check_in_place,
-            between=self._between,
-            on_broken=on_broken,
-            on_commit=on_commit,
-            reserve=self._reserve,
-        )
-        splitting = Splitting(self._writer, self._read)
-        self._catalogue = self._opened_catalogue(main, splitting) if exclusive else None
-        self._forward = self._opened_forward(main) if exclusive and self._files.forward.exists() else None
-        self._upkeep = Upkeep(
-            self._writer,
-            self._index,
-            self._read,
-            self._count_bytes,
-            splitting,
-            self._catalogue,
-            self._logs,
-            self._forget_outgoing,
-        )
-        self._reservations = Reservations(self._index, bodies) if bodies else None
-        self.accounts: Accounts = SqliteAccounts(self._writer, self._read, self._logs)
-        self._local = threading.local()
-        self._readers = ThreadPoolExecutor(READERS, "tracen-reader")
+        return main, bodies
 
     def _opened_catalogue(self, main: sqlite3.Connection, splitting: Splitting) -> SqliteCatalogue:
         try:
@@ -127,23 +122,18 @@ class SqliteStore:
         self._last_batch_id = max(self._last_batch_id, catalogue.newest_batch)
         return catalogue
 
-    def _opened_forward(self, main: sqlite3.Connection) -> ForwardFile:
-        def is_deleted(account_id: str, otel_trace_id: bytes) -> bool:
-            page = pages.of_trace(main, account_id, otel_trace_id)
-            return page is not None and page.deleted
-
+    def _opened_queues(self, main: sqlite3.Connection, bodies: sqlite3.Connection) -> DeliveryQueues:
+        queues = DeliveryQueues(self._files, self._read)
         try:
-            forward = ForwardFile(self._files, name_in(main), is_deleted)
+            newest_batch = queues.open(main, bodies)
         except BaseException:
             self._writer.close()
             if self._catalogue:
                 self._catalogue.close()
             self._let_go()
             raise
-        batch_id, post_id = forward.newest_seen  # what comes is newer, also where a backup was restored
-        self._last_batch_id = max(self._last_batch_id, batch_id)
-        posts.skip_to(main, post_id)
-        return forward
+        self._last_batch_id = max(self._last_batch_id, newest_batch)
+        return queues
 
     @property
     def catalogue(self) -> SqliteCatalogue:
@@ -276,7 +266,8 @@ class SqliteStore:
 
         async with self.catalogue.changing(page):  # a summary that is begun after it knows the masks
             await self._writer.submit(work)
-        await self._forget_outgoing(page.account_id, (page.otel_trace_id,))
+        if self._queues:
+            await self._queues.forget(page.account_id, (page.otel_trace_id,), are_deleted=False)
 
     async def reissue(self, page: Page, now_ns: int) -> Page:
         def work(connection: sqlite3.Connection) -> Page | None:
@@ -357,22 +348,20 @@ class SqliteStore:
     # -- deliveries ------------------------------------------------------------------------------------
 
     async def deliveries(
-        self, target: str, now_ns: int, *, with_past: bool = False, limit: Limit | None = None
+        self,
+        target: str,
+        now_ns: int,
+        *,
+        with_past: bool = False,
+        accounts: str = "",
+        limit: Limit | None = None,
     ) -> SqliteDeliveries:
-        if self._catalogue is None:
+        if self._queues is None:
             raise base.StoreUnavailable("traces are delivered by the server alone")
-        if self._forward is None:
-            self._forward = ForwardFile(self._files, await self._read(name_in))
-        return await SqliteDeliveries.opened(
-            self._forward, self._read, target, now_ns, with_past=with_past, limit=limit
-        )
+        return await self._queues.of(target, now_ns, with_past=with_past, accounts=accounts, limit=limit)
 
     async def delivery_standings(self, now_ns: int) -> list[Standing]:
-        return await asyncio.to_thread(forward_file.standings, self._files, now_ns)
-
-    async def _forget_outgoing(self, account_id: str, traces: Collection[bytes]) -> None:
-        if self._forward is not None:
-            await self._forward.forget(account_id, traces)
+        return await DeliveryQueues(self._files, self._read).standings(now_ns)
 
     # -- the files -------------------------------------------------------------------------------------
 
@@ -407,9 +396,9 @@ class SqliteStore:
         self._writer.close()
         if self._catalogue:
             self._catalogue.close()
-        if self._forward:
-            self._forward.close()
-        self._readers.shutdown()
+        if self._queues:
+            self._queues.close()
+        self._readers.close()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -418,18 +407,3 @@ class SqliteStore:
             connection.close()
         if self._lock:
             self._lock.close()
-
-    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._readers, self._read_here, read)
-        except sqlite3.Error as error:  # a broken file included: nobody is helped by the details
-            logger.error("the store can not be read: %s", error)
-            raise base.StoreUnavailable("the store can not be read") from None
-
-    def _read_here(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._opened(self._files.open_reading())
-            self._local.connection = connection
-        return read(connection)

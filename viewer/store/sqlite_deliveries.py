@@ -44,6 +44,7 @@ class SqliteDeliveries:
         now_ns: int,
         *,
         with_past: bool,
+        accounts: str,
         limit: Limit | None,
     ) -> SqliteDeliveries:
         """The queue of a target, made as needed; see `viewer.store.base.Store.deliveries`."""
@@ -52,7 +53,7 @@ class SqliteDeliveries:
         def work(connection: sqlite3.Connection) -> int:
             target_id = delivery_targets.made(connection, url, newest, now_ns)
             if with_past:
-                delivery_targets.include_past(connection, target_id)
+                delivery_targets.include_past(connection, target_id, accounts)
             delivery_targets.resume(connection, target_id, limit, now_ns)
             return target_id
 
@@ -134,8 +135,12 @@ class SqliteDeliveries:
     async def deliver(
         self, delivery: Delivery, page_id: str, now_ns: int, rest_ns: int = 0, *, page_url: str = ""
     ) -> None:
-        page = page_id, page_url
-        await self._file.write(lambda c: delivery_rows.deliver(c, self._id, delivery, page, now_ns, rest_ns))
+        def work(connection: sqlite3.Connection) -> None:
+            page = page_id, page_url
+            delivery_rows.deliver(connection, self._id, delivery, page, now_ns, rest_ns)
+            delivery_targets.note_success(connection, self._id, now_ns)
+
+        await self._file.write(work)
 
     async def page_removed(self, delivery: Delivery) -> None:
         sql = "update deliveries set page_id = '', page_url = '', digest = x'' where id = ?"
@@ -148,6 +153,9 @@ class SqliteDeliveries:
 
     async def learn(self, limit: Limit | None, *, is_extended: bool | None) -> None:
         await self._file.write(lambda c: delivery_targets.learn(c, self._id, limit, is_extended))
+
+    async def learn_limits(self, limits: Collection[Limit]) -> None:
+        await self._file.write(lambda c: delivery_targets.learn_limits(c, self._id, limits))
 
     async def hold(self, until_ns: int, reason: str, failure: str, now_ns: int) -> None:
         await self._file.write(

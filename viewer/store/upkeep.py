@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from viewer.store import batches, closed, pages, posts, tellings
 from viewer.store.base import NS_PER_S, Page, StoreUnavailable
+from viewer.store.delivery_queues import DeliveryQueues
 from viewer.store.marks import mark, set_mark
 from viewer.store.splitting import Read, Splitting
 from viewer.store.sqlite_catalogue import SqliteCatalogue
@@ -34,7 +35,7 @@ class Upkeep:
         splitting: Splitting,
         catalogue: SqliteCatalogue | None,
         logs: WriteAheadLogs,
-        forget_outgoing: Callable[[str, Collection[bytes]], Awaitable[None]],
+        queues: DeliveryQueues | None,
     ) -> None:
         self._writer = writer
         self._index = index
@@ -43,7 +44,7 @@ class Upkeep:
         self._splitting = splitting
         self._catalogue = catalogue
         self._logs = logs
-        self._forget_outgoing = forget_outgoing
+        self._queues = queues
         self._compacted_to: int | None = None  # ahead of its mark where there was nothing to do
 
     async def delete(self, doomed: Sequence[Page], now_ns: int) -> None:
@@ -152,7 +153,8 @@ class Upkeep:
             from_main, bodies=from_bodies, committed=lambda gone: self._count_bytes(account_id, -gone)
         )
         self._count_bytes(account_id, -removed_bytes)
-        await self._forget_outgoing(str(account_id), traces)
+        if self._queues:
+            await self._queues.forget(str(account_id), traces, are_deleted=True)
 
     def _affected(
         self, connection: sqlite3.Connection, account_id: int, traces: set[bytes]

@@ -68,6 +68,21 @@ def test_status_is_told_beside_the_server_and_without_it(tmp_path: Path) -> None
         assert KEY not in status.stdout + db.with_suffix(".stderr").read_text()
 
 
+def test_status_beside_a_server_that_does_not_deliver(tmp_path: Path) -> None:
+    """What waits goes when there is one that does; a target for which nothing waits is told no more."""
+    db = tmp_path / "t.db"
+    for url in ("http://127.0.0.1:9/mistyped", "http://127.0.0.1:9"):
+        with running_tracen(db, "--forward-to", url, "--forward-key", KEY):
+            pass
+    with running_tracen(db):
+        told = [
+            json.loads(line)
+            for line in run("forward", "--status", "--json", TRACEN_DB=str(db)).stdout.split("\n")
+            if line
+        ]
+    assert [(one["to"], one["is_running"]) for one in told] == [("http://127.0.0.1:9", False)]
+
+
 def test_status_of_a_store_that_delivers_nothing(tmp_path: Path) -> None:
     """Says so, and makes no file."""
     db = tmp_path / "t.db"

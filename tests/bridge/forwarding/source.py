@@ -66,7 +66,11 @@ class Source:
     async def open(self) -> Source:
         self.store = SqliteStore(self.folder / "source.db")
         self.queue = await self.store.deliveries(
-            self.terms.url, self.clock(), with_past=self.terms.has_past, limit=self.terms.limit
+            self.terms.url,
+            self.clock(),
+            with_past=self.terms.has_past,
+            accounts=self.terms.scope,
+            limit=self.terms.limit,
         )
         endpoint = Endpoint(self.terms.url, self.terms.key, lambda: self.clock() / NS_PER_S, TIMEOUT_S)
         self.forwarding = Forwarding(self.store, self.queue, self.terms, self.clock, endpoint)

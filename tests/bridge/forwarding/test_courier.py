@@ -192,7 +192,8 @@ async def test_mask_that_is_set_amid_doubt_is_kept(source: Source, strict: Runni
 
 
 def figure(source: Source, wanted: str) -> float:
-    return next(read() for name, _, read in source.forwarding.gauges() if name == wanted)
+    figures = (*source.forwarding.gauges(), *source.forwarding.counters())
+    return next(read() for name, _, read in figures if name == wanted)
 
 
 async def test_forwarding_runs_and_ends_by_itself(

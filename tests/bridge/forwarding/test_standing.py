@@ -7,7 +7,7 @@ from dataclasses import replace
 from bridge.forwarding.standing import as_json, lines
 from tests.viewer.stores import NOW
 from viewer.store.base import NS_PER_S, Limit
-from viewer.store.deliveries import DeliveryState, Standing, Target
+from viewer.store.deliveries import DeliveryState, Standing, Target, Troubled
 
 HOUR_NS = 3600 * NS_PER_S
 IDLE = Standing(Target("https://traces.example"), dict.fromkeys(DeliveryState, 0), {}, 0, 0, None)
@@ -26,7 +26,6 @@ BUSY = Standing(
     4_000,
     41,
     NOW,
-    NOW - 10 * NS_PER_S,
 )
 
 
@@ -56,8 +55,8 @@ def test_words_tell_why_and_when() -> None:
 
 
 def test_next_one_waits_for_the_limit() -> None:
-    """Until the oldest that counts has left the window, and a moment."""
-    full = replace(BUSY, recent=100, target=replace(BUSY.target, hold_until_ns=0))
+    """As long as the ledger says, however many count."""
+    full = replace(BUSY, wait_ns=3_590 * NS_PER_S, target=replace(BUSY.target, hold_until_ns=0))
     assert "in 59 min (the limit of the endpoint)" in "\n".join(lines(full, NOW, is_running=True))
 
 
@@ -68,3 +67,24 @@ def test_json_has_the_same() -> None:
     assert told["next_at"] == "2027-01-15T08:01:30Z"
     assert told["reasons"][0] == {"state": "left_out", "reason": "deleted here", "traces": 2}
     assert as_json(IDLE, NOW, is_running=False)["next_at"] is None
+
+
+def test_failure_that_is_over_is_told_as_such() -> None:
+    """It is the last one, and no trace waits for it."""
+    over = replace(BUSY, target=replace(BUSY.target, succeeded_ns=NOW))
+    (told,) = (line for line in lines(over, NOW, is_running=True) if line.startswith("last failure"))
+    assert told.endswith("; since then: delivered")
+
+
+def test_reasons_are_few_in_words_and_the_traces_are_named_in_json() -> None:
+    """However many there are; which traces they are of is for a program to read."""
+    refused = {(DeliveryState.REFUSED, f"steps[{number}].name"): 100 - number for number in range(30)}
+    troubled = [Troubled(DeliveryState.REFUSED, "1", bytes(15) + b"\x07", "steps[0].name")]
+    counts = dict(BUSY.counts) | {DeliveryState.REFUSED: sum(refused.values())}
+    many = replace(BUSY, reasons=refused, counts=counts, troubled=troubled)
+    told = "\n".join(lines(many, NOW, is_running=True))
+    assert told.count("steps[") == 5
+    assert "and 2,075 more" in told
+    assert as_json(many, NOW, is_running=True)["troubled"] == [
+        {"state": "refused", "otel_trace_id": "0" * 31 + "7", "account": "1", "reason": "steps[0].name"}
+    ]
