@@ -136,12 +136,12 @@ class Sender:
         if answer.status == 403:
             raise ServerError(
                 f"{self._server.endpoint} does not let this key send traces: it has not the scope `write`; "
-                "give one of `tracen keys create` as TRACEN_KEY",
+                "give one of `tracen keys create --account EMAIL` as TRACEN_KEY",
                 403,
             )
         if answer.status == 401:
             raise ServerError(
-                f"{self._server.endpoint} refuses the key; give that of `tracen keys create` as TRACEN_KEY",
+                f"{self._server.endpoint} refuses the key; give that of `tracen keys create --account EMAIL` as TRACEN_KEY",
                 401,
             )
         if answer.status in _TOO_MUCH:

@@ -237,11 +237,9 @@ def _announce(settings: Settings, ready: Ready) -> None:
             f"`{_link_command(db, ready.base_url)}` makes another one.",
             err=True,
         )
-    elif ready.lacks_key and "://" not in db:
-        of_db = () if db == default_db() else ("--db", os.path.abspath(db))
-        create = shlex.join(["tracen", "keys", "create", *of_db])
+    elif ready.lacks_key:
         click.echo(
-            f"The local account has no key that lasts: `{create}` makes one.\n"
+            f"The local account has no key that lasts: `{_key_command(db)}` makes one.\n"
             f"`{_link_command(db, ready.base_url)}` makes a link to its traces in a browser.",
             err=True,
         )
@@ -251,13 +249,21 @@ def _announce(settings: Settings, ready: Ready) -> None:
     sys.stdout.flush()
 
 
+def _key_command(db: str) -> str:
+    """What makes a key of the local account, from any folder."""
+    from viewer.accounts.addresses import LOCAL
+
+    return shlex.join(["tracen", "keys", "create", "--account", LOCAL, *_of(db)])
+
+
 def _link_command(db: str, base_url: str) -> str:
     """What makes another link to this server from any folder, with what is not the default."""
     from viewer.accounts.addresses import LOCAL
 
-    words = ["tracen", "accounts", "link", LOCAL]
-    if db != default_db():
-        words += ["--db", os.path.abspath(db)]
-    if base_url != DEFAULT_BASE_URL:
-        words += ["--base-url", base_url]
-    return shlex.join(words)
+    at = () if base_url == DEFAULT_BASE_URL else ("--base-url", base_url)
+    return shlex.join(["tracen", "accounts", "link", LOCAL, *_of(db), *at])
+
+
+def _of(db: str) -> tuple[str, ...]:
+    """What names a store that is not the default; one behind a URL, which may hold a password, is named by TRACEN_DB."""
+    return () if db == default_db() or "://" in db else ("--db", os.path.abspath(db))
