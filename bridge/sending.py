@@ -141,7 +141,8 @@ class Sender:
             )
         if answer.status == 401:
             raise ServerError(
-                f"{self._server.endpoint} refuses the key; give that of `tracen keys create --account EMAIL` as TRACEN_KEY",
+                f"{self._server.endpoint} refuses the key; give that of "
+                "`tracen keys create --account EMAIL` as TRACEN_KEY",
                 401,
             )
         if answer.status in _TOO_MUCH:

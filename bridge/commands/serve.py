@@ -265,5 +265,5 @@ def _link_command(db: str, base_url: str) -> str:
 
 
 def _of(db: str) -> tuple[str, ...]:
-    """What names a store that is not the default; one behind a URL, which may hold a password, is named by TRACEN_DB."""
+    """What names a store that is not the default; a URL may hold a password, and stays in TRACEN_DB."""
     return () if db == default_db() or "://" in db else ("--db", os.path.abspath(db))
