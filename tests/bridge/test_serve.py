@@ -73,6 +73,25 @@ def test_command_of_the_first_start_makes_a_link_to_this_server(tmp_path: Path) 
         assert httpx2.get(link.strip(), trust_env=False, follow_redirects=True).status_code == 200
 
 
+def test_serve_names_a_command_that_makes_a_key_where_there_is_none(tmp_path: Path) -> None:
+    """As after runs, whose keys have ended. It works as it was printed, and then nothing is said."""
+    db = tmp_path / "new folder" / "tracen.db"
+    db.parent.mkdir()
+    tracen = [sys.executable, "-m", "bridge"]
+    run = [*tracen, "run", "--no-stay", "--db", str(db), "--", "true"]
+    subprocess.run(run, capture_output=True, timeout=60, check=True)
+    with running_tracen(db) as server:
+        found = re.search(r"`tracen (keys create .+)` makes one", db.with_suffix(".stderr").read_text())
+        assert found
+        command = [*tracen, *shlex.split(found[1])]
+        server.key = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=True
+        ).stdout.strip()
+        assert send(server, fresh_id()) == 200
+    with running_tracen(db):
+        assert "makes one" not in db.with_suffix(".stderr").read_text()
+
+
 def test_command_of_the_first_start_leaves_out_what_is_the_default() -> None:
     """It is read by somebody who has just begun."""
     assert _link_command(default_db(), DEFAULT_BASE_URL) == "tracen accounts link local@tracen"
