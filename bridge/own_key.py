@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bridge.console import file_named, on_store
+from bridge.endings import undisturbed
 
 if TYPE_CHECKING:
     from viewer.store.base import Store
@@ -43,13 +44,20 @@ def own_key(db: str, label: str) -> Iterator[OwnKey]:
         return account.id, (await store.accounts.add_key(account.id, new, time.time_ns())).id
 
     place = db if "://" in db else str(file_named(db))
-    account_id, key_id = on_store(place, add, is_made=True)
-    logger.debug("a key for this run was made: %s", new.hint)
+    made: tuple[str, str] | None = None
     try:
+        with undisturbed():  # from here on it is known what there is to revoke
+            made = on_store(place, add, is_made=True)
+        logger.debug("a key for this run was made: %s", new.hint)
         yield key
     finally:
-        if not key.is_kept:
-            with contextlib.suppress(
-                SystemExit
-            ):  # said; how the command ended counts, and the key has an end
-                on_store(place, lambda store: store.accounts.revoke_key(account_id, key_id, time.time_ns()))
+        if made is not None and not key.is_kept:
+            _revoke(place, *made)
+
+
+def _revoke(db: str, account_id: str, key_id: str) -> None:
+    with (
+        undisturbed(),
+        contextlib.suppress(SystemExit),
+    ):  # said; how the command ended counts, and the key has an end
+        on_store(db, lambda store: store.accounts.revoke_key(account_id, key_id, time.time_ns()))

@@ -77,13 +77,14 @@ def _read(text: bytes) -> Doors:
     http, otlp_grpc, otlp_http = (told.get(name) for name in ("http", "otlp_grpc", "otlp_http"))
     if not (isinstance(http, str) and isinstance(otlp_grpc, str) and isinstance(otlp_http, str)):
         raise ValueError("an address is missing")
-    base_url, pid = told.get("base_url"), told.get("pid")
+    base_url, pid, forward_to = (told.get(name) for name in ("base_url", "pid", "forward_to"))
     return Doors(
         http,
         otlp_grpc,
         otlp_http,
         base_url if isinstance(base_url, str) else http,
         pid if isinstance(pid, int) and pid > 1 else 0,
+        forward_to if isinstance(forward_to, str) else "",
     )
 
 

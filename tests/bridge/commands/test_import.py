@@ -172,8 +172,8 @@ def test_closed_standard_input_is_a_complaint() -> None:
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "-: standard input is closed",
-        "1 trace, 3 spans would be imported (Jaeger); 1 skipped: 1 × standard input is closed",
+        "-: it is empty",
+        "1 trace, 3 spans would be imported (Jaeger); 1 skipped: 1 × of no known format",
     ]
 
 

@@ -356,7 +356,7 @@ def test_push_follows_no_redirect(strict: RunningStrictTracen, run_file: Path) -
         ((".", "--to", NOWHERE, "--key", "k"), {}, 2, "is a folder"),
         (("n" * 300, "--to", NOWHERE, "--key", "k"), {}, 2, "there is no file"),
         (("FILE", "--to", NOWHERE, "--key", "schlüssel"), {}, 2, "expected a Tracen key"),
-        (("FILE", "--to", "http://user:pass@127.0.0.1:9", "--key", "k"), {}, 2, "without user name"),
+        (("FILE", "--to", "http://user:pass@127.0.0.1:9", "--key", "k"), {}, 2, "with a user name or password"),
         (("https://a.example/x", "--to", NOWHERE, "--key", "k"), {}, 2, "expected the URL of a page"),
         (("a" * 32, "--to", NOWHERE, "--key", "k", "--db", "/nowhere/t.db"), {}, 2, "there is no store"),
         ((PAGE, "--to", "http://127.0.0.1:7", "--key", "k"), {}, 1, "can not be reached"),
