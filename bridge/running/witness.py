@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-_WAIT_S = 0.1
+_WAIT_S = 0.25
 """For so long the witness is asked; `timeout` signals us first, and then the group."""
 _READY = b"\0"
 _PROGRAM = """

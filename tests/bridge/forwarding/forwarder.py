@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from bridge.commands.forward import forward
+from bridge.cli import tracen
 from tests.processes import TracenProcess, start_tracen
 
 TIMEOUT_S = 60.0
@@ -84,7 +84,7 @@ class Forwarder:
 
     def status(self) -> dict[str, Any]:
         """What `tracen forward --status --json` tells. In this process: it is asked often."""
-        done = CliRunner().invoke(forward, ["--status", "--json", "--db", str(self.db)])
+        done = CliRunner().invoke(tracen, ["forward", "--status", "--json", "--db", str(self.db)])
         assert done.exit_code == 0, done.output
         value: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return value

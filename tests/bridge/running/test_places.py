@@ -258,19 +258,6 @@ def test_server_is_one_of_runs_only_if_it_is_that_process(tmp_path: Path) -> Non
         assert "serve" not in err
 
 
-def test_serve_tells_how_to_get_a_key_after_runs(db: Path) -> None:
-    """Theirs end: nobody was shown one that lasts, and none is made unasked for an account that is there."""
-    run = begin(db, "true", options=("--no-stay",))
-    run.communicate(timeout=TIMEOUT_S)
-    wait_gone(db)
-    with running_tracen(db) as tracen:
-        told = db.with_suffix(".stderr").read_text()
-        assert f"`tracen keys create --db {db}` makes one" in told
-        tracen.create_key(LOCAL)
-    with running_tracen(db):
-        assert "keys create" not in db.with_suffix(".stderr").read_text()
-
-
 def test_started_server_makes_no_key_that_nobody_sees(db: Path) -> None:
     """Where a key is given, and no store is there yet."""
     run = begin(db, "true", options=("--key", "tracen_sk_wrong"))
