@@ -9,7 +9,7 @@ ROUNDS ?= 2000
 STAMP := $(VENV)/.ready
 EXAMPLES_STAMP := $(VENV)/.examples-ready
 
-.PHONY: help setup run test lint format docs shots bench bench-page bench-exporter bench-scale bench-peers collector stripe-mock fuzz fuzz-api torture lock browser clean
+.PHONY: help setup run test lint format docs shots bench bench-page bench-exporter bench-scale bench-peers collector stripe-mock fuzz fuzz-api torture lock browser shells clean
 
 help:
 	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
@@ -43,7 +43,7 @@ $(EXAMPLES_STAMP): $(STAMP) requirements-examples.lock
 run: $(STAMP)
 	@$(BIN)/python examples/run.py
 
-test: setup browser collector stripe-mock lint
+test: setup browser shells collector stripe-mock lint
 	@$(BIN)/pytest
 
 lint: setup
@@ -61,6 +61,9 @@ docs: setup
 
 browser:
 	@sh .ci/browser.sh
+
+shells:
+	@sh .ci/shells.sh
 
 collector: setup
 	@sh .ci/collector.sh $(BIN)/otelcol
