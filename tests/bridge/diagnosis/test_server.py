@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import httpx2
 import pytest
 
 from bridge.diagnosis.finding import Verdict
+from tests.bridge.conformance.test_store_faults import small_disk
 from tests.bridge.diagnosis.clinic import (
     HEADERS,
     STRANGE_KEY,
@@ -26,7 +26,8 @@ from tests.processes import TracenProcess, running_tracen
 from tests.viewer.samples import PLAIN
 from viewer.store.people import Scope
 
-DISK_BYTES = 6 * 1024 * 1024
+__all__ = ["small_disk"]
+
 POST = "/api/traces"
 
 
@@ -170,18 +171,6 @@ def test_refused_requests_of_the_key_are_read_back(tracen: TracenProcess) -> Non
 
 
 # -- disk, clock, name ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few megabytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("needs root, to mount a small file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def fill(folder: Path) -> None:
