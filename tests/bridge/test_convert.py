@@ -50,7 +50,11 @@ def test_convert_masks_unless_told_otherwise() -> None:
     assert as_it_came["steps"][0]["name"] == f"use {secret}"
 
 
-@pytest.mark.parametrize("body", [json_body(json_span(fresh_id())), protobuf((fresh_id(), fresh_id(8), "a"))])
+@pytest.mark.parametrize(
+    "body",
+    [json_body(json_span(fresh_id())), protobuf((fresh_id(), fresh_id(8), "a"))],
+    ids=["json", "protobuf"],
+)
 def test_convert_reads_either_encoding_from_stdin(body: bytes) -> None:
     """`-` is stdin; the encoding is seen by itself."""
     done = convert("-", stdin=body)

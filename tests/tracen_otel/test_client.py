@@ -307,7 +307,9 @@ def test_publish_has_a_wall_that_no_slow_server_moves(server: ScriptedServer, st
 @pytest.mark.parametrize(
     ("endpoint", "words"),
     [
-        (f"http://127.0.0.1:{closed_port()}", "nothing accepts connections there"),
+        pytest.param(
+            f"http://127.0.0.1:{closed_port()}", "nothing accepts connections there", id="closed port"
+        ),
         ("http://no-such-host.invalid", "there is no such host"),
     ],
 )
