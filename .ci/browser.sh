@@ -18,11 +18,5 @@ if command -v ldconfig >/dev/null && ! ldconfig -p | grep -q 'libatomic\.so\.1';
 fi
 [ -n "$packages" ] || exit 0
 
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "test: installing $packages for the browser tests"
-    apt-get update -qq
-    # $packages is a list
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
-else
-    echo "test: not here, so that the browser tests are skipped or fail: $packages" >&2
-fi
+# $packages is a list
+sh "$(dirname "$0")/packages.sh" "the browser tests" $packages

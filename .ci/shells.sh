@@ -7,11 +7,5 @@ for shell in bash zsh fish; do
 done
 [ -n "$packages" ] || exit 0
 
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "test: installing$packages for the tests of completion"
-    apt-get update -qq
-    # $packages is a list
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
-else
-    echo "test: not here, so that their tests of completion are skipped or fail:$packages" >&2
-fi
+# $packages is a list
+sh "$(dirname "$0")/packages.sh" "the tests of completion" $packages
