@@ -52,6 +52,8 @@ TOO_LARGE = "larger than the endpoint takes"
 REFUSES_ALL = "the endpoint refuses all traces"
 UNCERTAIN = "perhaps delivered before they were masked"
 UNPACKED = "can not be packed here for now"
+SHOWS_EARLIER = "; its page there shows what was taken before"
+"""Said of what is refused where what was taken before was sent again."""
 
 
 class Courier:
@@ -175,33 +177,46 @@ class Courier:
 
     async def _packed(self, delivery: Delivery, page: Page, *, is_extended: bool) -> Outgoing | None:
         started_s = time.perf_counter()
-        telling = await self._store.telling(page, MAX_READ_BYTES)
-        if telling.version < delivery.arrived:  # the index of traces is a moment behind
-            await self._queue.put_off(delivery, self._clock_ns() + _NOT_INDEXED_NS)
-            return None
-        if telling.version <= delivery.delivered_version:
-            await self._queue.settle(delivery, telling.version)
+        restored = delivery.restored_version
+        telling = await self._store.telling(page, MAX_READ_BYTES, restored)
+        if restored is None and await self._is_known(delivery, telling):
             return None
         is_extended = is_extended and not delivery.is_documented_only
         latest_ns = min(
             delivery.last_ns + self._terms.rootless_ns, delivery.first_ns + self._terms.longest_ns
         )
-        needs_root = self._clock_ns() < latest_ns
+        needs_root = restored is None and self._clock_ns() < latest_ns
         parcel = await self._parcel(delivery, telling, page, is_extended=is_extended, needs_root=needs_root)
         if parcel is None:
             return None
         self._packed_ns = int((time.perf_counter() - started_s) * NS_PER_S)
-        if not parcel.has_root and self._clock_ns() < latest_ns:
+        if needs_root and not parcel.has_root:
             await self._queue.put_off(delivery, latest_ns, self._clock_ns() + self._rest_ns())
-        elif self._terms.is_llm_only and not parcel.is_wanted and not delivery.page_id:
+        elif self._terms.is_llm_only and not parcel.is_wanted and not delivery.delivered_version:
             await self._queue.set_aside(delivery, DeliveryState.LEFT_OUT, NO_MODEL)
         elif parcel.body is None:
-            await self._queue.set_aside(delivery, DeliveryState.REFUSED, TOO_LARGE)
+            await self._give_up(delivery, telling.version, TOO_LARGE)
+        elif delivery.page_id and delivery.is_refused and parcel.digest == delivery.refused_digest:
+            await self._queue.set_aside(delivery, DeliveryState.REFUSED, delivery.refusal + SHOWS_EARLIER)
         elif delivery.page_id and parcel.digest == delivery.digest and is_extended == delivery.is_extended:
             await self._queue.settle(delivery, telling.version)  # nothing new is in it
         else:
             return outgoing_of(parcel, telling, page, is_extended=is_extended)
         return None
+
+    async def _is_known(self, delivery: Delivery, telling: Telling) -> bool:
+        """Whether a telling has nothing new for the endpoint, or not yet all that has come; then it is dealt with."""
+        if telling.version < delivery.arrived:  # the index of traces is a moment behind
+            await self._queue.put_off(delivery, self._clock_ns() + _NOT_INDEXED_NS)
+        elif not delivery.page_id:
+            return False
+        elif telling.version <= delivery.delivered_version:
+            await self._queue.settle(delivery, telling.version)
+        elif telling.version <= delivery.refused_version:
+            await self._queue.set_aside(delivery, DeliveryState.REFUSED, delivery.refusal + SHOWS_EARLIER)
+        else:
+            return False
+        return True
 
     async def _parcel(
         self, delivery: Delivery, telling: Telling, page: Page, *, is_extended: bool, needs_root: bool
@@ -214,7 +229,7 @@ class Courier:
                 redacts=self._terms.redacts,
                 is_extended=is_extended,
                 needs_root=needs_root,
-                max_bytes=delivery.max_bytes,
+                max_bytes=delivery.max_bytes if page.masks else delivery.most_bytes,  # masks make it longer
             )
         except StoreUnavailable as error:  # too much of it, or too large for the memory there is
             why = str(error)
@@ -307,7 +322,16 @@ class Courier:
             await self._queue.withdraw(delivery, is_documented_only=True)
         else:
             self._aside.say(f"a trace is set aside: {error}", self._clock_ns())
-            await self._queue.set_aside(delivery, DeliveryState.REFUSED, str(error))
+            await self._give_up(delivery, outgoing.version, str(error))
+
+    async def _give_up(self, delivery: Delivery, version: int, refusal: str) -> None:
+        """Set aside what is refused for good; where its page was removed for it, what that had is sent again at once.
+
+        A refusal takes nothing of the limit, so there is room for it now.
+        """
+        again = await self._queue.refuse(delivery, version, refusal)
+        if again and again.restored_version:
+            await self._carry(again, None)
 
     # -- what goes wrong -------------------------------------------------------------------------------
 
@@ -373,5 +397,6 @@ def _is_hidden(page: Page, now_ns: int) -> bool:
 
 def _is_stale(outgoing: Outgoing, delivery: Delivery, page: Page) -> bool:
     """Whether something else is to be sent than what was: it must not be known, or nobody can have it."""
-    is_old = outgoing.version < delivery.arrived and not outgoing.in_doubt
+    is_newest = outgoing.version >= delivery.arrived or outgoing.version == delivery.restored_version
+    is_old = not is_newest and not outgoing.in_doubt
     return outgoing.masks != digest_of(page.masks) or is_old

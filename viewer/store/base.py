@@ -321,8 +321,8 @@ class Store(Protocol):
         """
         ...
 
-    async def telling(self, page: Page, max_bytes: int) -> Telling:
-        """Return what was received of the page's trace, as one consistent moment.
+    async def telling(self, page: Page, max_bytes: int, version: int | None = None) -> Telling:
+        """Return what was received of the page's trace, as one consistent moment; with `version`, what it was then.
 
         Bodies are whole; after the one with which they are more than `max_bytes` none follows.
         """

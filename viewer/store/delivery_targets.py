@@ -60,8 +60,12 @@ def resume(connection: sqlite3.Connection, target_id: int, own: Limit | None, no
 
 
 def _try_again(connection: sqlite3.Connection, target_id: int, now_ns: int) -> None:
-    """The target may be another release by now, or have another operator's limits."""
-    sql = """update deliveries set is_documented_only = iif(state = 'refused', 0, is_documented_only), due_ns = ?,
+    """The target may be another release by now, or have another operator's limits.
+
+    What had a page keeps its form: where one with an OTel trace id was removed, another of that id is never shown.
+    """
+    sql = """update deliveries set due_ns = ?,
+             is_documented_only = iif(state = 'refused' and rounds = 0, 0, is_documented_only),
              state = 'waiting', reason = '' where target_id = ? and state in ('late', 'refused')"""
     connection.execute(sql, (now_ns, target_id))
     sql = "update deliveries set max_bytes = null where target_id = ? and max_bytes is not null"
@@ -101,7 +105,8 @@ def forget_trace(connection: sqlite3.Connection, account_id: int, otel_trace_id:
     values = (otel_trace_id, account_id)
     sql = "delete from deliveries where otel_trace_id = ? and account_id = ? and state != 'waiting'"
     connection.execute(sql, values)
-    sql = "update deliveries set page_id = '', page_url = '', digest = x'' where otel_trace_id = ? and account_id = ?"
+    sql = """update deliveries set page_id = '', page_url = '', digest = x'', delivered_version = 0,
+             refused_digest = x'', refusal = '' where otel_trace_id = ? and account_id = ?"""
     connection.execute(sql, values)
 
 

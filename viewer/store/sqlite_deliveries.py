@@ -106,6 +106,9 @@ class SqliteDeliveries:
     async def set_aside(self, delivery: Delivery, state: DeliveryState, reason: str, due_ns: int = 0) -> None:
         await self._file.write(lambda c: delivery_rows.set_aside(c, delivery, state, reason, due_ns))
 
+    async def refuse(self, delivery: Delivery, version: int, refusal: str) -> Delivery | None:
+        return await self._file.write(lambda c: delivery_rows.refuse(c, delivery, version, refusal))
+
     async def settle(self, delivery: Delivery, version: int) -> None:
         await self._file.write(lambda c: delivery_rows.settle(c, delivery, version))
 

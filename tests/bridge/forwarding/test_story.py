@@ -296,14 +296,29 @@ class StrictStory(Story):
         limit=st.sampled_from([2, 5, 100]),
         refuses_unknown=st.booleans(),
         tells=st.booleans(),
-        delete_refusal=st.sampled_from([None, None, 403, 404, 405]),
+        delete_refusal=st.sampled_from([None, None, None, 403, 404, 405]),
+        most_steps=st.sampled_from([None, 1, 3, 4]),
+        steps_refusal=st.sampled_from([400, 422]),
         newest=st.booleans(),
     )
     def start(
-        self, limit: int, refuses_unknown: bool, tells: bool, delete_refusal: int | None, newest: bool
+        self,
+        limit: int,
+        refuses_unknown: bool,
+        tells: bool,
+        delete_refusal: int | None,
+        most_steps: int | None,
+        steps_refusal: int,
+        newest: bool,
     ) -> None:
         self.manners = Manners(
-            limit, WINDOW_S, refuses_unknown, delete_refusal=delete_refusal, tells_limit=tells
+            limit,
+            WINDOW_S,
+            refuses_unknown,
+            delete_refusal=delete_refusal,
+            tells_limit=tells,
+            most_steps=most_steps,
+            steps_refusal=steps_refusal,
         )
         self.begin(limit, per_hour=0 if tells else limit, newest=newest)
 
@@ -321,12 +336,24 @@ class StrictStory(Story):
             assert self.strict.accepted_within(WINDOW_S) <= self.limit
 
     def check_page(self, trace: int, steps: list[str], told: list[str]) -> None:
-        if steps != told and self.manners.delete_refusal:
+        """The newest that was ever accepted: all, where the endpoint takes it."""
+        assert steps == self.newest_accepted(trace)
+        if steps == told:
+            return
+        state = self.source.state_of(trace)
+        if state is DeliveryState.LATE:
             assert steps
-            assert set(steps) < set(told)
-            assert self.source.state_of(trace) is DeliveryState.LATE
+            assert self.manners.delete_refusal
         else:
-            assert steps == told
+            assert state is DeliveryState.REFUSED
+            assert self.manners.most_steps is not None
+            assert len(told) > self.manners.most_steps
+
+    def newest_accepted(self, trace: int) -> list[str]:
+        """The names of the steps. Traces only grow: what is newer has more of them."""
+        tellings = [[step["name"] for step in each.payload["steps"]] for each in self.strict.accepted]
+        of_it = [names for names in tellings if any(name.startswith(f"t{trace}s") for name in names)]
+        return sorted(max(of_it, key=len, default=[]))
 
     def end(self) -> None:
         if hasattr(self, "strict"):
