@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 from bridge.forwarding import verdicts
 from bridge.forwarding.blame import Blame, Evidence, rest_ns
 from bridge.forwarding.endpoint import Endpoint
 from bridge.forwarding.parcel import Parcel, outgoing_of, parcel_of
 from bridge.forwarding.pauses import Pauses
-from bridge.forwarding.remarks import Remark
+from bridge.forwarding.remarks import Remark, place_of
 from bridge.forwarding.terms import Terms
 from bridge.forwarding.verdicts import Verdict
 from tracen_otel.client import TracenError
@@ -73,7 +71,7 @@ class Courier:
         self._is_extended: bool | None = None
         self._asked_ns = 0
         self._deletes = True
-        self._told: Limit | None = None
+        self._windows: tuple[Limit, ...] | None = None
         self._packed_ns = 0
 
     async def step(self) -> int:
@@ -164,7 +162,7 @@ class Courier:
         """Find out what the endpoint takes. Raises TracenError."""
         self._is_extended = await self._endpoint.is_extended(page.otel_trace_id.hex())
         self._asked_ns = self._clock_ns()
-        await self._queue.learn(None, is_extended=self._is_extended)
+        await self._queue.learn(is_extended=self._is_extended)
         await self._heed()
 
     def _must_ask_again(self, delivery: Delivery) -> bool:
@@ -234,7 +232,7 @@ class Courier:
         except StoreUnavailable as error:  # too much of it, or too large for the memory there is
             why = str(error)
         except Exception as error:  # whatever it says may quote the trace
-            why = f"{type(error).__name__} {_place_of(error)}"
+            why = f"{type(error).__name__} {place_of(error)}"
         self._unpacked.say(
             f"a trace goes to the end of the queue, it can not be packed: {why}", self._clock_ns()
         )
@@ -274,28 +272,28 @@ class Courier:
         )
         self._pauses.succeeded()
         self._evidence.succeeded()
-        await self._heed()
+        await self._heed(is_taken=True)
         logger.debug("delivered a trace, %d bytes", len(outgoing.body))
 
-    async def _heed(self) -> None:
+    async def _heed(self, *, is_taken: bool = False) -> None:
         """Keep what the endpoint told of its limit, and wait where nothing is left of it: others may use it up."""
-        await self._learn()
+        await self._learn(is_taken=is_taken)
         told = self._endpoint.allowance
         if told and told.remaining == 0 and told.reset_s:
             now_ns = self._clock_ns()
             until_ns = now_ns + told.reset_s * NS_PER_S
             await self._queue.hold(until_ns, "the limit of the endpoint is used up", "", now_ns)
 
-    async def _learn(self) -> None:
+    async def _learn(self, *, is_taken: bool = False) -> None:
+        """Keep all limits that the last answer told; none are, where a post is taken without a word of any.
+
+        What refuses one may be something that stands before the endpoint.
+        """
         told = self._endpoint.allowance
-        if (
-            told
-            and told.limit
-            and told.window_s
-            and (limit := Limit(told.limit, told.window_s)) != self._told
-        ):
-            self._told = limit
-            await self._queue.learn(limit, is_extended=None)
+        windows = tuple(Limit(count, window_s) for count, window_s in told.windows) if told else ()
+        if windows != self._windows and (windows or is_taken):
+            await self._queue.learn_limits(windows)
+            self._windows = windows
 
     def _rest_ns(self) -> int:
         return min(max(_LEAST_PAUSE_NS, _PAUSE * self._packed_ns), _MOST_PAUSE_NS)
@@ -347,7 +345,8 @@ class Courier:
             if error.status != _ASKS_ALL_TO_WAIT:
                 return
         elif blame is Blame.ENDPOINT:
-            await self._queue.put_last(delivery, self._clock_ns())
+            alone_ns = self._evidence.alone_ns(delivery) if verdict is Verdict.BROKEN else 0
+            await self._queue.put_last(delivery, self._clock_ns() + alone_ns)
         if verdict is Verdict.STOP and await self._takes_key(delivery, error):
             verdict = Verdict.RETRY
         await self._pause(error, verdict)
@@ -382,12 +381,6 @@ class Courier:
         is_loud = verdict is Verdict.STOP
         self._pauses.say(f"no trace is delivered for now: {words}", now_ns, is_loud=is_loud)
         await self._queue.hold(now_ns + wait_ns, reason, words, now_ns)
-
-
-def _place_of(error: Exception) -> str:
-    """Where it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
 
 
 def _is_hidden(page: Page, now_ns: int) -> bool:

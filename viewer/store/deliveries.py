@@ -315,8 +315,8 @@ class Deliveries(Protocol):
         """What is known of the target."""
         ...
 
-    async def learn(self, limit: Limit | None, *, is_extended: bool | None) -> None:
-        """Keep what the target told of itself."""
+    async def learn(self, *, is_extended: bool) -> None:
+        """Keep whether the target takes more than the documented fields."""
         ...
 
     async def learn_limits(self, limits: Collection[Limit]) -> None:

@@ -136,26 +136,21 @@ def all_of(connection: sqlite3.Connection) -> list[tuple[int, str]]:
     return connection.execute("select id, url from targets order by resumed_ns, id").fetchall()
 
 
-def learn(
-    connection: sqlite3.Connection, target_id: int, limit: Limit | None, is_extended: bool | None
-) -> None:
-    sql = """update targets set limit_count = coalesce(?, limit_count),
-             limit_window_s = coalesce(?, limit_window_s), is_extended = coalesce(?, is_extended) where id = ?"""
-    told = (limit.count, min(limit.window_s, LONGEST_WINDOW_S)) if limit else (None, None)
-    connection.execute(sql, (*told, is_extended, target_id))
+def learn(connection: sqlite3.Connection, target_id: int, *, is_extended: bool) -> None:
+    connection.execute("update targets set is_extended = ? where id = ?", (is_extended, target_id))
 
 
 def learn_limits(connection: sqlite3.Connection, target_id: int, limits: Collection[Limit]) -> None:
     """These and no others."""
     connection.execute("delete from told_limits where target_id = ?", (target_id,))
+    kept = [Limit(limit.count, min(limit.window_s, LONGEST_WINDOW_S)) for limit in limits]
     connection.executemany(
         "insert or replace into told_limits (target_id, window_s, count) values (?, ?, ?)",
-        [(target_id, min(limit.window_s, LONGEST_WINDOW_S), limit.count) for limit in limits],
+        [(target_id, limit.window_s, limit.count) for limit in kept],
     )
-    sql = "update targets set limit_count = null, limit_window_s = null where id = ?"
-    connection.execute(sql, (target_id,))
-    if limits:
-        learn(connection, target_id, max(limits, key=lambda limit: limit.window_s), None)
+    longest = max(kept, key=lambda limit: limit.window_s, default=None)
+    sql = "update targets set limit_count = ?, limit_window_s = ? where id = ?"
+    connection.execute(sql, (longest and longest.count, longest and longest.window_s, target_id))
 
 
 def note_success(connection: sqlite3.Connection, target_id: int, now_ns: int) -> None:

@@ -68,7 +68,9 @@ def of_page(
     With `version` those that made it, less what was deleted since.
     """
     candidates = index.candidates(connection, int(page.account_id), page.otel_trace_id)
-    arrivals = merge(_batches(connection, page, candidates), _posts(connection, page), key=_received_ns)
+    arrivals: Iterable[_Arrival] = merge(
+        _batches(connection, page, candidates), _posts(connection, page), key=_received_ns
+    )
     if version is None:
         version = _version(connection, page, candidates)
     else:

@@ -212,9 +212,10 @@ async def test_page_waits_while_the_store_fails(
         return await telling(page, max_bytes)
 
     monkeypatch.setattr(source.store, "telling", failing)
+    await source.work()
     with pytest.raises(StoreUnavailable):
-        await source.work()
         await later(source, 5)
+    assert strict.pages == {}
     monkeypatch.undo()
     await source.drain()
     assert steps(strict) == [FIRST]

@@ -58,6 +58,7 @@ FAULTS = st.sampled_from(
         refused(401),
     ]
 )
+FAULTS_OF_NETWORK = (RESET, ANSWER_LOST)
 STICKY = st.sampled_from(
     [RESET, refused(500), refused(502), refused(503, Retry_After="1"), refused(403), refused(409)]
 )
@@ -330,6 +331,18 @@ class StrictStory(Story):
         pages = dict(self.strict.pages)
         return {page: [step["name"] for step in payload["steps"]] for page, payload in pages.items()}
 
+    @precondition(lambda self: self.manners.most_steps)
+    @rule(trace=TRACES, fault=st.sampled_from([None, None, *FAULTS_OF_NETWORK]), seconds=SECONDS)
+    def trace_outgrows_the_endpoint(self, trace: int, fault: Fault | None, seconds: int) -> None:
+        """What there was of it may have been taken, and all that there is then is not."""
+        self.spans_arrive([(trace, 0)])
+        self.time_passes(3)
+        self.spans_arrive([(trace, span) for span in range(1, 6)])
+        if fault:
+            self.endpoint.faults.append(fault)
+        self.time_passes(700)
+        self.time_passes(seconds)
+
     @invariant()
     def accepted_are_within_the_limit(self) -> None:
         if hasattr(self, "source"):
@@ -351,9 +364,12 @@ class StrictStory(Story):
 
     def newest_accepted(self, trace: int) -> list[str]:
         """The names of the steps. Traces only grow: what is newer has more of them."""
-        tellings = [[step["name"] for step in each.payload["steps"]] for each in self.strict.accepted]
-        of_it = [names for names in tellings if any(name.startswith(f"t{trace}s") for name in names)]
-        return sorted(max(of_it, key=len, default=[]))
+        newest: list[str] = []
+        for each in self.strict.accepted:
+            names = [step["name"] for step in each.payload["steps"]]
+            if len(names) >= len(newest) and any(name.startswith(f"t{trace}s") for name in names):
+                newest = names
+        return sorted(newest)
 
     def end(self) -> None:
         if hasattr(self, "strict"):
