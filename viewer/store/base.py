@@ -403,6 +403,10 @@ class Store(Protocol):
         """Tell how the queue of each target stands that there ever was, the one that was used last at the end."""
         ...
 
+    async def forget_deliveries(self, target: str) -> bool:
+        """Overwrite all that is kept of a target, by its URL; False where there is none. Nobody may deliver to it."""
+        ...
+
     async def check_writable(self) -> None:
         """Return when a write would succeed; raises StoreUnavailable."""
         ...

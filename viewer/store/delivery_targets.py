@@ -110,6 +110,19 @@ def forget_trace(connection: sqlite3.Connection, account_id: int, otel_trace_id:
     connection.execute(sql, values)
 
 
+def forget_target(connection: sqlite3.Connection, url: str) -> bool:
+    """Keep nothing of a target; False where there is none."""
+    row = connection.execute("select id from targets where url = ?", (url,)).fetchone()
+    if row is None:
+        return False
+    sql = "delete from outgoing where delivery_id in (select id from deliveries where target_id = ?)"
+    connection.execute(sql, row)
+    for table in ("deliveries", "hits", "told_limits", "histories"):
+        connection.execute(f"delete from {table} where target_id = ?", row)  # noqa: S608 - constants
+    connection.execute("delete from targets where id = ?", row)
+    return True
+
+
 def set_seen(connection: sqlite3.Connection, target_id: int, batch_id: int, post_id: int) -> None:
     sql = "update targets set batches = ?, posts = ? where id = ?"
     connection.execute(sql, (batch_id, post_id, target_id))

@@ -365,6 +365,9 @@ class SqliteStore:
     async def delivery_standings(self, now_ns: int) -> list[Standing]:
         return await DeliveryQueues(self._files, self._read).standings(now_ns)
 
+    async def forget_deliveries(self, target: str) -> bool:
+        return await DeliveryQueues(self._files, self._read).forget_target(target)
+
     # -- the files -------------------------------------------------------------------------------------
 
     async def check_writable(self) -> None:

@@ -337,7 +337,9 @@ class StrictStory(Story):
         """What there was of it may have been taken, and all that there is then is not."""
         self.spans_arrive([(trace, 0)])
         self.time_passes(3)
+        self.time_passes(10)
         self.spans_arrive([(trace, span) for span in range(1, 6)])
+        self.time_passes(3)
         if fault:
             self.endpoint.faults.append(fault)
         self.time_passes(700)
