@@ -321,8 +321,8 @@ class Store(Protocol):
         """
         ...
 
-    async def telling(self, page: Page, max_bytes: int) -> Telling:
-        """Return what was received of the page's trace, as one consistent moment.
+    async def telling(self, page: Page, max_bytes: int, version: int | None = None) -> Telling:
+        """Return what was received of the page's trace, as one consistent moment; with `version`, what it was then.
 
         Bodies are whole; after the one with which they are more than `max_bytes` none follows.
         """
@@ -401,6 +401,10 @@ class Store(Protocol):
 
     async def delivery_standings(self, now_ns: int) -> list[Standing]:
         """Tell how the queue of each target stands that there ever was, the one that was used last at the end."""
+        ...
+
+    async def forget_deliveries(self, target: str) -> bool:
+        """Overwrite all that is kept of a target, by its URL; False where there is none. Nobody may deliver to it."""
         ...
 
     async def check_writable(self) -> None:

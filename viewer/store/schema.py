@@ -322,3 +322,16 @@ def create_deliveries(db: Database) -> None:
 def add_url_of_delivered_page(db: Database) -> None:
     # As the target told it: a guess may be wrong.
     db.execute("alter table deliveries add column page_url text not null default ''")
+
+
+@forward_migrations()
+def add_what_was_refused(db: Database) -> None:
+    # The last version that the target refused after a page was removed for it, in which words and bytes; and how many
+    # bytes it took last, so that the same can be made again.
+    for column in (
+        "delivered_bytes integer not null default 0",
+        "refused_version integer not null default 0",
+        "refused_digest blob not null default x''",
+        "refusal text not null default ''",
+    ):
+        db.execute(f"alter table deliveries add column {column}")

@@ -286,8 +286,10 @@ class SqliteStore:
             lambda connection: tellings.recent(connection, self._index, account_id, before, limit)
         )
 
-    async def telling(self, page: Page, max_bytes: int) -> Telling:
-        return await self._read(lambda connection: tellings.of_page(connection, self._index, page, max_bytes))
+    async def telling(self, page: Page, max_bytes: int, version: int | None = None) -> Telling:
+        return await self._read(
+            lambda connection: tellings.of_page(connection, self._index, page, max_bytes, version)
+        )
 
     async def progress(self, page: Page) -> Progress:
         return await self._read(lambda connection: tellings.progress(connection, self._index, page))
@@ -362,6 +364,9 @@ class SqliteStore:
 
     async def delivery_standings(self, now_ns: int) -> list[Standing]:
         return await DeliveryQueues(self._files, self._read).standings(now_ns)
+
+    async def forget_deliveries(self, target: str) -> bool:
+        return await DeliveryQueues(self._files, self._read).forget_target(target)
 
     # -- the files -------------------------------------------------------------------------------------
 
