@@ -12,7 +12,7 @@ StoreError
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -269,6 +269,12 @@ class Store(Protocol):
         one that OTLP does is private where the account has `otlp_is_private`. As long as one waits that nobody has
         decided about, it MUST say of itself what OTLP would make of it.
         """
+        ...
+
+    async def pages_of(
+        self, account_id: str, otel_trace_ids: Collection[bytes], now_ns: int
+    ) -> dict[bytes, Page]:
+        """Return the pages of traces by their ids as `page_of` does, in less time than one after the other."""
         ...
 
     async def reserve(self, account_id: str, otel_trace_id: bytes, now_ns: int, limit: Limit) -> Page:

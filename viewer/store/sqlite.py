@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from viewer.store import base, batches, documents, pages, posts, reservations, sharing, tellings
@@ -40,6 +40,7 @@ from viewer.store.splitting import Splitting
 from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.sqlite_deliveries import SqliteDeliveries
 from viewer.store.trace_index import MAX_ROWS, IndexBeside, TraceIndex
+from viewer.store.trace_pages import TracePages
 from viewer.store.upkeep import Upkeep
 from viewer.store.write_ahead import WriteAheadLogs
 from viewer.store.writer import Writer
@@ -79,6 +80,7 @@ class SqliteStore:
             reserve=self._reserve,
         )
         splitting = Splitting(self._writer, self._read)
+        self._pages = TracePages(self._writer, self._read, self._index)
         self._catalogue = self._opened_catalogue(main, splitting) if exclusive else None
         self._queues = self._opened_queues(main, bodies) if bodies else None
         self._upkeep = Upkeep(
@@ -113,7 +115,7 @@ class SqliteStore:
 
     def _opened_catalogue(self, main: sqlite3.Connection, splitting: Splitting) -> SqliteCatalogue:
         try:
-            catalogue = SqliteCatalogue(self._files, name_in(main), self._index, self._writer, splitting)
+            catalogue = SqliteCatalogue(self._files, name_in(main), self._index, self._pages, splitting)
         except BaseException:
             self._writer.close()
             self._let_go()
@@ -220,18 +222,12 @@ class SqliteStore:
     # -- pages -----------------------------------------------------------------------------------------
 
     async def page_of(self, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page | None:
-        def read(connection: sqlite3.Connection) -> tuple[Page | None, bool]:
-            page = pages.of_trace(connection, account_id, otel_trace_id)
-            if page is not None:
-                return page, True
-            return None, tellings.was_received(connection, self._index, account_id, otel_trace_id)
+        return (await self.pages_of(account_id, (otel_trace_id,), now_ns)).get(otel_trace_id)
 
-        page, was_received = await self._read(read)
-        if page is not None or not was_received:
-            return page
-        return await self._writer.submit(
-            lambda connection: pages.made_of_otlp(connection, account_id, otel_trace_id, now_ns)
-        )
+    async def pages_of(
+        self, account_id: str, otel_trace_ids: Collection[bytes], now_ns: int
+    ) -> dict[bytes, Page]:
+        return await self._pages.of(account_id, dict.fromkeys(otel_trace_ids, now_ns))
 
     async def reserve(self, account_id: str, otel_trace_id: bytes, now_ns: int, limit: Limit) -> Page:
         page = await self._read(lambda connection: pages.of_trace(connection, account_id, otel_trace_id))
