@@ -35,7 +35,7 @@ def stop(db: str) -> None:
         raise click.ClickException(f"no server runs on {db}" + (f"; {death}" if death else ""))
     if not doors.pid:
         raise click.ClickException(f"the server at {doors.http} does not tell which process it is")
-    if not _is_open_in(doors.pid, f"{Path(db).expanduser().resolve()}.lock"):
+    if not is_open_in(doors.pid, f"{Path(db).expanduser().resolve()}.lock"):
         raise click.ClickException(
             f"a server runs on {db}, but process {doors.pid} here is not it: stop it where it was started, in its "
             "container or on its machine"
@@ -56,13 +56,13 @@ def stop(db: str) -> None:
         time.sleep(_LOOK_EVERY_S)
 
 
-def _is_open_in(pid: int, path: str) -> bool:
+def is_open_in(pid: int, path: str, proc: Path = Path("/proc")) -> bool:
     """Whether a process has a file open: a number that was told elsewhere is that of anybody here.
 
     Where the system does not say (no /proc, or a process of somebody else), it is believed.
     """
-    descriptors = Path(f"/proc/{pid}/fd")
-    if not Path("/proc/self/fd").exists():
+    descriptors = proc / str(pid) / "fd"
+    if not (proc / "self" / "fd").exists():
         return True
     try:
         lock, names = os.stat(path), os.listdir(descriptors)
