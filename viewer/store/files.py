@@ -6,7 +6,6 @@ connection writes a file, it alone checkpoints, readers are read-only, and a sec
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import secrets
@@ -20,6 +19,7 @@ from sqlite_utils.migrations import Migrations
 
 from viewer.store.aside import is_half_in_place, repair_of
 from viewer.store.base import StoreUnavailable, StoreUnusable
+from viewer.store.lock import is_taken_alone
 from viewer.store.schema import bodies_migrations, forward_migrations, migrations, search_migrations
 
 logger = logging.getLogger("tracen.store")
@@ -77,9 +77,7 @@ class Files:
             file = self.lock.open("r+b")
         except OSError as error:
             raise StoreUnusable(f"{self.main}: {error.strerror}") from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not is_taken_alone(file):
             file.close()
             raise StoreUnusable(
                 f"{self.main}: another `tracen serve` is using this file; stop it (`tracen stop`) or give --db another"
