@@ -232,11 +232,20 @@ def sqlite_file(db: str) -> Path:
     return file_named(db)
 
 
+class NoStore(click.ClickException):
+    """Where the store should be there is none, whether that was said (--db, TRACEN_DB) or is the default."""
+
+    exit_code = 2
+
+    def __init__(self, db: str) -> None:
+        super().__init__(f"there is no store {db}; `tracen serve` makes it, --db names another")
+
+
 def store_path(db: str) -> Path:
-    """The same of a store that must be there. Raises click.BadParameter."""
+    """The same of a store that must be there. Raises click.BadParameter, NoStore."""
     path = sqlite_file(db)
     if not path.exists():
-        raise click.BadParameter(f"there is no store {db}", param_hint="--db")
+        raise NoStore(db)
     return path
 
 

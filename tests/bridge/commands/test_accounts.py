@@ -103,7 +103,7 @@ def test_list_is_a_table_in_a_terminal(kept_db: Path) -> None:
         (("subscribe", EMAIL, "--plan", "Pro Plan"), 2, "expected a name of a-z"),
         (("delete", EMAIL), 1, "Delete ada@team.example"),  # nobody says yes
         (("delete", "nobody@team.example", "--yes"), 1, "no account"),
-        (("list", "--db", "no-such-file.db"), 2, "there is no store no-such-file.db"),
+        (("list", "--db", "no-such-file.db"), 2, "no store no-such-file.db; `tracen serve` makes it, --db"),
         (("rename", EMAIL), 2, "No such command"),
     ],
 )
