@@ -175,9 +175,10 @@ def test_commands_work_beside_a_running_server(db: Path) -> None:
 
 
 def _through_the_doors(tracen: TracenProcess) -> None:
-    at = ("--base-url", tracen.http)
-    link = done(tracen.db, "link", EMAIL, *at).strip()
-    invitation = done(tracen.db, "invite", *at).strip()
+    link = done(tracen.db, "link", EMAIL).strip()
+    invitation = done(tracen.db, "invite").strip()
+    elsewhere = done(tracen.db, "link", EMAIL, "--base-url", "https://traces.example")
+    assert elsewhere.startswith("https://traces.example/")
     with httpx2.Client(base_url=tracen.http, headers=FROM_A_PAGE, timeout=TIMEOUT_S) as ada:
         assert EMAIL in ada.get(link).text
         assert ada.post("/login/link", data={"ticket": link.partition("=")[2]}).status_code == 303
