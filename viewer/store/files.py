@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import secrets
+import shlex
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,7 +83,8 @@ class Files:
         except BlockingIOError:
             file.close()
             raise StoreUnusable(
-                f"{self.main}: another `tracen serve` is using this file; stop it (`tracen stop`) or give --db another"
+                f"{self.main}: another `tracen serve` is using this file; "
+                f"stop it (`{shlex.join(['tracen', 'stop', '--db', str(self.main)])}`) or give --db another"
             ) from None
         file.truncate()  # what the last server told of itself
         return file
