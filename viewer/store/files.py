@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shlex
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,7 +81,8 @@ class Files:
         if not is_taken_alone(file):
             file.close()
             raise StoreUnusable(
-                f"{self.main}: another `tracen serve` is using this file; stop it (`tracen stop`) or give --db another"
+                f"{self.main}: another `tracen serve` is using this file; "
+                f"stop it (`{shlex.join(['tracen', 'stop', '--db', str(self.main)])}`) or give --db another"
             ) from None
         file.truncate()  # what the last server told of itself
         return file

@@ -135,7 +135,7 @@ def test_server_goes_on_for_who_looks_and_ends_when_it_is_stopped(db: Path) -> N
     subprocess.run(stop, env=clean_environment(), check=True, timeout=TIMEOUT_S)
     assert presence.find(str(db)) is None
     again = subprocess.run(stop, env=clean_environment(), capture_output=True, text=True, timeout=TIMEOUT_S)
-    assert (again.returncode, again.stderr) == (1, f"Error: no server runs on {db}\n")
+    assert (again.returncode, again.stderr) == (1, f"tracen: no server runs on {db}\n")
 
 
 def test_server_that_stays_ends_once_it_is_late_enough(tmp_path: Path) -> None:
