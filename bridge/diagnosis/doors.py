@@ -6,6 +6,8 @@ import gzip
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.diagnosis import alerts
+from bridge.diagnosis.certificate_files import bytes_of
 from bridge.diagnosis.command_line import CHAIN, exported, new_key, plain_url
 from bridge.diagnosis.finding import place_of
 from bridge.diagnosis.network import sent_here
@@ -66,7 +68,7 @@ class Sender:
         raise refusal_of(answer, target)
 
     def _request(self, target: Target, transport: Transport, span_id: bytes) -> Answer:
-        web = Web(target.origin, self._pace, target.secret if target.is_api else "", target.ca_file)
+        web = Web(target.origin, self._pace, target.secret if target.is_api else "", target.files)
         try:
             if transport is Transport.POST:
                 headers = {"content-type": "application/json"}
@@ -87,7 +89,7 @@ class Sender:
         options = [("grpc.enable_http_proxy", 0), ("grpc.primary_user_agent", AGENT)]
         place = place_of(target.url)
         if target.is_tls:
-            channel = grpc.secure_channel(place, grpc.ssl_channel_credentials(_roots(target)), options)
+            channel = grpc.secure_channel(place, grpc.ssl_channel_credentials(*_files_of(target)), options)
         else:
             channel = grpc.insecure_channel(place, options)
         compression = grpc.Compression.Gzip if target.is_gzip else grpc.Compression.NoCompression
@@ -133,6 +135,8 @@ class Sender:
         is_silent: bool,
     ) -> Refused:
         """What is spoken at the port, in place of what was expected."""
+        if slip := alerts.slip_in(reason, target):
+            return Refused(*slip)
         place = place_of(target.url)
         timeout_s = min(PROBE_S, self._pace.step_s)
         speech = speech_at(address, timeout_s, in_tls=target.is_tls)
@@ -180,11 +184,13 @@ def _start(target: Target) -> str:
     return f"{target.origin}/v1/traces" if "_TRACES_" in target.variable else target.origin
 
 
-def _roots(target: Target) -> bytes | None:
-    if not target.ca_file:
-        return None
-    with open(target.ca_file, "rb") as file:
-        return file.read(1024 * 1024)
+def _files_of(target: Target) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """Whom to trust, and a key with its certificate: gRPC aborts the program that gives it one without the other."""
+    files = target.files
+    roots = bytes_of(files.ca_file) if files.ca_file else None
+    if not files.has_certificate:
+        return roots, None, None
+    return roots, bytes_of(files.key_file), bytes_of(files.certificate_file)
 
 
 def _is_taken(answer: Answer, transport: Transport) -> bool:

@@ -92,7 +92,7 @@ class Examination:
         for target in (target for target in otlp if not target.is_grpc):
             try:
                 glance = Pace(min(_GLANCE_S, self._pace.step_s))
-                with closing(Web(target.origin, glance, "", target.ca_file)) as web:
+                with closing(Web(target.origin, glance, "", target.files)) as web:
                     is_api = web.get("/healthz").json().get("status") == "ok"
             except (Unanswered, OSError):  # told when its door is tried
                 continue
@@ -112,7 +112,7 @@ class Examination:
         address = yield from self._network.reach(api, subject)
         if address is None:
             return None
-        with closing(Web(api.url, self._pace, "", api.ca_file)) as web:
+        with closing(Web(api.url, self._pace, "", api.files)) as web:
             server = TracenServer(api, web, self._machine.doors, lambda: self._clock_ns() / 1e9)
             is_well = True
             for finding in server.judge(subject):
@@ -127,7 +127,7 @@ class Examination:
         return address
 
     def _judge_key(self, secret: str, api: Target, subject: Subject) -> Iterator[Finding]:
-        with closing(Web(api.url, self._pace, secret, api.ca_file)) as web:
+        with closing(Web(api.url, self._pace, secret, api.files)) as web:
             check = KeyCheck(secret, replace(api, secret=secret), web, self._machine.why_refused)
             yield from check.judge(subject, self._clock_ns() / 1e9)
         self._state_by_secret[secret] = check.state
@@ -188,7 +188,7 @@ def _api_of(taken: Taken, target: Target, api: Target | None) -> Target | None:
         return replace(api, secret=target.secret or api.secret)
     origin = origin_of(taken.url)
     if origin and not (target.is_tls and origin.startswith("http:")):
-        told = Target(origin, (), secret=target.secret, ca_file=target.ca_file)
+        told = Target(origin, (), secret=target.secret, files=target.files)
         if told.is_beside(target):
             return told
     return api if api is not None and not api.is_key_broken else None
