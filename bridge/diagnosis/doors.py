@@ -8,7 +8,8 @@ from typing import Any
 
 from bridge.diagnosis import alerts
 from bridge.diagnosis.certificate_files import bytes_of
-from bridge.diagnosis.command_line import CHAIN, exported, new_key, plain_url
+from bridge.diagnosis.command_line import CHAIN, exported, plain_url
+from bridge.diagnosis.endpoint_variables import spoken
 from bridge.diagnosis.finding import place_of
 from bridge.diagnosis.network import sent_here
 from bridge.diagnosis.pace import Pace
@@ -161,7 +162,8 @@ class Sender:
             return Refused(
                 found, sent_here(target, self._doors) if self._doors else "8000 is the port of posts"
             )
-        return Refused(found, self._other_port(target), f"export OTEL_EXPORTER_OTLP_PROTOCOL={meant}")
+        or_so = f"or, to stay with {wanted}: {self._other_port(target)}"
+        return Refused(found, spoken(meant, target.protocol_variable), or_so)
 
     def _other_port(self, target: Target) -> str:
         if self._doors and target.is_local:
@@ -247,7 +249,5 @@ def redirected(answer: Answer, target: Target) -> Refused:
 
 def key_refused(words: str, target: Target) -> Refused:
     """The server knows no such key, or got none."""
-    if not target.secret:
-        where = "TRACEN_KEY" if target.is_api else "OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=$TRACEN_KEY"
-        return Refused("no key is sent", f"export {where}")
-    return Refused(words or "the key is refused", *new_key(target.store))
+    found = (words or "the key is refused") if target.secret else "no key is sent"
+    return Refused(found, *target.key_repair)

@@ -16,6 +16,7 @@ from bridge.secrecy import shown
 
 GENERAL, OF_TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 PROTOCOL, PROTOCOL_OF_TRACES = "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+_EXPORTER = "OTEL_TRACES_EXPORTER"
 PATH = "/v1/traces"
 _INSECURE = ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE")
 GRPC_PORT, HTTP_PORT = 4317, 4318
@@ -49,10 +50,10 @@ def read_protocol(environ: Mapping[str, str]) -> tuple[str, str]:
     for name in (PROTOCOL_OF_TRACES, PROTOCOL):
         if text := environ.get(name, "").strip():
             return name, text
-    exporters = environ.get("OTEL_TRACES_EXPORTER", "")
+    exporters = environ.get(_EXPORTER, "")
     for exporter, protocol in (("otlp_proto_grpc", "grpc"), ("otlp_proto_http", "http/protobuf")):
         if exporter in exporters:
-            return "OTEL_TRACES_EXPORTER", protocol
+            return _EXPORTER, protocol
     return "", ""
 
 
@@ -78,6 +79,13 @@ def judge_insecure(name: str, text: str, url: str, protocol: str, subject: Subje
     else:
         return
     yield subject.warning(check, found, f"unset {name}")
+
+
+def spoken(protocol: str, variable: str) -> str:
+    """The line that sets a protocol. `variable`: what names it so far, "" where nothing does."""
+    if variable == _EXPORTER:
+        return exported(variable, f"otlp_proto_{protocol.partition('/')[0]}")
+    return exported(variable or PROTOCOL, protocol)
 
 
 def judge_protocol(name: str, text: str, subject: Subject) -> Iterator[Finding]:

@@ -77,9 +77,19 @@ class Environment:
         return tuple(self._known(self._otlp_target(url, transports)) for url, transports in urls)
 
     def _known(self, target: Target) -> Target:
-        """With the file of the store, where its server is what is asked."""
-        is_here = self._doors is not None and is_at(target, self._doors)
-        return replace(target, store=self._store) if is_here else target
+        """With the file of the store, where its server is what is asked, and how a key of that is had."""
+        store = self._store if self._doors is not None and is_at(target, self._doors) else ""
+        return replace(target, store=store, key_repair=self._key_repair(target, store))
+
+    def _key_repair(self, target: Target, store: str) -> tuple[str, ...]:
+        is_in_headers = self._is_otlp_chosen and target.secret == self._headers.secret
+        if not target.secret and not target.is_api:
+            return header_variables.repair_of(self._headers, self._tracen_key, store)
+        return new_key(store, self._headers.name if is_in_headers else "")
+
+    @property
+    def _tracen_key(self) -> str:
+        return self._key.text.strip() if self._key.name == "TRACEN_KEY" else ""
 
     def _otlp_urls(self) -> list[tuple[str, tuple[Transport, ...]]]:
         variable, protocol = self._otlp_endpoint, self._protocol
@@ -127,6 +137,7 @@ class Environment:
             self._certificates.files if url.startswith("https:") else TLSFiles(),
             is_gzip,
             is_key_broken=self._is_otlp_key_broken(),
+            protocol_variable=self._protocol_name,
         )
 
     def _is_otlp_key_broken(self) -> bool:
@@ -188,7 +199,9 @@ class Environment:
             yield self._told_otlp(meant)
         yield from certificate_variables.judge(self._certificates, meant.otlp, subject)
         if self._is_otlp_chosen:
-            yield from header_variables.judge(self._headers, self._variables, subject)
+            store = next((target.store for target in meant.otlp), "")
+            repair = header_variables.repair_of(self._headers, self._tracen_key, store)
+            yield from header_variables.judge(self._headers, self._variables, repair, subject)
 
     def _told_otlp(self, meant: Meant) -> Finding:
         if not meant.otlp:

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 
 from bridge.diagnosis import alerts
 from bridge.diagnosis.command_line import CHAIN, exported, quoted
-from bridge.diagnosis.environment import grpc_url, is_at
+from bridge.diagnosis.environment import grpc_url
 from bridge.diagnosis.finding import Finding, Subject, place_of
 from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.speech import PROBE_S, Address, Speech, speech_at
@@ -63,10 +63,10 @@ class Network:
         try:
             addresses = self._addresses(target)
         except OSError as error:
-            reason = error.strerror or "no answer"
-            yield subject.failure(
-                "name", f"{target.host} can not be resolved: {reason}", _other_name(target, self._doors)
-            )
+            doors = self._doors
+            here = f"; Tracen runs at {doors.http}" if doors else ""
+            found = f"{target.host} can not be resolved: {error.strerror or 'no answer'}{here}"
+            yield subject.failure("name", found, _other_name(target, doors))
             return None
         open_at, refusals = self._first_open(addresses, target.port)
         if not _is_address(target.host):
@@ -167,8 +167,8 @@ def sent_here(target: Target, doors: Doors | None) -> str:
 
 
 def _other_name(target: Target, doors: Doors | None) -> str:
-    if doors and not is_at(target, doors):
-        return f"Tracen runs on this machine: {sent_here(target, doors)}"
+    if doors:
+        return sent_here(target, doors)
     return f"is {target.host} written as it should be? `getent hosts {quoted(target.host, 'HOST')}` asks the same"
 
 

@@ -50,6 +50,10 @@ class Target:
     is_gzip: bool = False
     is_key_broken: bool = False
     """What should have been a key is none, which is told where the environment is judged."""
+    key_repair: tuple[str, ...] = ()
+    """What gives it a key, where it has none, or one that is refused."""
+    protocol_variable: str = ""
+    """What named the protocol; "" where nothing did."""
     store: str = ""
     """The file of the server that is asked, where it is known to be the one of that file."""
 
