@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from tests.bridge.certificates import Pair
 
@@ -78,21 +79,30 @@ class _Proxy:
     async def _serve(self) -> None:
         self.loop, self.over = asyncio.get_running_loop(), asyncio.Event()
         self.loop.set_exception_handler(lambda loop, context: None)  # handshakes fail here by design
-        self._hands: set[asyncio.Task[None]] = set()
+        self._hands: set[asyncio.Task[Any]] = set()
         server = await asyncio.start_server(self._take, "127.0.0.1", 0, ssl=self._context)
         self.port = server.sockets[0].getsockname()[1]
         self.is_ready.set()
         await self.over.wait()
         server.close()
-        for task in self._hands:
+        hands = list(self._hands)
+        for task in hands:
             task.cancel()
-        await asyncio.gather(*self._hands, return_exceptions=True)
+        await asyncio.gather(*hands, return_exceptions=True)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind_reader, behind_writer = await asyncio.open_connection(self._host, self._port)
-        for source, sink in ((reader, behind_writer), (behind_reader, writer)):
-            task = asyncio.create_task(_hand_on(source, sink))
-            self._hands.add(task)
+        task = asyncio.current_task()
+        assert task is not None
+        self._hands.add(task)
+        try:
+            behind_reader, behind_writer = await asyncio.open_connection(self._host, self._port)
+            try:
+                await asyncio.gather(_hand_on(reader, behind_writer), _hand_on(behind_reader, writer))
+            finally:
+                behind_writer.transport.abort()
+        finally:
+            writer.transport.abort()
+            self._hands.discard(task)
 
 
 async def _hand_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
