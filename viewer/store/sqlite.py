@@ -29,6 +29,7 @@ from viewer.store.base import (
     Sharing,
     Telling,
 )
+from viewer.store.deletions import Deletions
 from viewer.store.deliveries import Standing
 from viewer.store.delivery_queues import DeliveryQueues
 from viewer.store.files import Files, name_in
@@ -83,6 +84,7 @@ class SqliteStore:
         self._pages = TracePages(self._writer, self._read, self._index)
         self._catalogue = self._opened_catalogue(main, splitting) if exclusive else None
         self._queues = self._opened_queues(main, bodies) if bodies else None
+        self._deletions = Deletions(self.delete_many)
         self._upkeep = Upkeep(
             self._writer,
             self._index,
@@ -307,7 +309,7 @@ class SqliteStore:
     # -- upkeep ----------------------------------------------------------------------------------------
 
     async def delete(self, page: Page, now_ns: int) -> None:
-        await self.delete_many((page,), now_ns)
+        await self._deletions.delete(page, now_ns)
 
     async def delete_many(self, doomed: Sequence[Page], now_ns: int) -> None:
         with self._reserve.lent():
