@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 SECONDS ?= 60
+WORKERS ?= 4
 ROUNDS ?= 2000
 STAMP := $(VENV)/.ready
 EXAMPLES_STAMP := $(VENV)/.examples-ready
@@ -13,7 +14,7 @@ EXAMPLES_STAMP := $(VENV)/.examples-ready
 
 help:
 	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
-	@echo "make test    lint, then all tests"
+	@echo "make test    lint, then all tests (WORKERS=4 at a time: most wait for something)"
 	@echo "make setup   prepare $(VENV) alone"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make format  let ruff rewrite the code"
@@ -44,7 +45,7 @@ run: $(STAMP)
 	@$(BIN)/python examples/run.py
 
 test: setup browser shells collector stripe-mock lint
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -89,7 +89,7 @@ for _command in COMMANDS:
     shape(_command)
     for _leaf in _leaves(_command):
         complete(_leaf)
-        if _leaf not in (serve, forward):  # which have --log-level
+        if _leaf not in (serve, forward):  # which have one that sets --log-level
             _leaf.params.append(
                 click.Option(
                     ["--verbose", "-v"],

@@ -123,6 +123,17 @@ def account_named(email: str) -> str:
 # -- words ---------------------------------------------------------------------------------------------
 
 
+def may_be_coloured() -> bool:
+    """Whether a terminal may get colour: none where NO_COLOR says so (no-color.org), and none for a dumb one."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def complain(message: str) -> None:
+    """Say what went wrong, as every command says it: `tracen: …` on stderr, red in a terminal."""
+    color = None if may_be_coloured() else False
+    click.secho(f"tracen: {told(message)}", fg="red", err=True, color=color)
+
+
 def remark(text: str, **style: Any) -> None:
     """Say something that is not what the command was called for."""
     click.secho(text, err=True, **style)
@@ -208,7 +219,7 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, StoreError) as error:
-        click.secho(f"tracen: {told(str(error))}", fg="red", err=True)
+        complain(str(error))
         sys.exit(2)
 
 
@@ -221,11 +232,20 @@ def sqlite_file(db: str) -> Path:
     return file_named(db)
 
 
+class NoStore(click.ClickException):
+    """Where the store should be there is none, whether that was said (--db, TRACEN_DB) or is the default."""
+
+    exit_code = 2
+
+    def __init__(self, db: str) -> None:
+        super().__init__(f"there is no store {db}; `tracen serve` makes it, --db names another")
+
+
 def store_path(db: str) -> Path:
-    """The same of a store that must be there. Raises click.BadParameter."""
+    """The same of a store that must be there. Raises click.BadParameter, NoStore."""
     path = sqlite_file(db)
     if not path.exists():
-        raise click.BadParameter(f"there is no store {db}", param_hint="--db")
+        raise NoStore(db)
     return path
 
 

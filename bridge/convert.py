@@ -15,6 +15,9 @@ from tracen_otel.redact import Redaction
 
 T = TypeVar("T")
 
+_GZIP = b"\x1f\x8b"
+OF_OTHERS = "exports of Phoenix, Langfuse and Jaeger are for `tracen import`"
+
 
 def convert(
     files: Iterable[str], logs: Iterable[str] = (), *, extended: bool = False, redacts: bool = True
@@ -22,7 +25,7 @@ def convert(
     """Yield one payload as a JSON line per trace, in order of trace start; the files are one stream.
     Secrets are masked, since a payload is there to be sent on.
 
-    `-` is standard input. Raises OSError and UndecodableBody; both name the file.
+    `-` is standard input. Raises OSError, and UndecodableBody, which names the file and what would be taken.
     """
     redaction = Redaction(redacts)
     spans = map(redaction.span, _read_all(files, decode_spans))
@@ -38,8 +41,19 @@ def _read_all(names: Iterable[str], decode: Callable[[bytes, Encoding], list[T]]
         try:
             items += decode(body, encoding_of(name, body))
         except UndecodableBody as error:
-            raise UndecodableBody(f"{name}: {error}") from None
+            raise UndecodableBody(f"{name}: {fault_of(body) or _told(error)}") from None
     return items
+
+
+def fault_of(body: bytes) -> str:
+    """What is wrong with bytes whatever was expected of them; "" where that is not plain."""
+    if not body.strip():
+        return "the file is empty"
+    return "it is compressed; decompress it first (gunzip)" if body.startswith(_GZIP) else ""
+
+
+def _told(error: UndecodableBody) -> str:
+    return f"no OTLP trace request in protobuf or JSON ({error}); {OF_OTHERS}"
 
 
 def encoding_of(name: str, body: bytes) -> Encoding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,10 @@ from typing import NoReturn
 import click
 
 from bridge import secrecy
+from bridge.console import complain
 
+_ERROR = re.compile(r"^Error: ", re.MULTILINE)
+"""What click puts before a message."""
 _PIPE_CLOSED = getattr(signal, "SIGPIPE", signal.SIGTERM)
 
 
@@ -92,7 +96,10 @@ def _show(error: click.ClickException) -> None:
     """On stderr; a command, or click, may repeat what it was given by mistake."""
     words = io.StringIO()
     error.show(words)
-    click.echo(secrecy.told(words.getvalue()), err=True, nl=False)
+    usage, *message = _ERROR.split(words.getvalue(), maxsplit=1)
+    click.echo(secrecy.told(usage), err=True, nl=False)
+    for text in message:  # none of a command that is called without a word: that shows its help
+        complain(text.rstrip())
 
 
 def _die_of(number: int) -> NoReturn:

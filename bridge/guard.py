@@ -1,4 +1,5 @@
-"""uvicorn's HTTP protocol with what it lacks: limits on heads, deadlines, and a deaf ear for `Upgrade`.
+"""uvicorn's HTTP protocol with what it lacks: limits on heads, deadlines, patience with who is refused, and a deaf ear
+for `Upgrade`.
 
 uvicorn with httptools takes headers of any size and number, and waits for ever between two bytes. And where
 a request offers to upgrade (Java's HttpClient offers h2c), httptools stops reading: the body would be lost
@@ -15,6 +16,8 @@ from typing import Any
 
 from httptools import HttpParserCallbackError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from bridge.lingering import LingeringTransport
 
 MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 100
@@ -41,6 +44,7 @@ class GuardedProtocol(HttpToolsProtocol):
     head_timeout_s = HEAD_TIMEOUT_S
     body_timeout_s = BODY_TIMEOUT_S
     max_connections = MAX_CONNECTIONS
+    transport_type = LingeringTransport
     http2_count = 0
     """Connections, over all ports of this process, that began as HTTP/2 does: gRPC that was sent to the wrong port."""
 
@@ -54,7 +58,8 @@ class GuardedProtocol(HttpToolsProtocol):
     # -- the connection --------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._lingering = self.transport_type(transport, self._is_answered_early)
+        super().connection_made(self._lingering)  # type: ignore[arg-type]
         if len(self.connections) > self.max_connections:
             self._refuse(_TOO_MANY)
         else:
@@ -62,9 +67,18 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._clear_deadline()
+        self._lingering.end()
         super().connection_lost(exc)
 
+    def _is_answered_early(self) -> bool:
+        """Whether the end of a request that was answered has not come yet."""
+        cycle = self.cycle
+        return not self._refused and cycle is not None and cycle.response_complete and cycle.more_body
+
     def data_received(self, data: bytes) -> None:
+        if self._lingering.is_lingering:
+            self._lingering.drop(len(data))
+            return
         if self._refused:
             return
         if self._awaits_head:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -10,6 +9,7 @@ from typing import Any, ClassVar
 import click
 from click.formatting import HelpFormatter
 
+from bridge.console import may_be_coloured
 from bridge.endings import told
 
 EXIT_CODES = "Exit codes: 0 done, 1 it failed, 2 called wrongly, or it can not start."
@@ -82,11 +82,6 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
-
-
-def may_be_coloured() -> bool:
-    """Whether a terminal may get colour: none where NO_COLOR says so (no-color.org), and none for a dumb one."""
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 class CommandLine(Commands):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -44,6 +45,8 @@ from viewer.store.engines import open_store
 logger = logging.getLogger("tracen.server")
 
 BACKLOG = 2048
+_FIRST_KEY = "First key"
+"""What the settings call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Ready:
     first_secret: str = ""
     first_link: str = ""
     lacks_key: bool = False
-    """The local account has none that lasts: those of `tracen run` end."""
+    """There is no local account, or it has none that lasts: those of `tracen run` end."""
 
 
 class Door(Protocol):
@@ -82,8 +85,8 @@ async def serve(settings: Settings, announce: Callable[[Ready], None]) -> None:
 
     _stop_on_signals(stop)
     with (
-        _listening(settings.host, settings.port) as http,
-        _listening(settings.host, settings.otlp_http_port) as otlp,
+        _listening(settings.host, settings.port, "--port") as http,
+        _listening(settings.host, settings.otlp_http_port, "--otlp-http-port") as otlp,
     ):
         ports = _Ports(http, otlp, _certificate(settings))
         settings = replace(settings, base_url=_base_url(settings, _port(http)))
@@ -143,14 +146,15 @@ async def _serve_store(
     if ports.certificate:
         chores.begin(ports.certificate.keep_fresh())
     try:
-        grpc_door = await open_grpc(
-            receiver,
-            requests,
-            settings.host,
-            settings.otlp_grpc_port,
-            settings.otlp_max_body_bytes,
-            ports.certificate.grpc_credentials() if ports.certificate else None,
-        )
+        with _option_named("--otlp-grpc-port"):
+            grpc_door = await open_grpc(
+                receiver,
+                requests,
+                settings.host,
+                settings.otlp_grpc_port,
+                settings.otlp_max_body_bytes,
+                ports.certificate.grpc_credentials() if ports.certificate else None,
+            )
         doors.append(grpc_door)
         doors.append(await _open_http(viewer, ports.http, ports.tls))
         otlp = create_otlp_app(routes, settings.cors_origin_list)
@@ -188,7 +192,7 @@ def _watch(metrics: Metrics, receiver: Receiver) -> None:
 
 async def _with_local_account(store: Store, ready: Ready) -> Ready:
     """Make the account of whoever runs the server, with what opens it to programs and to a browser."""
-    secret = await create_key(store, LOCAL, time.time_ns())
+    secret = await create_key(store, LOCAL, time.time_ns(), _FIRST_KEY)
     account = await store.accounts.create(LOCAL, time.time_ns())
     link = await login_url(store.accounts, account, ready.base_url, time.time_ns())
     return replace(ready, first_secret=secret, first_link=link)
@@ -196,7 +200,7 @@ async def _with_local_account(store: Store, ready: Ready) -> Ready:
 
 async def _lacks_key(store: Store) -> bool:
     account = await store.accounts.by_email(LOCAL)
-    return account is not None and all(
+    return account is None or all(
         key.expires_ns is not None for key in await store.accounts.keys_of(account.id)
     )
 
@@ -260,7 +264,16 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
 
 @contextlib.contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def _option_named(option: str) -> Iterator[None]:
+    """Have a refusal to open a port name the option that chooses it."""
+    try:
+        yield
+    except PortTaken as error:
+        raise PortTaken(f"{error}; {option} names another, 0 picks a free one") from None
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int, option: str) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -268,7 +281,11 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
             listening.bind((host, port))
             listening.listen(BACKLOG)
         except OSError as error:
-            raise PortTaken(f"{host}:{port}: {error.strerror or error}") from None
+            refused = f"{host}:{port}: {error.strerror or error}"
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise PortTaken(f"{refused}; --host takes an address of this machine") from None
+            with _option_named(option):
+                raise PortTaken(refused) from None
         yield listening
 
 

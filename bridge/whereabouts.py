@@ -36,6 +36,10 @@ class Whereabouts:
             return click.ClickException(
                 f"{error}; `tracen serve` starts a server, --endpoint names another one"
             )
+        if error.status is None and self.doors is None:
+            return click.ClickException(
+                f"{error}; --endpoint names another server, `tracen doctor` looks for causes"
+            )
         if error.status != 401:
             return click.ClickException(str(error))
         if self.other is not None:

@@ -24,7 +24,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent
-ACCOUNT = "example@localhost"
+ACCOUNT = "local@tracen"
+"""That to which the link of `tracen serve` leads."""
 PACKAGES = ("grpc", "openai", "openinference.instrumentation.openai", "starlette", "uvicorn")
 PORT_BY_OPTION = {"--port": 8000, "--otlp-grpc-port": 4317, "--otlp-http-port": 4318}
 FOREIGN_SETTINGS = ("OPENAI_", "OTEL_", "TRACEN_", "no_proxy")
@@ -136,7 +137,8 @@ def is_free(port: int) -> bool:
 
 def create_key(db: Path) -> str:
     """Make a key, as an operator would."""
-    command = [sys.executable, "-m", "bridge", "keys", "create", "--account", ACCOUNT, "--db", str(db)]
+    command = [sys.executable, "-m", "bridge", "keys", "create", "--account", ACCOUNT, "--label", "make run"]
+    command += ["--db", str(db)]
     made = subprocess.run(  # noqa: S603 - a program of this checkout
         command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, timeout=START_TIMEOUT_S, check=False
     )

@@ -104,7 +104,7 @@ def _summary(tree: Tree, root: Span, meanings: Sequence[Meaning]) -> tuple[Trace
     service_name = root.resource.get("service.name")
     trace = replace(
         whole,
-        title=told_root.name,
+        title=told_root.told("title") or told_root.name,
         started_ns=root.start_ns or min((m.start_ns for m in meanings if m.start_ns), default=0),
         latency_ns=_latency_ns(tree, root),
         service_name=service_name if isinstance(service_name, str) else None,

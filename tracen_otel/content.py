@@ -93,7 +93,7 @@ def without_content(trace: Trace) -> Trace:
         trace,
         prompt="",
         response="",
-        title=next((_name(step) for step in trace.steps if step.name == trace.title), ""),
+        title=_title(trace),
         model=_word(trace.model) or "",
         provider_name=_word(trace.provider_name),
         system=None,
@@ -143,6 +143,13 @@ def _bare(step: Step) -> Step:
 def _word(value: Any) -> str | None:
     """The value where it looks like a name: those of models, providers and errors can be any text."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else None
+
+
+def _title(trace: Trace) -> str:
+    """The name of the step that it repeats; a title in words of its own is any text, and the root names the trace."""
+    repeated = [step for step in trace.steps if step.name == trace.title]
+    named = repeated or [step for step in trace.steps if step.parent_id is None]
+    return _name(named[0]) if named else ""
 
 
 def _name(step: Step) -> str:

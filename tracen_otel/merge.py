@@ -5,6 +5,7 @@ Steps are known by their ids; of two with one id the later telling's counts. Kno
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -176,9 +177,9 @@ def _placed(step_by_id: Mapping[str, Step]) -> dict[str, Step]:
 
 
 def _in_reading_order(step_by_id: Mapping[str, Step]) -> tuple[Step, ...]:
-    """Parents before children, siblings by start, then id; what hangs in a circle comes last."""
+    """Parents before children, siblings by start, then end, then id; what hangs in a circle comes last."""
     children: defaultdict[str | None, list[Step]] = defaultdict(list)
-    for step in sorted(step_by_id.values(), key=lambda s: (s.start_ns, s.id), reverse=True):
+    for step in sorted(step_by_id.values(), key=_by_start, reverse=True):
         children[step.parent_id].append(step)
     ordered: dict[str, Step] = {}
     stack = children[None]
@@ -187,3 +188,7 @@ def _in_reading_order(step_by_id: Mapping[str, Step]) -> tuple[Step, ...]:
         ordered[step.id] = step
         stack.extend(children.get(step.id, ()))
     return (*ordered.values(), *(step for step_id, step in step_by_id.items() if step_id not in ordered))
+
+
+def _by_start(step: Step) -> tuple[int, float, str]:
+    return step.start_ns, math.inf if step.latency_ns is None else step.latency_ns, step.id

@@ -3,7 +3,8 @@
     [masked: OpenAI key]                     a secret
     [withheld: the redaction hook failed]    a text that a hook of the user's could not look through
 
-What stands in their place holds neither quote nor backslash, so JSON in an attribute stays JSON. Knows no SDK.
+What stands in their place holds neither quote nor backslash, so JSON in an attribute stays JSON. What a resource
+tells of the machine is left out without a word. Knows no SDK.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tracen_otel.machine import without_machine
 from tracen_otel.model import Attributes, Event, LogRecord, Scope, Span
 from tracen_otel.secrets.absence import (
     MAX_CARD,
@@ -56,7 +58,7 @@ class Redaction:
             else:
                 self._patterns = _patterns(redact)
         self._looks_at_all = bool(self._hook or self._patterns)
-        self._clean_resource: Attributes | None = None
+        self._last_resource: tuple[Attributes, Attributes, bool] = {}, {}, True
 
     def text(self, text: str) -> tuple[str, int]:
         """The text with its secrets masked, and how many those were."""
@@ -70,7 +72,12 @@ class Redaction:
 
         What its resource holds is counted with spans without a parent alone: all spans of a process share it.
         """
-        if not self.is_on or (not self._looks_at_all and self._is_clean(span)):
+        if not self.is_on:
+            return span
+        told, is_clean_resource = self._public_resource(span.resource)
+        if told is not span.resource:
+            span = replace(span, resource=told)
+        if not self._looks_at_all and is_clean_resource and _is_clean_span(span):
             return span
         work = _Work(self)
         name, message = work.text(span.name), work.text(span.status_message)
@@ -91,19 +98,18 @@ class Redaction:
             masked=span.masked + (count if span.parent_id else work.count),
         )
 
-    def _is_clean(self, span: Span) -> bool:
-        if span.resource is not self._clean_resource:  # that of the span before, more often than not
-            if not is_clean(span.resource, MAX_DEPTH):
-                return False
-            self._clean_resource = span.resource
-        return (
-            is_clean(span.attributes, MAX_DEPTH)
-            and is_clean(span.name, 0)
-            and is_clean(span.status_message, 0)
-            and is_clean(span.scope.name, 0)
-            and is_clean(span.scope.version, 0)
-            and all(map(_is_clean_event, span.events))
-        )
+    def resource(self, attributes: Attributes) -> Attributes:
+        """What of a resource's attributes everybody may know; secrets are still in it."""
+        return without_machine(attributes) if self.is_on else attributes
+
+    def _public_resource(self, resource: Attributes) -> tuple[Attributes, bool]:
+        """The same of a resource, and whether no secret is in it: that of the span before, more often than not."""
+        came, told, is_without_secret = self._last_resource
+        if resource is not came:
+            told = without_machine(resource)
+            is_without_secret = is_clean(told, MAX_DEPTH)
+            self._last_resource = resource, told, is_without_secret
+        return told, is_without_secret
 
     def log_record(self, record: LogRecord) -> LogRecord:
         """The log record with its secrets masked, and counted in `masked`."""
@@ -163,6 +169,18 @@ class Redaction:
 
 
 # -- nine of ten spans: nothing is there ---------------------------------------------------------------
+
+
+def _is_clean_span(span: Span) -> bool:
+    """But for its resource, which spans share."""
+    return (
+        is_clean(span.attributes, MAX_DEPTH)
+        and is_clean(span.name, 0)
+        and is_clean(span.status_message, 0)
+        and is_clean(span.scope.name, 0)
+        and is_clean(span.scope.version, 0)
+        and all(map(_is_clean_event, span.events))
+    )
 
 
 def _is_clean_event(event: Event) -> bool:

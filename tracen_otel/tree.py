@@ -22,7 +22,7 @@ _AFTER_ALL = 2**64
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Spans in reading order: a parent before its children, siblings by start, then id.
+    """Spans in reading order: a parent before its children, siblings by start, then end, then id.
 
     A span's `parent_id` is that of a span in the tree. Those that lost theirs are among `orphans` (with the
     parent that was told and did not arrive), or `cut`, where links ran in a circle. `versions_by_id` counts
@@ -49,9 +49,12 @@ def grow(spans: Iterable[Span], logs: Iterable[LogRecord]) -> Tree:
     return Tree(_walk(span_by_id), versions_by_id, orphans, cut)
 
 
-def by_start(span: Span) -> tuple[int, str]:
-    """Sort key: start, where an untold one comes last, then id."""
-    return span.start_ns or _AFTER_ALL, span.span_id
+def by_start(span: Span) -> tuple[int, int, str]:
+    """Sort key: start, then end, where an untold one comes last, then id.
+
+    Some SDKs start spans at whole milliseconds: of two in one, that which ended first was there first.
+    """
+    return span.start_ns or _AFTER_ALL, span.end_ns or _AFTER_ALL, span.span_id
 
 
 # -- duplicates ---------------------------------------------------------------------------------------

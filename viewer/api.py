@@ -180,11 +180,8 @@ class Api:
         limit = parse_limit(request.query_params.get("limit"))
         cursor = parse_cursor(request.query_params.get("cursor"))
         found = await self._store.recent_traces(key.account_id, cursor, limit)
-        told = []
-        for trace in found:
-            summary = await self._listing.summary(key.account_id, trace, self._clock_ns())
-            if summary is not None:
-                told.append(summary | self._where(summary["trace_id"]))
+        entries = await self._listing.entries(key.account_id, found, self._clock_ns())
+        told = [entry | self._where(str(entry["trace_id"])) for entry in entries]
         more = next_cursor(found, cursor) if len(found) == limit else None
         return JSONResponse({"traces": told, "next": more})
 

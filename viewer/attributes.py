@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,18 +40,19 @@ class _Side:
         return (key == self.key or key.startswith(self.key + ".")) and size <= 2 * self.size + self.wrapping
 
 
-def attributes_of(step: Step, quoter: Quoter) -> Draft:
-    """A step's attributes by key; those that nobody read stand by themselves, where that is told."""
+def attributes_of(step: Step, unused: Set[str], quoter: Quoter) -> Draft:
+    """A step's attributes by key; those of which nothing is shown elsewhere stand by themselves."""
     if not step.attributes:
         return pieces.NOTHING
     sides = _sides(step)
     keys = sorted(step.attributes)
-    unread = step.attributes.keys() & step.unread
-    if not unread:
+    if not unused:
         return _table(keys, step.attributes, quoter, sides)
-    used = [key for key in keys if key not in unread]
-    unused = _table([key for key in keys if key in unread], step.attributes, quoter)
-    told = [pieces.CAPTION(UNUSED), unused]
+    used = [key for key in keys if key not in unused]
+    told = [
+        pieces.CAPTION(UNUSED),
+        _table([key for key in keys if key in unused], step.attributes, quoter),
+    ]
     if used:
         told[:0] = [pieces.CAPTION(USED), _table(used, step.attributes, quoter, sides)]
     return joined(told)

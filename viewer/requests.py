@@ -35,7 +35,7 @@ _QUIET_NS = NS_PER_S
 
 _OWNERS_ALONE = ("message", "url")
 """Not logged: a message may name spans and values."""
-_OURS_ALONE = ("key_id", "account_id", "address", "received_ns", "trace_ids")
+_OURS_ALONE = ("key_id", "key_name", "account_id", "address", "received_ns", "trace_ids")
 
 ACCEPTED, PARTIAL, GONE, UNEXPECTED = "accepted", "partial", "gone", "unexpected"
 _STRANGE = frozenset({"unauthenticated", "too_many_guesses"})
@@ -65,6 +65,7 @@ class RequestRecord:
     user_agent: str = ""
     address: str = ""
     key_id: str | None = None
+    key_name: str = ""
     account_id: str | None = None
     size: int = 0
     spans: int = 0
@@ -77,7 +78,8 @@ class RequestRecord:
     trace_ids: frozenset[bytes] = frozenset()
 
     def belongs_to(self, key: Key) -> None:
-        """Note whose request it is."""
+        """Note whose request it is; a key that is revoked has no row for long, and its name tells what it was for."""
+        self.key_name = key.label or key.hint
         self.key_id, self.account_id = key.id, key.account_id
 
     def told(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from viewer.attributes import attributes_of, events_of, sources_of
 from viewer.conversation import exchanges
 from viewer.labels import provider_label, row_name, token_counts, token_details, told_usage
 from viewer.legible import Draft, clip, joined
-from viewer.parameters import parameters_of
+from viewer.parameters import Parameters, parameters_of
 from viewer.quotes import Quoter
 from viewer.timeline.waterfall import Axis
 from viewer.view import View
@@ -29,16 +29,18 @@ def _body(step: Step, number: int, axis: Axis, quoter: Quoter) -> Iterator[Draft
         yield pieces.ERROR(pieces.quoted(quoter.text(step.error_message)))
     yield from (pieces.WARNING(clip(warning)) for warning in step.warnings)
     yield exchanges(step, quoter)
-    yield pieces.SHEET(pieces.FACT.each(tuple(_facts(step, axis))))
+    parameters = parameters_of(step.attributes)
+    yield pieces.SHEET(pieces.FACT.each(tuple(_facts(step, axis, parameters))))
     if step.events:
         is_open = pieces.OPEN if step.status is Status.ERROR else pieces.NOTHING
         yield _fold(
             number, "events", is_open, "Events", wording.count(len(step.events)), events_of(step, quoter)
         )
     if step.attributes:
-        unread = len(step.attributes.keys() & step.unread)
-        count = wording.count(len(step.attributes)) + (f", {unread:,} not used above" if unread else "")
-        yield _fold(number, "attributes", pieces.NOTHING, "Attributes", count, attributes_of(step, quoter))
+        unused = (step.attributes.keys() & step.unread) - parameters.keys
+        count = wording.count(len(step.attributes)) + (f", {len(unused):,} not used above" if unused else "")
+        told = attributes_of(step, unused, quoter)
+        yield _fold(number, "attributes", pieces.NOTHING, "Attributes", count, told)
     if step.sources:
         told = joined((pieces.ABOUT_SOURCES, sources_of(step)))
         yield _fold(number, "sources", pieces.NOTHING, "Where this came from", "", told)
@@ -58,7 +60,7 @@ def _links(step: Step, number: int, axis: Axis, view: View) -> Iterator[Draft]:
         yield pieces.STEP_LINK(view.url(zoom_us=zoom_us, step=number) + f"#row-{number}", "Zoom to its time")
 
 
-def _facts(step: Step, axis: Axis) -> Iterable[str]:
+def _facts(step: Step, axis: Axis, parameters: Parameters) -> Iterable[str]:
     """Label, value and what qualifies the value, for each fact that the row has no room for."""
     if row_name(step) != step.name:
         yield from ("Name", clip(step.name), "")
@@ -73,7 +75,7 @@ def _facts(step: Step, axis: Axis) -> Iterable[str]:
         yield from ("Provider", provider, "")
     if step.usage:
         yield from ("Tokens", token_counts(told_usage(step)), token_details(step.usage))
-    for name, value in parameters_of(step.attributes):
+    for name, value in parameters.told:
         yield from (name, value, "")
     if step.scope:
         yield from ("Instrumentation", clip(step.scope), "")

@@ -16,7 +16,7 @@ from tracen_otel.redact import Redaction
 from viewer.store.base import NS_PER_S, Store, StoreUnavailable, Telling
 from viewer.store.catalogue import Due, Summarised, Summary
 from viewer.synopsis import summary_of, text_of
-from viewer.tellings import MAX_READ_BYTES, trace_of, unassembled
+from viewer.tellings import MAX_READ_BYTES, meaning_of, trace_of, unassembled
 from viewer.workers import run_sized, size_with_masks
 
 logger = logging.getLogger("tracen.summariser")
@@ -133,7 +133,7 @@ def synopsis(
     """What the list tells of a trace, and what of it is searched."""
     try:
         trace = trace_of(telling, otel_trace_id, Redaction(redacts), masks)
-        return summary_of(trace), text_of(trace)
+        return summary_of(trace, meaning_of(masks, redacts=redacts)), text_of(trace)
     except Exception:  # the wall before the list: one odd trace costs the others nothing
         logger.exception("a trace can not be assembled for the list")
         return _unassembled(otel_trace_id)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
+from tracen_otel.assemble import ROOT_MISSING
 from tracen_otel.model import Provider, StepKind, Trace
 from viewer import summary
 from viewer.legible import one_line
+from viewer.listing import entry_of_summary, entry_of_trace
 from viewer.store.catalogue import MAX_LABEL, MAX_TEXT, Outcome, Summary
+from viewer.timeline.waterfall import axis_of
 
 _TITLE = 200
 _PROMPT, _RESPONSE, _ERROR, _ERRORS, _NAME, _NAMES = 1_400, 1_000, 200, 500, 80, 600
@@ -16,10 +20,10 @@ _PROMPT, _RESPONSE, _ERROR, _ERRORS, _NAME, _NAMES = 1_400, 1_000, 200, 500, 80,
 _OUTCOME_BY_STATE = {"bad": Outcome.ERROR, "open": Outcome.UNFINISHED}
 
 
-def summary_of(trace: Trace) -> Summary:
-    """What the list tells of a trace."""
+def summary_of(trace: Trace, meaning: str = "") -> Summary:
+    """What the list tells of a trace that was assembled under a meaning."""
     kinds = {step.kind for step in trace.steps}
-    return Summary(
+    told = Summary(
         title=one_line(summary.heading(trace), _TITLE),
         outcome=_OUTCOME_BY_STATE.get(summary.outcome(trace)[0], Outcome.SUCCESS),
         provider=one_line(_provider(trace), MAX_LABEL),
@@ -30,7 +34,11 @@ def summary_of(trace: Trace) -> Summary:
         input_tokens=trace.usage.input_tokens,
         output_tokens=trace.usage.output_tokens,
         step_count=len(trace.steps),
+        first_ns=axis_of(trace).start_ns,
+        lacks_root=ROOT_MISSING in trace.notes,
     )
+    is_all = entry_of_summary(told) == entry_of_trace(trace)  # not where a model has an endless name
+    return replace(told, meaning=meaning) if is_all else told
 
 
 def _provider(trace: Trace) -> str:

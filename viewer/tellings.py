@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from weakref import WeakValueDictionary
@@ -38,8 +38,15 @@ _TRIES = 5
 _NO_SPANS = "Only log records of this trace have arrived; the spans they belong to have not."
 _NOT_ASSEMBLED = "This trace can not be shown: something in it breaks its assembly. That has been logged."
 
+
 Choose = Callable[[Document], Iterable[str]]
 """From what every page reads to the names of the parts that are wanted besides."""
+
+
+def meaning_of(masks: Sequence[str], *, redacts: bool) -> str:
+    """Under what a trace is assembled now: what was made under another is not shown, whatever version it is of."""
+    meaning, digest = MEANING if redacts else MEANING + _UNMASKED, digest_of(masks)
+    return f"{meaning}/{digest}" if digest else meaning
 
 
 class Documents:
@@ -49,12 +56,11 @@ class Documents:
         self._store = store
         self._metrics = metrics
         self._redacts = redacts
-        self._meaning = MEANING if redacts else MEANING + _UNMASKED
         self._lock_by_page: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def read(self, page: Page, choose: Choose = lambda document: ()) -> Document:
         """Return the document of a page with the parts that are chosen, assembled now if anything new has arrived."""
-        meaning = self._meaning_of(page)
+        meaning = self.meaning_of(page)
         for _ in range(_TRIES):
             document = await self._begin(page)
             names = [name for name in choose(document) if not document.has(name)]
@@ -69,15 +75,14 @@ class Documents:
     async def _begin(self, page: Page) -> Document:
         """By one reader at a time: the others find what it saved."""
         async with self._lock_of(page):
-            saved = await self._store.document(page, self._meaning_of(page), FIRST)
+            saved = await self._store.document(page, self.meaning_of(page), FIRST)
             if saved is not None and saved.parts.keys() >= set(NEEDED):
                 return Document(saved.edition, saved.parts)
             return await self._assemble(page)
 
-    def _meaning_of(self, page: Page) -> str:
-        """What was made with other masks is not shown, whatever version it is of."""
-        digest = digest_of(page.masks)
-        return f"{self._meaning}/{digest}" if digest else self._meaning
+    def meaning_of(self, page: Page) -> str:
+        """Under what the page is assembled now."""
+        return meaning_of(page.masks, redacts=self._redacts)
 
     def _lock_of(self, page: Page) -> asyncio.Lock:
         return self._lock_by_page.setdefault(page.id, asyncio.Lock())
@@ -90,7 +95,7 @@ class Documents:
                 size, _parts, telling, page.otel_trace_id.hex(), self._redacts, page.masks
             )
         try:
-            edition = await self._store.save_document(page, telling.version, self._meaning_of(page), parts)
+            edition = await self._store.save_document(page, telling.version, self.meaning_of(page), parts)
         except StoreUnavailable:  # the page is right without it, only slower next time
             edition = uuid.uuid4().hex
         return Document(edition, parts)

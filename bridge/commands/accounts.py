@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bridge import presence
 from bridge.console import DEFAULT_BASE_URL, BaseUrl, account_named, db_option, on_store
 from bridge.help import Commands
 
@@ -27,12 +28,10 @@ _LAST_YEAR = 2199
 """Nanoseconds since 1970 end in 2262 where they are kept."""
 _BASE_URL = click.option(
     "--base-url",
-    default=DEFAULT_BASE_URL,
-    show_default=True,
     type=BaseUrl(),
     envvar="TRACEN_BASE_URL",
     show_envvar=True,
-    help="Where the server is, as its users reach it.",
+    help=f"Where the server is, as its users reach it; default: that which runs on --db, else {DEFAULT_BASE_URL}.",
 )
 _EMAIL = click.argument("email", metavar="EMAIL")
 
@@ -85,7 +84,7 @@ def create_account(email: str, db: str) -> None:
 @click.argument("email", metavar="[EMAIL]", default="")
 @_BASE_URL
 @db_option
-def invite(email: str, base_url: str, db: str) -> None:
+def invite(email: str, base_url: str | None, db: str) -> None:
     """Print a URL with which an account can be made, once, within 7 days; with EMAIL, only one of that address.
 
     A server with --sign-up closed takes none.
@@ -93,6 +92,7 @@ def invite(email: str, base_url: str, db: str) -> None:
     Example: tracen accounts invite ada@team.example --base-url https://traces.team.example
     """
     address = _new_address(email) if email else ""
+    start = base_url or _served_at(db)
     if os.environ.get("TRACEN_SIGN_UP") == "closed":
         raise click.ClickException(
             "TRACEN_SIGN_UP is closed, and then no invitation is taken; `tracen accounts create` makes an account"
@@ -103,7 +103,7 @@ def invite(email: str, base_url: str, db: str) -> None:
 
         if address and await store.accounts.by_email(address) is not None:
             return None
-        return await invitation_url(store.accounts, address, base_url, time.time_ns())
+        return await invitation_url(store.accounts, address, start, time.time_ns())
 
     url = on_store(db, work)
     if url is None:
@@ -115,19 +115,20 @@ def invite(email: str, base_url: str, db: str) -> None:
 @_EMAIL
 @_BASE_URL
 @db_option
-def link(email: str, base_url: str, db: str) -> None:
+def link(email: str, base_url: str | None, db: str) -> None:
     """Print a URL that logs in to an account, once, within 15 minutes, and can set a new password.
 
     For who forgot theirs, and for the account that the server made at its first start.
 
     Example: tracen accounts link local@tracen
     """
+    start = base_url or _served_at(db)
 
     async def work(store: Store) -> str:
         from viewer.accounts.tickets import login_url
 
         account = await _account(store, email)
-        return await login_url(store.accounts, account, base_url, time.time_ns())
+        return await login_url(store.accounts, account, start, time.time_ns())
 
     click.echo(on_store(db, work))
 
@@ -222,6 +223,12 @@ def delete_account(email: str, yes: bool, db: str) -> None:
     click.echo(
         f"{account.email} is deleted; a running server overwrites what it had within minutes.", err=True
     )
+
+
+def _served_at(db: str) -> str:
+    """How the URLs of the server of a store begin."""
+    doors = None if "://" in db else presence.find(db)
+    return doors.base_url if doors else DEFAULT_BASE_URL
 
 
 # -- over the store ------------------------------------------------------------------------------------

@@ -19,9 +19,13 @@ def convert(files: tuple[str, ...], logs: tuple[str, ...], extended: bool, redac
     """
     from bridge.convert import convert as convert_files
     from tracen_otel.otlp import UndecodableBody
+    from viewer.logs import one_line
 
     try:
         for line in convert_files(files, logs, extended=extended, redacts=redact):
             click.echo(line)
-    except (OSError, UndecodableBody) as error:
-        raise click.ClickException(str(error)) from None
+    except UndecodableBody as error:
+        raise click.ClickException(one_line(str(error))) from None
+    except OSError as error:
+        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise click.ClickException(one_line(named)) from None

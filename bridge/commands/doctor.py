@@ -65,8 +65,8 @@ def doctor(ctx: click.Context, endpoint: str, key: str | None, db: str, post: bo
             findings.append(finding)
             click.echo(report.json_line(finding) if as_json else "\n".join(writer.lines(finding)))
             sys.stdout.flush()
-    last = click.style(report.conclusion(findings), bold=True)
-    click.echo(report.json_conclusion(findings) if as_json else f"\n{last}")
+    last = "\n".join(["", *writer.ending(findings)])
+    click.echo(report.json_conclusion(findings) if as_json else last)
     ctx.exit(1 if report.is_failed(findings) else 0)
 
 

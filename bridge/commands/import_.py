@@ -71,6 +71,7 @@ def import_(
 
 def _take(run: Import, files: tuple[str, ...]) -> None:
     """Read the files; complaints as they come, the first of each file in full."""
+    from bridge.importing.reading import KNOWN, NO_KNOWN_FORMAT
     from viewer.logs import one_line
 
     with _bar() as advance:
@@ -82,6 +83,8 @@ def _take(run: Import, files: tuple[str, ...]) -> None:
                     remark(one_line(f"{name}: {complaint}"), fg="red")
             if count > _SHOWN_COMPLAINTS:
                 remark(one_line(f"{file}: and {count - _SHOWN_COMPLAINTS:,} more"), fg="red")
+    if NO_KNOWN_FORMAT in run.account.skipped:
+        remark(f"Known are {KNOWN}")
 
 
 @contextlib.contextmanager

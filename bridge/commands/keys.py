@@ -1,16 +1,22 @@
-"""`tracen keys`: what programs send with each request."""
+"""`tracen keys`: what programs send with each request.
+
+A pipe gets plain lines: what a command was called for on stdout, remarks on stderr.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.console import account_named, db_option, on_store
+from bridge.console import account_named, db_option, json_option, on_store
 from bridge.help import Commands
 
 if TYPE_CHECKING:
+    from bridge.key_rows import KeyRow
     from viewer.store.base import Store
 
 
@@ -31,13 +37,91 @@ def keys_create(email: str, label: str, db: str) -> None:
 
     Example: TRACEN_KEY=$(tracen keys create --account ada@team.example)
     """
-    if "@" not in email.strip("@"):
-        raise click.BadParameter(f"expected an email address, got {email!r}", param_hint="--account")
-    address = account_named(email)
+    address = _address(email)
 
-    async def work(store: Store) -> str:
+    async def work(store: Store) -> tuple[str, bool]:
         from viewer.keys import create_key
 
-        return await create_key(store, address, time.time_ns(), label)
+        is_new = await store.accounts.by_email(address) is None
+        return await create_key(store, address, time.time_ns(), label), is_new
 
-    click.echo(on_store(db, work, is_made=True))
+    secret, is_new = on_store(db, work, is_made=True)
+    if is_new:
+        click.echo(f"The account {address} was made: there was none.", err=True)
+    click.echo(secret)
+
+
+@keys.command("list")
+@click.option("--account", "email", default="", metavar="EMAIL", help="Whose alone; default: all keys.")
+@json_option
+@db_option
+def keys_list(email: str, as_json: bool, db: str) -> None:
+    """List keys, less the revoked ones: account, first and last digits, label, scopes, made, last used, state.
+
+    Example: tracen keys list --account ada@team.example
+    """
+    from bridge.key_rows import as_object, cells, rows_of
+
+    address = _address(email) if email else ""
+    rows = on_store(db, lambda store: rows_of(store, address))
+    now_ns = time.time_ns()
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(as_object(row, now_ns), ensure_ascii=False))
+    elif sys.stdout.isatty():
+        _print_table(rows, now_ns)
+    else:
+        for row in rows:
+            click.echo("\t".join(cells(row, now_ns)))
+
+
+@keys.command("revoke")
+@click.argument("named", metavar="KEY…", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@db_option
+def keys_revoke(named: tuple[str, ...], yes: bool, db: str) -> None:
+    """Refuse keys from now on, for good; a running server does within a second.
+
+    KEY is how a key begins, at least tracen_sk_ and 4 digits, or as `tracen keys list` shows it, or its id (--json).
+
+    Example: tracen keys revoke tracen_sk_4Fq2 --yes
+    """
+    from bridge.key_rows import NotOne, hint_told, rows_of, the_one
+
+    rows = on_store(db, lambda store: rows_of(store, ""))
+    try:
+        chosen = list(dict.fromkeys(the_one(rows, name) for name in named))
+    except NotOne as error:
+        raise click.ClickException(str(error)) from None
+    told = ", ".join(hint_told(row) for row in chosen)
+    if not yes:
+        click.confirm(f"Revoke {told}, for good?", abort=True, err=True)
+
+    async def work(store: Store) -> None:
+        for row in chosen:
+            await store.accounts.revoke_key(row.key.account_id, row.key.id, time.time_ns())
+
+    on_store(db, work)
+    click.echo(f"Revoked: {told}", err=True)
+
+
+def _address(email: str) -> str:
+    if "@" not in email.strip("@"):
+        raise click.BadParameter(f"expected an email address, got {email!r}", param_hint="--account")
+    return account_named(email)
+
+
+def _print_table(rows: list[KeyRow], now_ns: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from bridge.key_rows import TITLES, cells
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in TITLES:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        told: list[Any] = [Text(cell) for cell in cells(row, now_ns)]
+        table.add_row(*told)
+    Console().print(table)

@@ -146,11 +146,16 @@ def _close_streams() -> None:
 
 def _tell_where(server: LocalServer, outcome: Outcome, stay: bool | None, db: str) -> None:
     """What becomes of a server that was started for runs, and so of the URLs."""
+    from bridge.running.log import told_of_death
     from viewer.wording import plural
 
+    if outcome.error and (death := told_of_death(db)):
+        remark(f"  No server runs on {db}; {death}")
+        return
     has_more = bool(outcome.traces or outcome.left)
     server.stays = has_more if stay is None else stay
-    stop = "tracen stop" if db == default_db() else shlex.join(["tracen", "stop", "--db", db])
+    named = [] if db == default_db() else ["--db", os.path.abspath(db)]
+    stop = shlex.join(["tracen", "stop", *named])
     minutes = math.ceil((server.stays_until_s - time.time()) / 60)
     if server.stays:
         remark(f"  Tracen goes on at {server.doors.base_url} for an hour; `{stop}` ends it.")
@@ -160,7 +165,7 @@ def _tell_where(server: LocalServer, outcome: Outcome, stay: bool | None, db: st
             f"`{stop}` ends it."
         )
     elif outcome.traces:
-        remark("  The pages are kept; `tracen serve` shows them again.")
+        remark(f"  The pages are kept; `{shlex.join(['tracen', 'serve', *named])}` shows them again.")
 
 
 def _tell_left(done: Ran) -> None:

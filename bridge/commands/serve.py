@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from bridge import presence
-from bridge.console import DEFAULT_BASE_URL, BaseUrl, clear_errors, file_named, run
+from bridge.console import BaseUrl, clear_errors, file_named, run
 from bridge.help import Sectioned
 from viewer.settings import Settings, default_db, duration_ns, flag_of
 
@@ -28,6 +28,15 @@ def with_settings(command: Command, short_by_name: Mapping[str, str] | None = No
 
     Those of `short_by_name` have a second, shorter flag.
     """
+    command = click.option(
+        "--verbose",
+        "-v",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_note,
+        help="Short for --log-level debug.",
+    )(command)
     for setting in reversed(fields(Settings)):
         default = setting.default_factory() if setting.default is MISSING else setting.default
         short = (short_by_name or {}).get(setting.name)
@@ -42,10 +51,21 @@ def with_settings(command: Command, short_by_name: Mapping[str, str] | None = No
             show_envvar=True,
             metavar=_metavar_of(setting, default),
             help=setting.metadata["help"],
+            callback=_told_more if setting.name == "log_level" else None,
         )(command)
     return command
 
 
+def _told_more(ctx: click.Context, param: click.Parameter, level: str) -> str:
+    """The level, or that of --verbose."""
+    return "debug" if ctx.meta.get(_IS_VERBOSE) else level
+
+
+def _note(ctx: click.Context, param: click.Parameter, is_wanted: bool) -> None:
+    ctx.meta[_IS_VERBOSE] = is_wanted
+
+
+_IS_VERBOSE = "tracen.verbose"
 _METAVARS = {
     "db": "FILE",
     "host": "ADDRESS",
@@ -176,7 +196,7 @@ class WithSettings(Sectioned):
             *("require_subscription", "stripe_secret_key", "stripe_webhook_secret", "stripe_prices"),
             "stripe_api_base",
         ),
-        "What it says": ("log_format", "log_level"),
+        "What it says": ("log_format", "log_level", "verbose"),
     }
 
 
@@ -216,7 +236,8 @@ def serve_with(settings: Settings) -> None:
             run(serve_until_stopped(settings, partial(_announce, settings)))
         except PortTaken as error:
             if "://" not in settings.db and presence.find(settings.db) is not None:
-                hint = f"a server has {settings.db} already; stop it (`tracen stop`) or give --db another, and --port"
+                stop = shlex.join(["tracen", "stop", *_of(settings.db)])
+                hint = f"a server has {settings.db} already: stop it (`{stop}`), or give --db another too"
                 raise PortTaken(f"{error}; {hint}") from None
             raise
 
@@ -233,16 +254,12 @@ def _announce(settings: Settings, ready: Ready) -> None:
     if ready.first_secret:
         click.echo(f"A local account was made. Its key, shown this once: {ready.first_secret}", err=True)
         click.echo(
-            f"Its traces in a browser, with a link that works once, for 15 minutes: {ready.first_link}\n"
-            f"`{_link_command(db, ready.base_url)}` makes another one.",
+            f"Its traces in a browser, with a link that works once, for 15 minutes: {ready.first_link}",
             err=True,
         )
     elif ready.lacks_key:
-        click.echo(
-            f"The local account has no key that lasts: `{_key_command(db)}` makes one.\n"
-            f"`{_link_command(db, ready.base_url)}` makes a link to its traces in a browser.",
-            err=True,
-        )
+        click.echo(f"The local account has no key that lasts: `{_key_command(db)}` makes one.", err=True)
+    click.echo(f"`{_open_command(db)}` opens the traces of the local account in a browser.", err=True)
     if sys.stderr.isatty():
         click.secho(f"Tracen is at {ready.base_url} (Ctrl-C ends it)", err=True, bold=True)
     click.echo(f"ready http={ready.http} otlp-grpc={ready.otlp_grpc} otlp-http={ready.otlp_http}")
@@ -256,12 +273,9 @@ def _key_command(db: str) -> str:
     return shlex.join(["tracen", "keys", "create", "--account", LOCAL, *_of(db)])
 
 
-def _link_command(db: str, base_url: str) -> str:
-    """What makes another link to this server from any folder, with what is not the default."""
-    from viewer.accounts.addresses import LOCAL
-
-    at = () if base_url == DEFAULT_BASE_URL else ("--base-url", base_url)
-    return shlex.join(["tracen", "accounts", "link", LOCAL, *_of(db), *at])
+def _open_command(db: str) -> str:
+    """What logs in to this server from any folder, with the file where that is not the default."""
+    return shlex.join(["tracen", "open", "--app", *_of(db)])
 
 
 def _of(db: str) -> tuple[str, ...]:

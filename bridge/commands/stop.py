@@ -12,6 +12,8 @@ import click
 
 from bridge import presence
 from bridge.console import db_option
+from bridge.running.hold import held_pid
+from bridge.running.log import log_of, told_of_death
 
 _TIMEOUT_S = 30.0
 _LOOK_EVERY_S = 0.05
@@ -29,10 +31,11 @@ def stop(db: str) -> None:
     except presence.Untold as untold:
         raise click.ClickException(f"{untold}; end it as it was started") from None
     if doors is None:
-        raise click.ClickException(f"no server runs on {db}")
+        death = told_of_death(db)
+        raise click.ClickException(f"no server runs on {db}" + (f"; {death}" if death else ""))
     if not doors.pid:
         raise click.ClickException(f"the server at {doors.http} does not tell which process it is")
-    if not _is_open_in(doors.pid, f"{Path(db).expanduser().resolve()}.lock"):
+    if not is_open_in(doors.pid, f"{Path(db).expanduser().resolve()}.lock"):
         raise click.ClickException(
             f"a server runs on {db}, but process {doors.pid} here is not it: stop it where it was started, in its "
             "container or on its machine"
@@ -44,17 +47,22 @@ def stop(db: str) -> None:
     end_s = time.monotonic() + _TIMEOUT_S
     while presence.find(db) == doors:
         if time.monotonic() > end_s:
-            raise click.ClickException(f"process {doors.pid} has not ended within {_TIMEOUT_S:.0f} s")
+            told = f"; its log is {log_of(db)}" if held_pid(db) == doors.pid else ""
+            raise click.ClickException(f"process {doors.pid} has not ended within {_TIMEOUT_S:.0f} s{told}")
+        time.sleep(_LOOK_EVERY_S)
+    while (
+        held_pid(db) == doors.pid and time.monotonic() < end_s
+    ):  # it notes as the last thing that it has ended
         time.sleep(_LOOK_EVERY_S)
 
 
-def _is_open_in(pid: int, path: str) -> bool:
+def is_open_in(pid: int, path: str, proc: Path = Path("/proc")) -> bool:
     """Whether a process has a file open: a number that was told elsewhere is that of anybody here.
 
     Where the system does not say (no /proc, or a process of somebody else), it is believed.
     """
-    descriptors = Path(f"/proc/{pid}/fd")
-    if not Path("/proc/self/fd").exists():
+    descriptors = proc / str(pid) / "fd"
+    if not (proc / "self" / "fd").exists():
         return True
     try:
         lock, names = os.stat(path), os.listdir(descriptors)

@@ -10,6 +10,7 @@ from bridge.secrecy import has_key
 ADDRESS = "http://HOST:PORT"
 CHAIN = "PATH-OF-YOUR-CHAIN"
 STORE = "FILE-OF-THE-STORE"
+KEY = "YOUR-KEY"
 _NEW_KEY = "tracen keys create --account local@tracen"
 
 
@@ -47,12 +48,20 @@ def plain_url(text: str) -> str:
     return f"{parts.scheme}://{place}{f':{port}' if port else ''}{parts.path}"
 
 
-def new_key(store: str) -> tuple[str, ...]:
+def new_key(store: str, headers: str = "") -> tuple[str, ...]:
     """How a key is had. `store`: the file of the server that was asked, "" where that is not here.
 
-    Made in another store it would be refused as well.
+    Made in another store it would be refused as well. `headers`: the variable that has to hold it too.
     """
     elsewhere = "copy a new one from /app/settings of the server"
     if not store:
-        return (elsewhere, f"or make one on its machine, for its store: {_NEW_KEY} --db {STORE}")
-    return (f"export TRACEN_KEY=$({_NEW_KEY} --db {quoted(store, STORE)})", f"or {elsewhere}")
+        set_there = (f"and set it: {sent_key(headers, KEY)}",) if headers else ()
+        return (elsewhere, f"or make one on its machine, for its store: {_NEW_KEY} --db {STORE}", *set_there)
+    make = f"export TRACEN_KEY=$({_NEW_KEY} --db {quoted(store, STORE)})"
+    return (make, *([sent_key(headers)] if headers else []), f"or {elsewhere}")
+
+
+def sent_key(headers: str, key: str = "$TRACEN_KEY", *, kept: bool = False) -> str:
+    """The line that puts a key into a variable of headers. `kept`: beside what it holds so far."""
+    so_far = f'"${headers}",' if kept else ""
+    return f"export {headers}={so_far}x-tracen-key={key}"

@@ -6,7 +6,10 @@ import gzip
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.diagnosis.command_line import CHAIN, exported, new_key, plain_url
+from bridge.diagnosis import alerts
+from bridge.diagnosis.certificate_files import bytes_of
+from bridge.diagnosis.command_line import CHAIN, exported, plain_url
+from bridge.diagnosis.endpoint_variables import spoken
 from bridge.diagnosis.finding import place_of
 from bridge.diagnosis.network import sent_here
 from bridge.diagnosis.pace import Pace
@@ -66,7 +69,7 @@ class Sender:
         raise refusal_of(answer, target)
 
     def _request(self, target: Target, transport: Transport, span_id: bytes) -> Answer:
-        web = Web(target.origin, self._pace, target.secret if target.is_api else "", target.ca_file)
+        web = Web(target.origin, self._pace, target.secret if target.is_api else "", target.files)
         try:
             if transport is Transport.POST:
                 headers = {"content-type": "application/json"}
@@ -87,7 +90,7 @@ class Sender:
         options = [("grpc.enable_http_proxy", 0), ("grpc.primary_user_agent", AGENT)]
         place = place_of(target.url)
         if target.is_tls:
-            channel = grpc.secure_channel(place, grpc.ssl_channel_credentials(_roots(target)), options)
+            channel = grpc.secure_channel(place, grpc.ssl_channel_credentials(*_files_of(target)), options)
         else:
             channel = grpc.insecure_channel(place, options)
         compression = grpc.Compression.Gzip if target.is_gzip else grpc.Compression.NoCompression
@@ -133,6 +136,8 @@ class Sender:
         is_silent: bool,
     ) -> Refused:
         """What is spoken at the port, in place of what was expected."""
+        if slip := alerts.slip_in(reason, target):
+            return Refused(*slip)
         place = place_of(target.url)
         timeout_s = min(PROBE_S, self._pace.step_s)
         speech = speech_at(address, timeout_s, in_tls=target.is_tls)
@@ -157,7 +162,8 @@ class Sender:
             return Refused(
                 found, sent_here(target, self._doors) if self._doors else "8000 is the port of posts"
             )
-        return Refused(found, self._other_port(target), f"export OTEL_EXPORTER_OTLP_PROTOCOL={meant}")
+        or_so = f"or, to stay with {wanted}: {self._other_port(target)}"
+        return Refused(found, spoken(meant, target.protocol_variable), or_so)
 
     def _other_port(self, target: Target) -> str:
         if self._doors and target.is_local:
@@ -180,11 +186,13 @@ def _start(target: Target) -> str:
     return f"{target.origin}/v1/traces" if "_TRACES_" in target.variable else target.origin
 
 
-def _roots(target: Target) -> bytes | None:
-    if not target.ca_file:
-        return None
-    with open(target.ca_file, "rb") as file:
-        return file.read(1024 * 1024)
+def _files_of(target: Target) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """Whom to trust, and a key with its certificate: gRPC aborts the program that gives it one without the other."""
+    files = target.files
+    roots = bytes_of(files.ca_file) if files.ca_file else None
+    if not files.has_certificate:
+        return roots, None, None
+    return roots, bytes_of(files.key_file), bytes_of(files.certificate_file)
 
 
 def _is_taken(answer: Answer, transport: Transport) -> bool:
@@ -241,7 +249,5 @@ def redirected(answer: Answer, target: Target) -> Refused:
 
 def key_refused(words: str, target: Target) -> Refused:
     """The server knows no such key, or got none."""
-    if not target.secret:
-        where = "TRACEN_KEY" if target.is_api else "OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=$TRACEN_KEY"
-        return Refused("no key is sent", f"export {where}")
-    return Refused(words or "the key is refused", *new_key(target.store))
+    found = (words or "the key is refused") if target.secret else "no key is sent"
+    return Refused(found, *target.key_repair)

@@ -16,7 +16,9 @@ from bridge.secrecy import shown
 
 GENERAL, OF_TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 PROTOCOL, PROTOCOL_OF_TRACES = "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+_EXPORTER = "OTEL_TRACES_EXPORTER"
 PATH = "/v1/traces"
+_INSECURE = ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE")
 GRPC_PORT, HTTP_PORT = 4317, 4318
 _USER_SLIP = "has a user name or password in it, which takes the place of the key"
 _QUOTES_AND_SPACES = " \t\r\n\"'`“”‘’<>"
@@ -48,11 +50,42 @@ def read_protocol(environ: Mapping[str, str]) -> tuple[str, str]:
     for name in (PROTOCOL_OF_TRACES, PROTOCOL):
         if text := environ.get(name, "").strip():
             return name, text
-    exporters = environ.get("OTEL_TRACES_EXPORTER", "")
+    exporters = environ.get(_EXPORTER, "")
     for exporter, protocol in (("otlp_proto_grpc", "grpc"), ("otlp_proto_http", "http/protobuf")):
         if exporter in exporters:
-            return "OTEL_TRACES_EXPORTER", protocol
+            return _EXPORTER, protocol
     return "", ""
+
+
+def read_insecure(environ: Mapping[str, str]) -> tuple[str, str]:
+    """The variable that says whether gRPC goes without TLS, and its value; both "" where none does."""
+    for name in _INSECURE:
+        if text := environ.get(name, "").strip():
+            return name, text
+    return "", ""
+
+
+def judge_insecure(name: str, text: str, url: str, protocol: str, subject: Subject) -> Iterator[Finding]:
+    """What is wrong with it. By the specification a scheme goes before it; in Python http:// does not."""
+    check, scheme, word = "OTLP insecure", url.partition("://")[0], text.lower()
+    if not text or transports_of(protocol, url) != (Transport.GRPC,):
+        return
+    if scheme == "http" and word != "true":
+        found = f"{name}={shown(text)}: Python speaks TLS then, though the endpoint begins with http://"
+    elif scheme == "https" and word == "true":
+        found = f"{name}=true, but the endpoint begins with https://, which goes before it: there is TLS"
+    elif word not in ("true", "false"):
+        found = f"{name} is {shown(text)!r}; only `true` means true, so there is TLS"
+    else:
+        return
+    yield subject.warning(check, found, f"unset {name}")
+
+
+def spoken(protocol: str, variable: str) -> str:
+    """The line that sets a protocol. `variable`: what names it so far, "" where nothing does."""
+    if variable == _EXPORTER:
+        return exported(variable, f"otlp_proto_{protocol.partition('/')[0]}")
+    return exported(variable or PROTOCOL, protocol)
 
 
 def judge_protocol(name: str, text: str, subject: Subject) -> Iterator[Finding]:

@@ -5,13 +5,20 @@ Asks nobody. An SDK would read the same; nothing is kept of a variable that it w
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from bridge.console import DEFAULT_BASE_URL
-from bridge.diagnosis import endpoint_variables, exporter_variables, header_variables, proxies, sdk_variables
+from bridge.diagnosis import (
+    certificate_variables,
+    endpoint_variables,
+    exporter_variables,
+    header_variables,
+    proxies,
+    sdk_variables,
+)
+from bridge.diagnosis.certificate_files import TLSFiles
 from bridge.diagnosis.command_line import ADDRESS, exported, new_key, plain_url, quoted
 from bridge.diagnosis.endpoint_variables import GRPC_PORT, HTTP_PORT, EndpointVariable
 from bridge.diagnosis.finding import Finding, Subject, hint
@@ -20,8 +27,6 @@ from bridge.diagnosis.target import Meant, Target, Transport
 from bridge.presence import Doors
 from bridge.secrecy import shown
 
-_INSECURE = ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE")
-_CERTIFICATE = ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE")
 _POST = (Transport.POST,)
 _HTTP = (Transport.HTTP_PROTOBUF, Transport.HTTP_JSON)
 
@@ -52,7 +57,9 @@ class Environment:
         self._store = store
         self._subject = Subject("Environment")
         self._headers = header_variables.read(variables)
+        self._certificates = certificate_variables.read(variables)
         self._otlp_endpoint = endpoint_variables.read_endpoint(variables)
+        self._insecure_name, self._insecure = endpoint_variables.read_insecure(variables)
         self._protocol_name, self._protocol = endpoint_variables.read_protocol(variables)
         is_otlp_named = bool(self._otlp_endpoint.name or self._headers.text or self._protocol_name)
         self._is_otlp_meant = "tracen" not in sdk_variables.exporters_of(variables) or is_otlp_named
@@ -70,9 +77,19 @@ class Environment:
         return tuple(self._known(self._otlp_target(url, transports)) for url, transports in urls)
 
     def _known(self, target: Target) -> Target:
-        """With the file of the store, where its server is what is asked."""
-        is_here = self._doors is not None and is_at(target, self._doors)
-        return replace(target, store=self._store) if is_here else target
+        """With the file of the store, where its server is what is asked, and how a key of that is had."""
+        store = self._store if self._doors is not None and is_at(target, self._doors) else ""
+        return replace(target, store=store, key_repair=self._key_repair(target, store))
+
+    def _key_repair(self, target: Target, store: str) -> tuple[str, ...]:
+        is_in_headers = self._is_otlp_chosen and target.secret == self._headers.secret
+        if not target.secret and not target.is_api:
+            return header_variables.repair_of(self._headers, self._tracen_key, store)
+        return new_key(store, self._headers.name if is_in_headers else "")
+
+    @property
+    def _tracen_key(self) -> str:
+        return self._key.text.strip() if self._key.name == "TRACEN_KEY" else ""
 
     def _otlp_urls(self) -> list[tuple[str, tuple[Transport, ...]]]:
         variable, protocol = self._otlp_endpoint, self._protocol
@@ -117,9 +134,10 @@ class Environment:
             self._otlp_endpoint.name,
             secret,
             headers,
-            self._ca_file(url),
+            self._certificates.files if url.startswith("https:") else TLSFiles(),
             is_gzip,
             is_key_broken=self._is_otlp_key_broken(),
+            protocol_variable=self._protocol_name,
         )
 
     def _is_otlp_key_broken(self) -> bool:
@@ -129,7 +147,7 @@ class Environment:
         return bool(slip_in(self._key.text.strip()))
 
     def _otlp_url(self) -> str:
-        is_insecure = self._first(_INSECURE).lower() == "true"
+        is_insecure = self._insecure.lower() == "true"
         return endpoint_variables.with_scheme(self._otlp_endpoint, self._protocol, is_insecure)
 
     def _api(self, otlp: tuple[Target, ...]) -> Target | None:
@@ -137,7 +155,7 @@ class Environment:
             return None if self._api_slip() else self._api_target(self._endpoint.text.rstrip("/"), otlp)
         doors = self._doors
         if doors is not None and any(is_at(target, doors) for target in otlp):
-            return replace(self._api_target(doors.http, otlp), ca_file=otlp[0].ca_file)
+            return replace(self._api_target(doors.http, otlp), files=otlp[0].files)
         return None if self._is_otlp_chosen else self._api_target(DEFAULT_BASE_URL, otlp)
 
     def _api_target(self, url: str, otlp: tuple[Target, ...]) -> Target:
@@ -147,12 +165,6 @@ class Environment:
         if not secret and any(target.is_beside(api) for target in otlp):
             secret = self._headers.secret
         return self._known(replace(api, secret=secret, is_key_broken=bool(slip_in(secret))))
-
-    def _ca_file(self, url: str) -> str:
-        return self._first(_CERTIFICATE) if url.startswith("https:") else ""
-
-    def _first(self, names: tuple[str, ...]) -> str:
-        return next(filter(None, (self._variables.get(name, "").strip() for name in names)), "")
 
     # -- what is wrong -------------------------------------------------------------------------------------
 
@@ -180,11 +192,16 @@ class Environment:
             url = self._otlp_url()
             found = list(endpoint_variables.judge_endpoint(self._otlp_endpoint, url, protocol, subject))
             yield from found
+            yield from endpoint_variables.judge_insecure(
+                self._insecure_name, self._insecure, url, protocol, subject
+            )
         if not any(finding.verdict == "fail" for finding in found):
             yield self._told_otlp(meant)
-        yield from self._judge_certificate(meant)
+        yield from certificate_variables.judge(self._certificates, meant.otlp, subject)
         if self._is_otlp_chosen:
-            yield from header_variables.judge(self._headers, self._variables, subject)
+            store = next((target.store for target in meant.otlp), "")
+            repair = header_variables.repair_of(self._headers, self._tracen_key, store)
+            yield from header_variables.judge(self._headers, self._variables, repair, subject)
 
     def _told_otlp(self, meant: Meant) -> Finding:
         if not meant.otlp:
@@ -202,17 +219,6 @@ class Environment:
         protocol = meant.otlp[0].transports[0].value
         name = endpoint_variables.PROTOCOL
         return (f"some SDKs begin with another protocol: export {name}={protocol}",)
-
-    def _judge_certificate(self, meant: Meant) -> Iterator[Finding]:
-        ca_file = self._first(_CERTIFICATE)
-        if not ca_file:
-            return
-        name = next(name for name in _CERTIFICATE if self._variables.get(name, "").strip())
-        if slip := _slip_in_certificates(ca_file):
-            yield self._subject.failure("certificate", f"{name}={shown(ca_file)} {slip}", f"unset {name}")
-        elif meant.otlp and not any(target.is_tls for target in meant.otlp):
-            found = f"{name} is set, but the endpoint begins with http://, so there is no TLS"
-            yield self._subject.warning("certificate", found, f"unset {name}")
 
     def _api_slip(self) -> str:
         text = self._endpoint.text
@@ -261,18 +267,6 @@ def _told(target: Target) -> str:
 
 def _why_api(meant: Meant) -> str:
     return "of the server here" if meant.is_otlp_chosen else "the default"
-
-
-def _slip_in_certificates(ca_file: str) -> str:
-    """What keeps a file from being what servers are trusted by; "" where it can be."""
-    try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(ca_file)
-    except ssl.SSLError:
-        return "holds no certificate in PEM"
-    except (OSError, ValueError) as error:
-        return f"can not be read: {getattr(error, 'strerror', None) or 'no path'}"
-    return ""
 
 
 def grpc_url(doors: Doors) -> str:

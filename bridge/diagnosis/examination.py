@@ -10,9 +10,10 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from bridge.diagnosis import proxies
 from bridge.diagnosis.doors import Refused, Sender, Taken
 from bridge.diagnosis.environment import Environment, Given
-from bridge.diagnosis.finding import SAME, Finding, Subject, origin_of, place_of
+from bridge.diagnosis.finding import SAME, Finding, Subject, Verdict, origin_of, place_of
 from bridge.diagnosis.machine import Machine
 from bridge.diagnosis.network import Network, Resolve, addresses_of
 from bridge.diagnosis.pace import Pace
@@ -52,6 +53,7 @@ class Examination:
         resolve: Resolve = addresses_of,
     ) -> None:
         self._options = options
+        self._variables = variables
         self._machine = Machine(options.db, is_chosen=options.is_db_chosen)
         doors = self._machine.doors
         self._environment = Environment(variables, options.endpoint, options.key, doors, self._machine.db)
@@ -92,7 +94,7 @@ class Examination:
         for target in (target for target in otlp if not target.is_grpc):
             try:
                 glance = Pace(min(_GLANCE_S, self._pace.step_s))
-                with closing(Web(target.origin, glance, "", target.ca_file)) as web:
+                with closing(Web(target.origin, glance, "", target.files)) as web:
                     is_api = web.get("/healthz").json().get("status") == "ok"
             except (Unanswered, OSError):  # told when its door is tried
                 continue
@@ -112,7 +114,7 @@ class Examination:
         address = yield from self._network.reach(api, subject)
         if address is None:
             return None
-        with closing(Web(api.url, self._pace, "", api.ca_file)) as web:
+        with closing(Web(api.url, self._pace, "", api.files)) as web:
             server = TracenServer(api, web, self._machine.doors, lambda: self._clock_ns() / 1e9)
             is_well = True
             for finding in server.judge(subject):
@@ -121,20 +123,22 @@ class Examination:
         if not is_well:
             return None
         senders = (api, *(target for target in otlp if target.is_beside(api)))
-        secrets = dict.fromkeys(one.secret for one in senders if one.secret and not one.is_key_broken)
-        for secret in secrets:
-            yield from self._judge_key(secret, api, subject)
+        sender_by_secret = {one.secret: one for one in senders if one.secret and not one.is_key_broken}
+        for sender in sender_by_secret.values():
+            yield from self._judge_key(sender, api, subject)
         return address
 
-    def _judge_key(self, secret: str, api: Target, subject: Subject) -> Iterator[Finding]:
-        with closing(Web(api.url, self._pace, secret, api.ca_file)) as web:
-            check = KeyCheck(secret, replace(api, secret=secret), web, self._machine.why_refused)
+    def _judge_key(self, sender: Target, api: Target, subject: Subject) -> Iterator[Finding]:
+        secret = sender.secret
+        with closing(Web(api.url, self._pace, secret, api.files)) as web:
+            asked = replace(api, secret=secret, key_repair=sender.key_repair)
+            check = KeyCheck(secret, asked, web, self._machine.why_refused)
             yield from check.judge(subject, self._clock_ns() / 1e9)
         self._state_by_secret[secret] = check.state
 
     def _judge_otlp(self, target: Target, api: Target | None) -> Iterator[Finding]:
         subject = Subject(f"OTLP {shown(target.url)}")
-        address = yield from self._network.reach(target, subject)
+        address = yield from self._reach_otlp(target, subject)
         last: Finding | None = None
         for transport in target.transports:
             if address is None:
@@ -143,6 +147,21 @@ class Examination:
                 finding = self._judged_door(target, transport, address, subject, api)
                 yield (replace(finding, found=SAME, repair=()) if _is_repeated(finding, last) else finding)
                 last = finding
+
+    def _reach_otlp(self, target: Target, subject: Subject) -> Generator[Finding, None, Address | None]:
+        """Go there; with a proxy before it, that it is not reached from here breaks nothing."""
+        steps = self._network.reach(target, subject)
+        proxy = "" if target.is_local else proxies.proxy_of(target, self._variables)
+        while True:
+            try:
+                finding = next(steps)
+            except StopIteration as end:
+                address: Address | None = end.value
+                return address
+            if proxy and finding.verdict == "fail":
+                why = f"{proxy} names a proxy on the way, through which it was not tried"
+                finding = replace(finding, verdict=Verdict.WARNING, repair=(why, *finding.repair))
+            yield finding
 
     def _judge_post(self, api: Target, address: Address | None) -> Iterator[Finding]:
         subject = Subject(f"Tracen {shown(api.url)}")
@@ -188,7 +207,7 @@ def _api_of(taken: Taken, target: Target, api: Target | None) -> Target | None:
         return replace(api, secret=target.secret or api.secret)
     origin = origin_of(taken.url)
     if origin and not (target.is_tls and origin.startswith("http:")):
-        told = Target(origin, (), secret=target.secret, ca_file=target.ca_file)
+        told = Target(origin, (), secret=target.secret, files=target.files)
         if told.is_beside(target):
             return told
     return api if api is not None and not api.is_key_broken else None

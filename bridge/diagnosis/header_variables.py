@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from bridge.diagnosis.command_line import KEY, new_key, sent_key
 from bridge.diagnosis.finding import Finding, Subject, hint
 from bridge.diagnosis.key_text import slip_in
 from viewer.keys import PREFIX
@@ -56,23 +57,39 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if is_quoted else text
 
 
-def judge(variable: HeaderVariable, environ: Mapping[str, str], subject: Subject) -> Iterator[Finding]:
-    """What is wrong with the headers, or whose key they hold."""
-    repair = f"export {variable.name}=x-tracen-key=$TRACEN_KEY"
+def repair_of(variable: HeaderVariable, key: str, store: str) -> tuple[str, ...]:
+    """The lines that put a key into the headers, beside others that are right.
+
+    `key`: what TRACEN_KEY holds; `store`: the file of the server that is asked, where that is here.
+    """
+    is_kept = bool(variable.headers) and "authorization" not in variable.headers and not variable.secret
+    is_kept = is_kept and PREFIX not in variable.text and not _slip_in_form(variable)
+    if key and not slip_in(key):
+        return (sent_key(variable.name, kept=is_kept),)
+    if PREFIX in variable.text or not store:
+        return (sent_key(variable.name, KEY, kept=is_kept),)
+    make, _, elsewhere = new_key(store, variable.name)
+    return (make, sent_key(variable.name, kept=is_kept), elsewhere)
+
+
+def judge(
+    variable: HeaderVariable, environ: Mapping[str, str], repair: tuple[str, ...], subject: Subject
+) -> Iterator[Finding]:
+    """What is wrong with the headers, or whose key they hold. `repair` puts a key into them."""
     slip = slip_of(variable, environ)
     if slip:
-        yield subject.failure(_CHECK, f"{variable.name} {slip}", repair)
+        yield subject.failure(_CHECK, f"{variable.name} {slip}", *repair)
         return
     if not variable.secret:
         how = "has no key" if variable.text else "is not set, so no key is sent"
         yield subject.warning(
-            _CHECK, f"{variable.name} {how}: enough for a Collector in between, not for Tracen", repair
+            _CHECK, f"{variable.name} {how}: enough for a Collector in between, not for Tracen", *repair
         )
         return
     found = f"key {hint(variable.secret)} in {variable.name}"
     if re.search(r"=\s*bearer +\S", variable.text, re.IGNORECASE):
         found = f"{variable.name} has a space that is not encoded as %20; some SDKs drop the header"
-        yield subject.warning(_CHECK, found, repair)
+        yield subject.warning(_CHECK, found, *repair)
         return
     yield subject.ok(_CHECK, found)
 
@@ -104,6 +121,8 @@ def _slip_in_form(variable: HeaderVariable) -> str:
 def _slip_in_key(variable: HeaderVariable, environ: Mapping[str, str]) -> str:
     headers = variable.headers
     if "x-tracen-key" in headers:
+        if ";" in headers["x-tracen-key"]:
+            return "has pairs apart by `;`, which is taken as part of the key; they are apart by commas"
         slip = slip_in(headers["x-tracen-key"])
         return f"has a key that {slip}" if slip else ""
     if "authorization" in headers:

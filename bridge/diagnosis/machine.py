@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bridge import presence
 from bridge.diagnosis.command_line import STORE, quoted
-from bridge.diagnosis.environment import is_at
-from bridge.diagnosis.finding import Finding, Subject, place_of
+from bridge.diagnosis.environment import grpc_url, is_at
+from bridge.diagnosis.finding import Finding, Subject, place_of, port_of
 from bridge.diagnosis.network import sent_here
 from bridge.diagnosis.target import Meant, Target
 from bridge.presence import Doors
@@ -84,7 +84,9 @@ class Machine:
 
     def _judged_presence(self, doors: Doors, asked: tuple[Target, ...]) -> Finding:
         local = [target for target in asked if target.is_local]
-        elsewhere = [target for target in local if not is_at(target, doors)]
+        elsewhere = [
+            target for target in local if target.port not in _ports_of(doors)
+        ]  # a wrong door tells itself
         if not elsewhere:
             return self._subject.ok("running", f"Tracen runs at {doors.http}")
         places = ", ".join(dict.fromkeys(place_of(target.url) for target in elsewhere))
@@ -154,6 +156,10 @@ def _doors_of(db: str) -> tuple[Doors | None, str]:
         return None, str(untold)
     except (ValueError, RuntimeError):  # no name of a file; ~USER of a user that there is not
         return None, ""
+
+
+def _ports_of(doors: Doors) -> set[int]:
+    return {port_of(url) for url in (doors.http, grpc_url(doors), doors.otlp_http)}
 
 
 def _key_in(db: str, secret: str) -> Key | None:

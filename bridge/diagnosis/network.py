@@ -7,12 +7,14 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
+from bridge.diagnosis import alerts
 from bridge.diagnosis.command_line import CHAIN, exported, quoted
-from bridge.diagnosis.environment import grpc_url, is_at
+from bridge.diagnosis.environment import grpc_url
 from bridge.diagnosis.finding import Finding, Subject, place_of
 from bridge.diagnosis.pace import Pace
 from bridge.diagnosis.speech import PROBE_S, Address, Speech, speech_at
@@ -24,6 +26,7 @@ Resolve = Callable[[str, int], list[str]]
 _SOON = timedelta(days=1)
 _EXPIRED, _NOT_YET_VALID, _SELF_SIGNED, _SELF_SIGNED_IN_CHAIN, _NO_ISSUER = 10, 9, 18, 19, 20  # X509_V_ERR_…
 _NOT_THIS_NAME = (62, 64)
+_TRUSTED = "OTEL_EXPORTER_OTLP_CERTIFICATE"
 
 
 def addresses_of(host: str, port: int) -> list[str]:
@@ -60,10 +63,10 @@ class Network:
         try:
             addresses = self._addresses(target)
         except OSError as error:
-            reason = error.strerror or "no answer"
-            yield subject.failure(
-                "name", f"{target.host} can not be resolved: {reason}", _other_name(target, self._doors)
-            )
+            doors = self._doors
+            here = f"; Tracen runs at {doors.http}" if doors else ""
+            found = f"{target.host} can not be resolved: {error.strerror or 'no answer'}{here}"
+            yield subject.failure("name", found, _other_name(target, doors))
             return None
         open_at, refusals = self._first_open(addresses, target.port)
         if not _is_address(target.host):
@@ -130,18 +133,20 @@ class Network:
         self, target: Target, address: Address, subject: Subject
     ) -> Generator[Finding, None, bool]:
         try:
-            context = ssl.create_default_context(cafile=target.ca_file or None)
+            context = target.files.context()
         except OSError:  # told where the environment is judged
-            yield subject.skipped("TLS", "not tried: the certificates to trust can not be read")
+            yield subject.skipped("TLS", "not tried: the files of its certificates can not be used")
             return False
         if target.is_grpc:
             context.set_alpn_protocols(["h2"])
         try:
-            with (
-                socket.create_connection(address, self._pace.step_s) as plain,
-                context.wrap_socket(plain, server_hostname=target.host) as secured,
-            ):
-                yield _judged_certificate(secured, subject)
+            with socket.create_connection(address, self._pace.step_s) as plain:
+                began_s = time.monotonic()
+                with context.wrap_socket(plain, server_hostname=target.host) as secured:
+                    if slip := alerts.listen(secured, time.monotonic() - began_s, target):
+                        yield subject.failure("TLS", *slip)
+                        return False
+                    yield _judged_certificate(secured, subject)
         except OSError as error:  # ssl.SSLError is one
             yield subject.failure("TLS", *_tls_slip(error, target, address, min(PROBE_S, self._pace.step_s)))
             return False
@@ -162,8 +167,8 @@ def sent_here(target: Target, doors: Doors | None) -> str:
 
 
 def _other_name(target: Target, doors: Doors | None) -> str:
-    if doors and not is_at(target, doors):
-        return f"Tracen runs on this machine: {sent_here(target, doors)}"
+    if doors:
+        return sent_here(target, doors)
     return f"is {target.host} written as it should be? `getent hosts {quoted(target.host, 'HOST')}` asks the same"
 
 
@@ -194,11 +199,13 @@ def _judged_certificate(secured: ssl.SSLSocket, subject: Subject) -> Finding:
     return subject.ok("TLS", found)
 
 
-def _tls_slip(error: OSError, target: Target, address: Address, timeout_s: float) -> tuple[str, str]:
+def _tls_slip(error: OSError, target: Target, address: Address, timeout_s: float) -> tuple[str, ...]:
     """What went wrong with TLS, and its repair; where it is not the certificate, what is spoken in place of it."""
     place, variable = place_of(target.url), target.variable or "TRACEN_ENDPOINT"
     if isinstance(error, ssl.SSLCertVerificationError):
         return _certificate_slip(error, target)
+    if slip := alerts.slip_in(str(error), target):
+        return slip
     if speech_at(address, timeout_s) in (Speech.HTTP_1, Speech.HTTP_2):
         found = f"{place} speaks no TLS, though the endpoint begins with https://"
         return found, exported(variable, f"http://{place}")
@@ -221,6 +228,11 @@ def _certificate_slip(error: ssl.SSLCertVerificationError, target: Target) -> tu
         )
     if code in (_SELF_SIGNED, _SELF_SIGNED_IN_CHAIN, _NO_ISSUER):
         why = "is signed by itself" if code == _SELF_SIGNED else "is signed by somebody"
-        variable = "SSL_CERT_FILE" if target.is_api else "OTEL_EXPORTER_OTLP_CERTIFICATE"
-        return f"{whose} {why}, and not trusted here", exported(variable, "", CHAIN)
+        variable = target.files.ca_variable or ("SSL_CERT_FILE" if target.is_api else _TRUSTED)
+        by = (
+            f"{why}, whom {variable} does not name"
+            if target.files.ca_file
+            else f"{why}, and not trusted here"
+        )
+        return f"{whose} {by}", exported(variable, "", CHAIN)
     return f"{whose} is refused: {error.verify_message}", "have another one made"

@@ -43,7 +43,7 @@ class Pages:
         if api is None:
             return self._unread(taken, door, subject)
         try:
-            with closing(Web(api.url, self._pace, api.secret, api.ca_file)) as web:
+            with closing(Web(api.url, self._pace, api.secret, api.files)) as web:
                 return self._read_back(web, transport, span_id, api, subject)
         except Unanswered as error:
             return subject.warning(door, f"taken, but could not be read back: {error}")
@@ -115,7 +115,7 @@ class Pages:
             (_, page_id), api = self._left.popitem()
             subject = Subject("Afterwards")
             try:
-                with closing(Web(api.url, self._pace, api.secret, api.ca_file)) as web:
+                with closing(Web(api.url, self._pace, api.secret, api.files)) as web:
                     answer = web.ask("DELETE", f"{api.url}/api/traces/{page_id}")
             except Unanswered as error:
                 yield subject.warning("test page", f"one page called {NAME!r} stays: {error}")

@@ -33,7 +33,7 @@ def _stands_before(target: Target, name: str, environ: Mapping[str, str], subjec
         found = f"{proxy} takes what is sent to {target.host}, which is this machine"
         return subject.failure("proxy", found, repair)
     found = f"{proxy} stands before {target.host}; what follows was tried without it"
-    return subject.warning("proxy", found, repair)
+    return subject.warning("proxy", found, f"where it is not wanted: {repair}")
 
 
 def _with(host: str, environ: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from bridge.diagnosis.certificate_files import TLSFiles
 from bridge.diagnosis.finding import port_of
 
 
@@ -45,10 +46,14 @@ class Target:
     variable: str = ""
     secret: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    ca_file: str = ""
+    files: TLSFiles = field(default_factory=TLSFiles)
     is_gzip: bool = False
     is_key_broken: bool = False
     """What should have been a key is none, which is told where the environment is judged."""
+    key_repair: tuple[str, ...] = ()
+    """What gives it a key, where it has none, or one that is refused."""
+    protocol_variable: str = ""
+    """What named the protocol; "" where nothing did."""
     store: str = ""
     """The file of the server that is asked, where it is known to be the one of that file."""
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from bridge.diagnosis import alerts
 from bridge.diagnosis.doors import key_refused, redirected
 from bridge.diagnosis.finding import Finding, Subject, Verdict, hint, place_of
 from bridge.diagnosis.network import sent_here
@@ -61,7 +62,9 @@ class TracenServer:
         if clock and finding.verdict is Verdict.OK:
             yield clock
 
-    def _unanswered(self, error: Unanswered) -> tuple[str, str]:
+    def _unanswered(self, error: Unanswered) -> tuple[str, ...]:
+        if slip := alerts.slip_in(str(error), self._target):
+            return slip
         place = place_of(self._target.url)
         found = f"{place} does not answer as a web server does: {error}"
         if error.is_silent:

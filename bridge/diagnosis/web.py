@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import urllib3
 
+from bridge.diagnosis.certificate_files import TLSFiles
 from bridge.diagnosis.pace import Pace
 from tracen_otel.otlp_wire import UndecodableBody
 from tracen_otel.protobuf_wire import fields
@@ -79,15 +79,15 @@ class Answer:
 
 
 class Web:
-    """A server, asked with one key."""
+    """A server, asked with one key. Raises OSError where the files of TLS can not be used."""
 
-    def __init__(self, origin: str, pace: Pace, secret: str = "", ca_file: str = "") -> None:
+    def __init__(self, origin: str, pace: Pace, secret: str = "", files: TLSFiles | None = None) -> None:
         self.origin = origin.rstrip("/")
         self._pace = pace
         self._headers = {"user-agent": AGENT, **({"x-tracen-key": secret} if secret else {})}
         self._pool = new_pool(self.origin)
-        if ca_file and self.origin.startswith("https:"):
-            self._pool.conn_kw["ssl_context"] = ssl.create_default_context(cafile=ca_file)
+        if files and self.origin.startswith("https:"):
+            self._pool.conn_kw["ssl_context"] = files.context()
 
     def get(self, path: str) -> Answer:
         """Ask for a path, for JSON where there is a choice. Raises Unanswered."""

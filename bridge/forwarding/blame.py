@@ -13,6 +13,8 @@ from viewer.store.deliveries import Delivery
 TRIES = 3
 """Of one trace, before another one is tried."""
 FIRST_REST_S, MOST_REST_S = 60, 3600
+STEADY_TRIES, MOST_ALONE_S = 10, 600
+"""Of one trace in a row, before it rests though no other is known to be taken; and how long it rests at most."""
 
 
 class Blame(Enum):
@@ -31,10 +33,23 @@ class Evidence:
 
     def __init__(self) -> None:
         self._takes_others: bool | None = None
+        self._failed_last = 0
+        self._in_a_row = 0
 
     def succeeded(self) -> None:
         """A trace was taken: what was put last before is known to be to blame for itself if it fails again."""
         self._takes_others = True
+        self._in_a_row = 0
+
+    def alone_ns(self, delivery: Delivery) -> int:
+        """How long a trace rests after one more failure, where nothing else is due: ever longer, not as long as above.
+
+        It may as well be the endpoint, which others that come are tried at.
+        """
+        self._in_a_row = self._in_a_row + 1 if delivery.id == self._failed_last else 1
+        self._failed_last = delivery.id
+        more = self._in_a_row - STEADY_TRIES
+        return 0 if more < 0 else min(FIRST_REST_S << min(more, 10), MOST_ALONE_S) * NS_PER_S
 
     def blame_for(self, delivery: Delivery, *, is_plain: bool) -> Blame:
         """After one more failure of a trace. `is_plain`: to try the same again would tell nothing."""

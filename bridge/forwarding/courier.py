@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 from bridge.forwarding import verdicts
 from bridge.forwarding.blame import Blame, Evidence, rest_ns
 from bridge.forwarding.endpoint import Endpoint
 from bridge.forwarding.parcel import Parcel, outgoing_of, parcel_of
 from bridge.forwarding.pauses import Pauses
-from bridge.forwarding.remarks import Remark
+from bridge.forwarding.remarks import Remark, place_of
 from bridge.forwarding.terms import Terms
 from bridge.forwarding.verdicts import Verdict
 from tracen_otel.client import TracenError
@@ -52,6 +50,8 @@ TOO_LARGE = "larger than the endpoint takes"
 REFUSES_ALL = "the endpoint refuses all traces"
 UNCERTAIN = "perhaps delivered before they were masked"
 UNPACKED = "can not be packed here for now"
+SHOWS_EARLIER = "; its page there shows what was taken before"
+"""Said of what is refused where what was taken before was sent again."""
 
 
 class Courier:
@@ -71,7 +71,7 @@ class Courier:
         self._is_extended: bool | None = None
         self._asked_ns = 0
         self._deletes = True
-        self._told: Limit | None = None
+        self._windows: tuple[Limit, ...] | None = None
         self._packed_ns = 0
 
     async def step(self) -> int:
@@ -162,7 +162,7 @@ class Courier:
         """Find out what the endpoint takes. Raises TracenError."""
         self._is_extended = await self._endpoint.is_extended(page.otel_trace_id.hex())
         self._asked_ns = self._clock_ns()
-        await self._queue.learn(None, is_extended=self._is_extended)
+        await self._queue.learn(is_extended=self._is_extended)
         await self._heed()
 
     def _must_ask_again(self, delivery: Delivery) -> bool:
@@ -175,33 +175,46 @@ class Courier:
 
     async def _packed(self, delivery: Delivery, page: Page, *, is_extended: bool) -> Outgoing | None:
         started_s = time.perf_counter()
-        telling = await self._store.telling(page, MAX_READ_BYTES)
-        if telling.version < delivery.arrived:  # the index of traces is a moment behind
-            await self._queue.put_off(delivery, self._clock_ns() + _NOT_INDEXED_NS)
-            return None
-        if telling.version <= delivery.delivered_version:
-            await self._queue.settle(delivery, telling.version)
+        restored = delivery.restored_version
+        telling = await self._store.telling(page, MAX_READ_BYTES, restored)
+        if restored is None and await self._is_known(delivery, telling):
             return None
         is_extended = is_extended and not delivery.is_documented_only
         latest_ns = min(
             delivery.last_ns + self._terms.rootless_ns, delivery.first_ns + self._terms.longest_ns
         )
-        needs_root = self._clock_ns() < latest_ns
+        needs_root = restored is None and self._clock_ns() < latest_ns
         parcel = await self._parcel(delivery, telling, page, is_extended=is_extended, needs_root=needs_root)
         if parcel is None:
             return None
         self._packed_ns = int((time.perf_counter() - started_s) * NS_PER_S)
-        if not parcel.has_root and self._clock_ns() < latest_ns:
+        if needs_root and not parcel.has_root:
             await self._queue.put_off(delivery, latest_ns, self._clock_ns() + self._rest_ns())
-        elif self._terms.is_llm_only and not parcel.is_wanted and not delivery.page_id:
+        elif self._terms.is_llm_only and not parcel.is_wanted and not delivery.delivered_version:
             await self._queue.set_aside(delivery, DeliveryState.LEFT_OUT, NO_MODEL)
         elif parcel.body is None:
-            await self._queue.set_aside(delivery, DeliveryState.REFUSED, TOO_LARGE)
+            await self._give_up(delivery, telling.version, TOO_LARGE)
+        elif delivery.page_id and delivery.is_refused and parcel.digest == delivery.refused_digest:
+            await self._queue.set_aside(delivery, DeliveryState.REFUSED, delivery.refusal + SHOWS_EARLIER)
         elif delivery.page_id and parcel.digest == delivery.digest and is_extended == delivery.is_extended:
             await self._queue.settle(delivery, telling.version)  # nothing new is in it
         else:
             return outgoing_of(parcel, telling, page, is_extended=is_extended)
         return None
+
+    async def _is_known(self, delivery: Delivery, telling: Telling) -> bool:
+        """Whether a telling has nothing new for the endpoint, or not yet all that has come; then it is dealt with."""
+        if telling.version < delivery.arrived:  # the index of traces is a moment behind
+            await self._queue.put_off(delivery, self._clock_ns() + _NOT_INDEXED_NS)
+        elif not delivery.page_id:
+            return False
+        elif telling.version <= delivery.delivered_version:
+            await self._queue.settle(delivery, telling.version)
+        elif telling.version <= delivery.refused_version:
+            await self._queue.set_aside(delivery, DeliveryState.REFUSED, delivery.refusal + SHOWS_EARLIER)
+        else:
+            return False
+        return True
 
     async def _parcel(
         self, delivery: Delivery, telling: Telling, page: Page, *, is_extended: bool, needs_root: bool
@@ -214,12 +227,12 @@ class Courier:
                 redacts=self._terms.redacts,
                 is_extended=is_extended,
                 needs_root=needs_root,
-                max_bytes=delivery.max_bytes,
+                max_bytes=delivery.max_bytes if page.masks else delivery.most_bytes,  # masks make it longer
             )
         except StoreUnavailable as error:  # too much of it, or too large for the memory there is
             why = str(error)
         except Exception as error:  # whatever it says may quote the trace
-            why = f"{type(error).__name__} {_place_of(error)}"
+            why = f"{type(error).__name__} {place_of(error)}"
         self._unpacked.say(
             f"a trace goes to the end of the queue, it can not be packed: {why}", self._clock_ns()
         )
@@ -259,28 +272,28 @@ class Courier:
         )
         self._pauses.succeeded()
         self._evidence.succeeded()
-        await self._heed()
+        await self._heed(is_taken=True)
         logger.debug("delivered a trace, %d bytes", len(outgoing.body))
 
-    async def _heed(self) -> None:
+    async def _heed(self, *, is_taken: bool = False) -> None:
         """Keep what the endpoint told of its limit, and wait where nothing is left of it: others may use it up."""
-        await self._learn()
+        await self._learn(is_taken=is_taken)
         told = self._endpoint.allowance
         if told and told.remaining == 0 and told.reset_s:
             now_ns = self._clock_ns()
             until_ns = now_ns + told.reset_s * NS_PER_S
             await self._queue.hold(until_ns, "the limit of the endpoint is used up", "", now_ns)
 
-    async def _learn(self) -> None:
+    async def _learn(self, *, is_taken: bool = False) -> None:
+        """Keep all limits that the last answer told; none are, where a post is taken without a word of any.
+
+        What refuses one may be something that stands before the endpoint.
+        """
         told = self._endpoint.allowance
-        if (
-            told
-            and told.limit
-            and told.window_s
-            and (limit := Limit(told.limit, told.window_s)) != self._told
-        ):
-            self._told = limit
-            await self._queue.learn(limit, is_extended=None)
+        windows = tuple(Limit(count, window_s) for count, window_s in told.windows) if told else ()
+        if windows != self._windows and (windows or is_taken):
+            await self._queue.learn_limits(windows)
+            self._windows = windows
 
     def _rest_ns(self) -> int:
         return min(max(_LEAST_PAUSE_NS, _PAUSE * self._packed_ns), _MOST_PAUSE_NS)
@@ -307,7 +320,16 @@ class Courier:
             await self._queue.withdraw(delivery, is_documented_only=True)
         else:
             self._aside.say(f"a trace is set aside: {error}", self._clock_ns())
-            await self._queue.set_aside(delivery, DeliveryState.REFUSED, str(error))
+            await self._give_up(delivery, outgoing.version, str(error))
+
+    async def _give_up(self, delivery: Delivery, version: int, refusal: str) -> None:
+        """Set aside what is refused for good; where its page was removed for it, what that had is sent again at once.
+
+        A refusal takes nothing of the limit, so there is room for it now.
+        """
+        again = await self._queue.refuse(delivery, version, refusal)
+        if again and again.restored_version:
+            await self._carry(again, None)
 
     # -- what goes wrong -------------------------------------------------------------------------------
 
@@ -323,7 +345,8 @@ class Courier:
             if error.status != _ASKS_ALL_TO_WAIT:
                 return
         elif blame is Blame.ENDPOINT:
-            await self._queue.put_last(delivery, self._clock_ns())
+            alone_ns = self._evidence.alone_ns(delivery) if verdict is Verdict.BROKEN else 0
+            await self._queue.put_last(delivery, self._clock_ns() + alone_ns)
         if verdict is Verdict.STOP and await self._takes_key(delivery, error):
             verdict = Verdict.RETRY
         await self._pause(error, verdict)
@@ -360,12 +383,6 @@ class Courier:
         await self._queue.hold(now_ns + wait_ns, reason, words, now_ns)
 
 
-def _place_of(error: Exception) -> str:
-    """Where it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-
-
 def _is_hidden(page: Page, now_ns: int) -> bool:
     """Whether nobody but its owner may see a page."""
     return page.is_private or (page.shared_until_ns is not None and page.shared_until_ns <= now_ns)
@@ -373,5 +390,6 @@ def _is_hidden(page: Page, now_ns: int) -> bool:
 
 def _is_stale(outgoing: Outgoing, delivery: Delivery, page: Page) -> bool:
     """Whether something else is to be sent than what was: it must not be known, or nobody can have it."""
-    is_old = outgoing.version < delivery.arrived and not outgoing.in_doubt
+    is_newest = outgoing.version >= delivery.arrived or outgoing.version == delivery.restored_version
+    is_old = not is_newest and not outgoing.in_doubt
     return outgoing.masks != digest_of(page.masks) or is_old

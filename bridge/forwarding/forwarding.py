@@ -13,7 +13,7 @@ from bridge.forwarding.feeder import Feeder
 from bridge.forwarding.spell import Spell
 from bridge.forwarding.terms import Terms
 from viewer.limits import SteadyClock
-from viewer.store.base import NS_PER_S, Gauge, Limit, Store
+from viewer.store.base import NS_PER_S, Gauge, Store
 from viewer.store.deliveries import Deliveries, DeliveryState, Standing
 
 logger = logging.getLogger("tracen.forward")
@@ -52,8 +52,6 @@ class Forwarding:
         self._standing: Standing | None = None
         self._looked_s = self._look_took_s = 0.0
         self._looked_ns = 0
-        self._began_ns = clock_ns()
-        self._windows: tuple[Limit, ...] | None = None
         self._spell = Spell("no trace is delivered for now", _UNEXPECTED)
 
     @classmethod
@@ -102,7 +100,6 @@ class Forwarding:
         while not self._stopping.is_set():
             try:
                 wait_s = await self.courier.step() / NS_PER_S
-                await self.learn()
                 await self._look()
             except Exception as error:  # whatever it was: the next step begins with what is on disk
                 self._spell.failed(error)
@@ -110,20 +107,6 @@ class Forwarding:
                 continue
             self._spell.ended()
             await self._pause(max(min(wait_s, _LOOK_S), self.courier.rest_ns() / NS_PER_S * _REST))
-
-    async def learn(self) -> None:
-        """Keep all limits that the endpoint told with its last answer; none, once it delivers without telling any."""
-        told = self._endpoint.allowance
-        windows = tuple(Limit(count, window_s) for count, window_s in told.windows) if told else ()
-        if windows == self._windows or (windows == () and not await self._has_succeeded()):
-            return
-        await self._queue.learn_limits(windows)
-        self._windows = windows
-
-    async def _has_succeeded(self) -> bool:
-        """Whether the last post was accepted: what refuses one may be something that stands before the endpoint."""
-        target = await self._queue.target()
-        return target.succeeded_ns > max(target.failure_ns, self._began_ns)
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import logging
+import traceback
+from pathlib import Path
 
 from viewer.store.base import NS_PER_S
 
 logger = logging.getLogger("tracen.forward")
 
 BETWEEN_NS = 60 * NS_PER_S
+
+
+def place_of(error: Exception) -> str:
+    """Where it was raised: what may be said of one whose words may quote a trace."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
 
 
 class Remark:

@@ -24,7 +24,9 @@ PARTS = ("spans", "observations", "resourceSpans")
 """Arrays of a trace whose items are records of their own."""
 _AROUND = ("data", "traces", "result")
 """What answers of an API put their records under."""
-_CUT_OFF = ("premature EOF", "ncomplete JSON")
+CUT_OFF = "is cut off"
+"""How the reason begins for what is skipped of a text that ends too early."""
+_EARLY_END = ("premature EOF", "ncomplete JSON")
 """What ijson's parsers say at an end that comes too early."""
 UNPARSED = (ijson.JSONError, ValueError, ArithmeticError)
 """What ijson raises at text that is no JSON, no UTF-8, or has a number beyond what Python makes of digits."""
@@ -92,8 +94,8 @@ def _cut(readable: Readable, cutter: _Cutter) -> Iterator[Piece | Skipped]:
             if (piece := cutter.take(event, value)) is not None:
                 yield piece
     except ijson.IncompleteJSONError as error:
-        is_cut_off = any(words in str(error) for words in _CUT_OFF)
-        cutter.stop("is cut off" if is_cut_off else f"is not JSON from here on ({_reason(error)})")
+        is_cut_off = any(words in str(error) for words in _EARLY_END)
+        cutter.stop(CUT_OFF if is_cut_off else f"is not JSON from here on ({_reason(error)})")
     except _TooLarge:
         cutter.stop(_TOO_LARGE)
     except (ijson.JSONError, UnicodeDecodeError) as error:

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import ijson
 
-from bridge.importing.cutting import UNPARSED, Piece
+from bridge.importing.cutting import CUT_OFF, UNPARSED, Piece
 from bridge.importing.literals import Holdable
 from bridge.importing.source import Source
 from bridge.importing.spans import Skipped
@@ -38,7 +38,6 @@ _COLUMNS = frozenset(
 )
 _MAX_COLUMNS = 800
 """Each is an open file for a while."""
-_CUT_OFF = "is cut off"
 
 
 class Orientation(Enum):
@@ -81,7 +80,7 @@ def rows(source: Source, written: Orientation) -> Iterator[Piece | Skipped]:
             else:
                 yield Piece({name: cell for name, cell in row.items() if cell is not None}, line)
     except UNPARSED:
-        told = f"{_CUT_OFF} or is not JSON from here on"
+        told = f"{CUT_OFF} or is not JSON from here on"
         if written is Orientation.COLUMNS:
             told += ", and by columns no row is whole before the end; `to_json(orient='records')` would be"
         yield Skipped(source.line, told, source.byte)

@@ -57,7 +57,7 @@ class Import:
                 self.account.skip(reason)
                 yield name, reason
             except UnknownFormat as error:
-                self.account.skip("of no known format")
+                self.account.skip(error.reason)
                 yield name, str(error)
         self._send()
 

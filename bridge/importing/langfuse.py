@@ -114,15 +114,22 @@ def _of_trace(trace: Mapping[str, Any], held: list[Mapping[str, Any]]) -> Iterat
 
 
 def _known_of_trace(trace: Mapping[str, Any]) -> dict[str, Any]:
-    tags = trace.get("tags")
     return {
-        "langfuse.trace.name": trace.get("name"),
+        "langfuse.trace.name": _text_or_none(trace.get("name")),
         "langfuse.trace.input": as_text(trace.get("input")),
         "langfuse.trace.output": as_text(trace.get("output")),
-        "langfuse.trace.tags": [str(tag) for tag in tags] if isinstance(tags, list) and tags else None,
         "langfuse.trace.metadata": as_text(trace.get("metadata") or None),
-        "langfuse.user.id": _told(trace, "userId"),
-        "langfuse.session.id": _told(trace, "sessionId"),
+        **_whose(trace),
+    }
+
+
+def _whose(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Who asked, in which session, under which tags: traces tell it, and observations where nothing else is told."""
+    tags = value.get("tags")
+    return {
+        "langfuse.trace.tags": [str(tag) for tag in tags] if isinstance(tags, list) and tags else None,
+        "user.id": _text_or_none(_told(value, "userId")),
+        "session.id": _text_or_none(_told(value, "sessionId")),
     }
 
 
@@ -160,7 +167,8 @@ class _Telling:
 
     def span(self) -> OtlpSpan:
         value = self.value
-        parent = self.parent or (None if self.is_top else _told(value, "parentObservationId"))
+        is_top = self.is_top or value.get("isRootObservation") is True  # its parent was not sent to Langfuse
+        parent = self.parent or (None if is_top else _told(value, "parentObservationId"))
         is_error = value.get("level") == "ERROR"
         message = str(_told(value, "statusMessage") or "")
         start_ns = time_ns(_told(value, "startTime"))
@@ -173,13 +181,20 @@ class _Telling:
             start_ns=start_ns,
             end_ns=end_ns or (start_ns if str(value.get("type")).upper() == "EVENT" else 0),
             error=message if is_error else None,
-            values={**_attributes(value), **self.known},
+            values=_attributes(value) | {key: told for key, told in self.known.items() if told is not None},
         )
-        resource = {
-            "deployment.environment.name": value.get("environment"),
-            "service.version": value.get("release"),
-        }
-        return OtlpSpan(told, otlp_group({k: v for k, v in resource.items() if v}), _SCOPE)
+        return OtlpSpan(told, otlp_group(_resource(value)), _SCOPE)
+
+
+def _resource(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Where it ran; what came over OpenTelemetry has its resource among the metadata."""
+    metadata = decode_json(value.get("metadata"))
+    told = decode_json(metadata.get("resourceAttributes")) if isinstance(metadata, dict) else None
+    known = {
+        "deployment.environment.name": value.get("environment"),
+        "service.version": value.get("release"),
+    }
+    return (told if isinstance(told, dict) else {}) | {k: v for k, v in known.items() if v}
 
 
 def _attributes(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,6 +213,10 @@ def _attributes(value: Mapping[str, Any]) -> dict[str, Any]:
         f"{prefix}status_message": _text_or_none(_told(value, "statusMessage")),
         f"{prefix}metadata": as_text(value.get("metadata") or None),
         f"{prefix}prompt.name": _text_or_none(_told(value, "promptName")),
+        f"{prefix}prompt.version": _told(value, "promptVersion"),
+        "langfuse.version": _text_or_none(value.get("version")),
+        "langfuse.trace.name": _text_or_none(_told(value, "traceName")),
+        **_whose(value),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import copy
 import re
 from collections.abc import Iterator, Mapping
@@ -18,6 +20,8 @@ from viewer.forms.otlp_canonical import with_hex_ids
 
 MAX_PROTOBUF_BYTES = 1 << 28
 _PART = "resourceSpans"
+_SIZES = (("traceId", 16), ("spanId", 8), ("parentSpanId", 8))
+"""Of ids, in bytes."""
 _BEGINNING = re.compile(rb"\x0a(?:\x00|[\x80-\xff]{0,9}[\x00-\x7f](?:[\x0a\x12\x1a]|\Z))")
 """A request's first and only field, its length, and the first field of the resource's spans that it holds."""
 
@@ -37,10 +41,20 @@ class Otlp:
             for span in _objects(scope_spans, "spans"):
                 if not isinstance(span.get("traceId"), str):
                     raise Unreadable("a span in it has no trace id")
-                yield OtlpSpan(span, value.get("resource") or {}, scope_spans.get("scope") or {})
+                told = span | {name: _hex(span[name], size) for name, size in _SIZES if name in span}
+                yield OtlpSpan(told, value.get("resource") or {}, scope_spans.get("scope") or {})
 
     def rest(self) -> Iterator[OtlpSpan]:
         return iter(())
+
+
+def _hex(told: Any, size: int) -> Any:
+    """An id of `size` bytes that stands there in base64, as protobuf's own JSON has it, as OTLP's has it."""
+    try:
+        raw = base64.b64decode(told, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        return told
+    return raw.hex() if len(raw) == size else told
 
 
 def _objects(value: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Protocol
 
 from bridge.importing import frames
-from bridge.importing.cutting import Piece, is_in_lines, pieces_of_document, pieces_of_lines
+from bridge.importing.cutting import CUT_OFF, Piece, is_in_lines, pieces_of_document, pieces_of_lines
 from bridge.importing.jaeger import Jaeger
 from bridge.importing.langfuse import Langfuse
 from bridge.importing.otlp import Otlp, pieces_of_protobuf
@@ -31,8 +31,15 @@ _MAX_UNLIKE = 1_000
 _STARTS_OF_JSON = (b"{", b"[")
 
 
+NO_KNOWN_FORMAT = "of no known format"
+
+
 class UnknownFormat(ValueError):
-    """A file of which nothing is known."""
+    """A file of which nothing is known. `reason`: in which kind it is counted."""
+
+    def __init__(self, told: str, reason: str = NO_KNOWN_FORMAT) -> None:
+        super().__init__(told)
+        self.reason = reason
 
 
 class Format(Protocol):
@@ -68,11 +75,11 @@ class Reading:
 
     def items(self) -> Iterator[OtlpSpan | Skipped]:
         """Spans as they come, and records that are left out. Raises UnknownFormat at the end of a file of neither."""
-        has_pieces = False
+        has_pieces = is_cut_off = False
         is_blank = self._source.head.lstrip().startswith(_STARTS_OF_JSON)
         for piece in _pieces(self._source):
             if isinstance(piece, Skipped):
-                is_blank = False
+                is_blank, is_cut_off = False, piece.reason.startswith(CUT_OFF)
                 yield piece
                 continue
             has_pieces = True
@@ -83,7 +90,9 @@ class Reading:
             yield Skipped(self._source.line, self._source.fault, self._source.byte)
         self.is_blank = is_blank and not self._source.fault
         if not self.formats and not self.is_blank:
-            raise UnknownFormat(self._unknown(has_pieces))
+            if is_cut_off and not has_pieces:
+                return  # which was told, and is all that is known
+            raise self._unknown(has_pieces)
         if not self.is_blank:
             yield from self._taken_unlike()
 
@@ -111,12 +120,12 @@ class Reading:
         unlike, self._unlike = self._unlike, []
         return unlike
 
-    def _unknown(self, has_pieces: bool) -> str:
+    def _unknown(self, has_pieces: bool) -> UnknownFormat:
         if not self._source.head.strip():
-            return "it is empty"
+            return UnknownFormat("it is empty", "empty")
         is_json = self._source.head.lstrip().startswith(_STARTS_OF_JSON)
         seen = self._seen if has_pieces else "no whole object" if is_json else "no JSON"
-        return f"of no known format: seen was {seen}. Known are {KNOWN}"
+        return UnknownFormat(f"{NO_KNOWN_FORMAT}: seen was {seen}")
 
 
 def _pieces(source: Source) -> Iterable[Piece | Skipped]:

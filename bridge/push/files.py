@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bridge.convert import OF_OTHERS, fault_of
 from bridge.push.found import Found, Unusable
 from tracen_otel import payload
 from tracen_otel.assemble import assemble_all
@@ -20,6 +21,9 @@ from tracen_otel.redact import Redaction
 from viewer.masking import masked
 
 STDIN = "-"
+_NEITHER = "neither a payload nor an OTLP trace request"
+_PAYLOAD = frozenset(("prompt", "response", "steps"))
+"""Fields of which any payload has one, whatever is wrong with it."""
 _JSON_NAMES = (".json", ".jsonl", ".ndjson")
 _JSON_BEGINNINGS = (b"{", b"[", b" ", b"\t", b"\r", b"\xef")
 """A protobuf request begins with a newline: so may a JSON file, but then by its name."""
@@ -40,10 +44,8 @@ class Files:
             if _is_json(name, file):
                 for where, body in _values(shown, file):
                     yield from self._read_json(where, body)
-            elif body := file.read():
-                yield from self._read_otlp(shown, body, Encoding.PROTOBUF)
             else:
-                yield Unusable(shown, "the file is empty")
+                yield from self._read_otlp(shown, file.read(), Encoding.PROTOBUF)
 
     def traces(self) -> Iterator[Found]:
         """Yield the traces of all spans that were read, in order of their start."""
@@ -57,16 +59,21 @@ class Files:
                 yield from self._read_otlp(where, body, Encoding.JSON)
             elif isinstance(value, dict) and "resourceLogs" in value:
                 yield Unusable(where, "these are log records; `tracen convert --logs` joins them with spans")
-            else:
+            elif isinstance(value, dict) and not _PAYLOAD.isdisjoint(value):
                 yield Found(where, trace_in(value, self._redaction))
+            else:
+                yield Unusable(where, f"{_NEITHER}; {OF_OTHERS}")
         except payload.PayloadError as error:
-            yield Unusable(where, str(error).replace("the body is", "it is"))
+            yield Unusable(where, fault_of(body) or str(error).replace("the body is", "it is"))
 
     def _read_otlp(self, where: str, body: bytes, encoding: Encoding) -> Iterator[Unusable]:
+        if not body:
+            yield Unusable(where, fault_of(body))
+            return
         try:
             self._spans += decode_spans(body, encoding)
         except UndecodableBody as error:
-            yield Unusable(where, f"neither a payload nor an OTLP trace request: {error}")
+            yield Unusable(where, fault_of(body) or f"{_NEITHER}: {error}")
 
 
 def trace_in(value: Any, redaction: Redaction) -> Trace:

@@ -61,15 +61,35 @@ class Hold:
 
 
 def wait_until_let_go(db: str) -> IO[bytes]:
-    """Return once nobody holds on and it is late enough; who begins now waits until the file is closed."""
+    """Return once nobody holds on and it is late enough; who begins now waits until the file is closed.
+
+    Raises FileNotFoundError where the file is gone, and most likely its folder, which is not made again.
+    """
     while True:
-        file = _opened(db)
+        file = _path_of(db).open("rb")
         fcntl.flock(file, fcntl.LOCK_EX)
         _, until_s = _read(file)
         if time.time() >= until_s:
             return file
         file.close()
         time.sleep(_LOOK_EVERY_S)
+
+
+def forget(db: str, pid: int) -> None:
+    """Note that this server has ended in order; another one may have been started since."""
+    with contextlib.suppress(OSError), _path_of(db).open("r+b") as file:
+        if _read(file)[0] == pid:
+            file.truncate(0)
+
+
+def held_pid(db: str) -> int:
+    """The server that was started last and has not ended in order: it runs, or it has died. 0: none, or it ends now."""
+    try:
+        with _path_of(db).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return _read(file)[0]
+    except OSError:
+        return 0
 
 
 def _read(file: IO[bytes]) -> tuple[int, int]:
@@ -82,6 +102,10 @@ def _read(file: IO[bytes]) -> tuple[int, int]:
 
 
 def _opened(db: str) -> IO[bytes]:
-    path = Path(f"{Path(db).expanduser().resolve()}.runs")
+    path = _path_of(db)
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("a+b", buffering=0)
+
+
+def _path_of(db: str) -> Path:
+    return Path(f"{Path(db).expanduser().resolve()}.runs")

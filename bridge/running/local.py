@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +18,7 @@ from typing import IO
 from bridge import presence
 from bridge.presence import Doors
 from bridge.running.hold import Hold
+from bridge.running.log import log_of, opened_log
 
 logger = logging.getLogger("tracen.running")
 
@@ -25,6 +26,9 @@ _USUAL_PORTS = {"--port": 8000, "--otlp-grpc-port": 4317, "--otlp-http-port": 43
 _READY = re.compile(r"ready http=(\S+) otlp-grpc=(\S+) otlp-http=(\S+)")
 _OF_PROGRAMS = ("TRACEN_KEY", "TRACEN_ENDPOINT")
 """Nothing that a server reads: a key would stand in its environment for an hour."""
+_CLEAR = "tracen: "
+"""So begins what keeps a server from starting and was foreseen; anything else is worth reading in full."""
+_MAX_WORDS = 100_000
 _TRIES = 3
 _END_TIMEOUT_S = 20.0
 STAYS_S = 3600
@@ -99,12 +103,13 @@ def _found_or_started(db: str) -> LocalServer:
 def _started(db: str, ports: list[str]) -> LocalServer:
     command = [sys.executable, "-P", "-m", "bridge.running.held_server", os.path.abspath(db)]
     command += ["--host", "127.0.0.1", *ports]
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as told:
+    with _log(db) as log:
+        begins_at = log.tell()
         process = subprocess.Popen(  # noqa: S603 - ourselves
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=told,
+            stderr=log,
             text=True,
             env={name: value for name, value in os.environ.items() if name not in _OF_PROGRAMS},
             start_new_session=True,  # a terminal's Ctrl-C is for the program
@@ -115,16 +120,32 @@ def _started(db: str, ports: list[str]) -> LocalServer:
         if ready is None:
             process.kill()
             process.wait()
-            raise NoServer(_last_words(told))
+            raise NoServer(_last_words(db, begins_at))
     doors = presence.find(db)
-    logger.debug("started %s", ready[0])
+    logger.debug("started %s; its log: %s", ready[0], log_of(db))
     return LocalServer(doors or Doors(ready[1], ready[2], ready[3], ready[1], process.pid), process)
 
 
-def _last_words(told: IO[str]) -> str:
-    told.seek(0)
-    lines = [line.strip() for line in told.read()[-10_000:].splitlines() if line.strip()]
-    return lines[-1].removeprefix("tracen: ") if lines else "it ended without a word"
+def _log(db: str) -> IO[bytes]:
+    try:
+        return opened_log(db)
+    except OSError as error:
+        logger.debug("no log: %s: %s", log_of(db), error.strerror)
+        return open(os.devnull, "wb", buffering=0)
+
+
+def _last_words(db: str, begins_at: int) -> str:
+    """Why a server did not start, from what it said since then; others may be starting one and write as well."""
+    lines: list[str] = []
+    with contextlib.suppress(OSError), log_of(db).open("rb") as log:
+        log.seek(begins_at)
+        lines = [
+            line.strip()
+            for line in log.read(_MAX_WORDS).decode(errors="replace").splitlines()
+            if line.strip()
+        ]
+    clear = [line.removeprefix(_CLEAR) for line in lines if line.startswith(_CLEAR)]
+    return clear[-1] if clear else f"{(lines or ['it ended without a word'])[-1]}; its log is {log_of(db)}"
 
 
 def _ports(*, are_usual: bool) -> list[str]:

@@ -52,11 +52,11 @@ def _notes(folder: Path) -> Iterator[list[tuple[str, str]]]:
             yield [(subject, told) for subject, _, told in parts]
 
 
-def left_behind(folder: Path) -> list[int]:
-    """The processes that still have the run's environment, where the system tells (/proc)."""
+def left_behind(folder: Path, proc: Path = Path("/proc")) -> list[int]:
+    """The processes that still have the run's environment; none where the system does not tell (no /proc)."""
     marker = f"{NOTES}={folder}".encode()
     found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
+    for path in proc.glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
             if marker in path.read_bytes().split(b"\0") and int(path.parent.name) != os.getpid():
                 found.append(int(path.parent.name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from typing import Any
 
 from bridge.running.child import Ending
 from bridge.running.environment import GRPC, HTTP, Destination
+from bridge.running.installing import install_command
+from bridge.running.languages import speaks_no_python
 from bridge.running.notes import Findings
 from bridge.running.strangers import HTTP2
 from viewer.logs import one_line
@@ -21,9 +22,12 @@ _MAX_NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a run from which no trace came. `strangers`: requests with nobody's key, by door."""
+    """What is known of a run from which no trace came. `strangers`: requests with nobody's key, by door.
 
-    command: str
+    `launcher` is what the program is run with; `advice` what programs that are run so need.
+    """
+
+    launcher: str
     ending: Ending
     destination: Destination
     environment: Mapping[str, str]
@@ -31,14 +35,15 @@ class Evidence:
     strangers: Mapping[str, int]
     findings: Findings
     instruments: bool
+    advice: Sequence[str] = ()
 
 
-def missing_packages(findings: Findings) -> Iterator[str]:
+def missing_packages(findings: Findings, launcher: str = "") -> Iterator[str]:
     """What has to be installed to see more, where the program has no set-up of its own."""
     if findings.missing and not findings.own:
         packages = {*findings.missing, "opentelemetry-sdk", "opentelemetry-exporter-otlp"}
         python = (findings.lacking or findings.pythons or ("python",))[-1]
-        yield one_line(f"To record calls of models: {python} -m pip install {' '.join(sorted(packages))}")
+        yield one_line(f"To record calls of models: {install_command(python, packages, launcher)}")
 
 
 def reasons(evidence: Evidence) -> Iterator[str]:
@@ -124,12 +129,12 @@ def _not_instrumented(evidence: Evidence) -> Iterator[str]:
         return
     python = findings.pythons[-1]
     if findings.missing:
-        yield from missing_packages(findings)
+        yield from missing_packages(findings, evidence.launcher)
     elif findings.instrumented and not findings.failed:
         by_weight = sorted(findings.instrumented, key=lambda name: name.rpartition(".")[2] in _FRAMEWORKS)
         names = ", ".join(by_weight[:_MAX_NAMED])
         yield f"It was instrumented ({names}), but called nothing that is recorded."
-    elif not set(findings.libraries) - _FRAMEWORKS:
+    elif not set(findings.libraries) - _FRAMEWORKS and not speaks_no_python(evidence.launcher):
         yield (
             f"{python} imported no library of models or agents that has an instrumentation: make spans by hand, or "
             "call a model through such a library."
@@ -159,7 +164,7 @@ _REASONS = (_refused, _strangers, _switched_off, _own_set_up, _no_traces, _not_i
 
 def _unknown(evidence: Evidence) -> Iterator[str]:
     where = evidence.destination.otlp
-    name = os.path.basename(evidence.command)
+    name = evidence.launcher
     if not evidence.instruments and "python" in name:
         yield (
             f"Nothing connected to {where}. If {name} has no OpenTelemetry set-up of its own: --no-instrument keeps "
@@ -171,6 +176,10 @@ def _unknown(evidence: Evidence) -> Iterator[str]:
         return
     if evidence.findings.pythons and (evidence.findings.own or evidence.findings.provider):
         yield "It has OpenTelemetry, but ended no span, or ended by os._exit before its exporter sent one."
+        return
+    if evidence.advice:
+        yield f"Nothing connected to {where}."
+        yield from map(one_line, evidence.advice)
         return
     yield (
         f"Nothing connected to {where}. Has {name} an OpenTelemetry SDK, and does that "

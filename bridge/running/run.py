@@ -16,6 +16,7 @@ from bridge.running.arrivals import MAX_LOOKED_AT, MAX_TOLD, settled, told_trace
 from bridge.running.child import Ending, children_waited_for, run_child
 from bridge.running.environment import environment_of
 from bridge.running.executable import path_of
+from bridge.running.languages import advice, launcher_of
 from bridge.running.notes import findings, left_behind
 from bridge.running.place import Place, Wanted, place_for
 from bridge.running.reasons import Evidence, missing_packages, reasons
@@ -73,8 +74,9 @@ def ran(words: Sequence[str], wanted: Wanted, *, instruments: bool, tells_all: b
         except ServerError as error:
             yield Ran(Outcome(ending, left=left, error=str(error)), place)
             return
+        launcher = launcher_of(words, path)
         evidence = Evidence(
-            words[0],
+            launcher,
             ending,
             place.destination,
             told.variables,
@@ -82,8 +84,9 @@ def ran(words: Sequence[str], wanted: Wanted, *, instruments: bool, tells_all: b
             strangers_at(place.server) - strangers,
             findings(Path(folder)),
             instruments,
+            tuple(advice(words, launcher, os.environ, place.destination, Path.cwd())),
         )
-        remarks = missing_packages(evidence.findings) if traces else reasons(evidence)
+        remarks = missing_packages(evidence.findings, launcher) if traces else reasons(evidence)
         yield Ran(Outcome(ending, tuple(traces), len(arrivals.trace_ids), tuple(remarks), left), place)
 
 

@@ -4,18 +4,23 @@
 //     export TRACEN_KEY=tracen_sk_… OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=tracen_sk_…
 //     node examples/javascript/weather_agent.js
 //
-// Also read: TRACEN_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, …_PROTOCOL (http/protobuf, http/json, or grpc).
+// Also read: TRACEN_ENDPOINT, OTEL_SERVICE_NAME, OTEL_EXPORTER_OTLP_ENDPOINT, …_PROTOCOL (http/protobuf, http/json, or
+// grpc).
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { envDetector } from "@opentelemetry/resources";
+import { diag, DiagConsoleLogger, DiagLogLevel, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { defaultResource, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 
 const MODEL = "gpt-5-mini";
 
+const PAGE_WAIT_MS = 5000;
+
+// Without it, spans that are refused while the program runs are lost in silence.
+if (!process.env.OTEL_LOG_LEVEL) diag.setLogger(new DiagConsoleLogger(), DiagLogLevel.ERROR);
 const sdk = new NodeSDK({
-  serviceName: "weather-agent-javascript",
+  resource: defaultResource().merge(resourceFromAttributes({ "service.name": "weather-agent-javascript" })),
   resourceDetectors: [envDetector], // else host, user and command line are told to whoever can read the page
 });
 sdk.start();
@@ -54,9 +59,10 @@ function chat(messages) {
     const answer = { role: "assistant", parts: [part] };
     span.setAttributes({
       "gen_ai.response.model": MODEL,
+      "gen_ai.response.finish_reasons": [finishReason],
       "gen_ai.usage.input_tokens": inputTokens,
       "gen_ai.usage.output_tokens": outputTokens,
-      "gen_ai.output.messages": JSON.stringify([{ ...answer, finish_reason: finishReason }]),
+      "gen_ai.output.messages": JSON.stringify([answer]),
     });
     return answer;
   });
@@ -95,7 +101,6 @@ function runAgent(question) {
   const attributes = {
     "gen_ai.operation.name": "invoke_agent",
     "gen_ai.agent.name": "weather_agent",
-    "gen_ai.provider.name": "openai",
   };
   return inSpan("invoke_agent weather_agent", { attributes }, async (span) => {
     const messages = [{ role: "user", parts: [{ type: "text", content: question }] }];
@@ -109,16 +114,28 @@ function runAgent(question) {
   });
 }
 
-/** Asks Tracen where a trace is shown. */
+/** Asks Tracen where a trace is shown, for some seconds: through a Collector it comes a little later. */
 async function pageOf(traceId) {
   const { TRACEN_ENDPOINT = "http://127.0.0.1:8000", TRACEN_KEY } = process.env;
+  if (!TRACEN_KEY) throw new Error("TRACEN_KEY is not set");
   const url = `${TRACEN_ENDPOINT}/api/traces/by-otel/${traceId}`;
-  const reply = await fetch(url, { headers: { "X-Tracen-Key": TRACEN_KEY } });
-  if (!reply.ok) throw new Error(`${url} answers ${reply.status}: ${await reply.text()}`);
-  return (await reply.json()).url;
+  for (const deadline = Date.now() + PAGE_WAIT_MS; ; await sleep(250)) {
+    const reply = await fetch(url, { headers: { "X-Tracen-Key": TRACEN_KEY } });
+    if (reply.ok) return (await reply.json()).url;
+    if (reply.status !== 404 || Date.now() > deadline)
+      throw new Error(`${url} answers ${reply.status}: ${await reply.text()}`);
+  }
 }
 
-const run = runAgent("What is the weather in Paris?");
-const { answer, traceId } = await run.finally(() => sdk.shutdown()); // sends what is not out yet
-console.log(answer);
-console.log(await pageOf(traceId));
+let traceId;
+try {
+  const run = await runAgent("What is the weather in Paris?");
+  console.log(run.answer);
+  traceId = run.traceId;
+} finally {
+  // Sends what is not out yet; that it could not hides neither an answer nor an error.
+  await sdk.shutdown().catch((error) => console.warn(`Spans were not sent: ${error.data ?? error.message}`));
+}
+await pageOf(traceId).then(console.log, (error) =>
+  console.warn(`No page of trace ${traceId}: ${error.cause ?? error.message}. \`tracen doctor\` tells what is wrong.`),
+);

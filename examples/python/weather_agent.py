@@ -4,7 +4,7 @@
     export TRACEN_KEY=tracen_sk_… OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=tracen_sk_…
     python examples/python/weather_agent.py
 
-Also read: TRACEN_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, …_PROTOCOL (grpc, or http/protobuf).
+Also read: TRACEN_ENDPOINT, OTEL_SERVICE_NAME, OTEL_EXPORTER_OTLP_ENDPOINT, …_PROTOCOL (grpc, or http/protobuf).
 """
 
 import json
@@ -17,15 +17,24 @@ import urllib3
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 MODEL = "gpt-5-mini"
 
-over_grpc = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc") == "grpc"
-provider = TracerProvider(resource=Resource.create({"service.name": "weather-agent-python"}))
-provider.add_span_processor(BatchSpanProcessor(GrpcExporter() if over_grpc else HttpExporter()))
+EXPORTERS = {"grpc": GrpcExporter, "http/protobuf": HttpExporter}
+PAGE_WAIT_S = 5
+
+asked = (os.environ.get(f"OTEL_EXPORTER_OTLP_{name}") for name in ("TRACES_PROTOCOL", "PROTOCOL"))
+protocol = next(filter(None, asked), "grpc")
+if protocol not in EXPORTERS:
+    sys.exit(f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol}; known are: {', '.join(EXPORTERS)}")
+resource = Resource.create({"service.name": "weather-agent-python"})
+provider = TracerProvider(
+    resource=resource.merge(OTELResourceDetector().detect())
+)  # the environment can rename it
+provider.add_span_processor(BatchSpanProcessor(EXPORTERS[protocol]()))
 trace.set_tracer_provider(provider)
 tracer = trace.get_tracer("weather-agent")
 
@@ -48,9 +57,10 @@ def chat(messages: list[dict[str, Any]]) -> dict[str, Any]:
         span.set_attributes(
             {
                 "gen_ai.response.model": MODEL,
+                "gen_ai.response.finish_reasons": [finish_reason],
                 "gen_ai.usage.input_tokens": used[0],
                 "gen_ai.usage.output_tokens": used[1],
-                "gen_ai.output.messages": json.dumps([{**answer, "finish_reason": finish_reason}]),
+                "gen_ai.output.messages": json.dumps([answer]),
             }
         )
         return answer
@@ -88,7 +98,6 @@ def run_agent(question: str) -> tuple[str, str]:
     about = {
         "gen_ai.operation.name": "invoke_agent",
         "gen_ai.agent.name": "weather_agent",
-        "gen_ai.provider.name": "openai",
     }
     with tracer.start_as_current_span("invoke_agent weather_agent", attributes=about) as span:
         messages = [{"role": "user", "parts": [{"type": "text", "content": question}]}]
@@ -106,15 +115,26 @@ def run_agent(question: str) -> tuple[str, str]:
 
 
 def page_of(trace_id: str) -> str:
-    """Ask Tracen where a trace is shown."""
+    """Ask Tracen where a trace is shown, for some seconds: through a Collector it comes a little later."""
     url = os.environ.get("TRACEN_ENDPOINT", "http://127.0.0.1:8000") + f"/api/traces/by-otel/{trace_id}"
-    reply = urllib3.request("GET", url, headers={"X-Tracen-Key": os.environ.get("TRACEN_KEY", "")})
-    if reply.status != 200:
-        sys.exit(f"{url} answers {reply.status}: {reply.data.decode()}")
-    return str(reply.json()["url"])
+    if "TRACEN_KEY" not in os.environ:
+        raise LookupError("TRACEN_KEY is not set")
+    deadline = time.monotonic() + PAGE_WAIT_S
+    while True:
+        reply = urllib3.request("GET", url, headers={"X-Tracen-Key": os.environ["TRACEN_KEY"]}, retries=False)
+        if reply.status == 200:
+            return str(reply.json()["url"])
+        if reply.status != 404 or time.monotonic() > deadline:
+            raise LookupError(f"{url} answers {reply.status}: {reply.data.decode()}")
+        time.sleep(0.25)
 
 
-answer, trace_id = run_agent("What is the weather in Paris?")
-provider.shutdown()  # sends what is not out yet
-print(answer)
-print(page_of(trace_id))
+try:
+    answer, trace_id = run_agent("What is the weather in Paris?")
+    print(answer)
+finally:
+    provider.shutdown()  # sends what is not out yet; that it could not is logged, and changes nothing
+try:
+    print(page_of(trace_id))
+except (LookupError, urllib3.exceptions.HTTPError) as error:
+    print(f"No page of trace {trace_id}: {error}. `tracen doctor` tells what is wrong.", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -62,17 +63,27 @@ def test_convert_reads_either_encoding_from_stdin(body: bytes) -> None:
     assert len(done.stdout.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("name", "content"), [("bad.json", b"{"), ("bad.pb", b"garbage"), ("gone.pb", None)])
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("bad.json", b"{", "no OTLP trace request in protobuf or JSON (not JSON"),
+        ("bad.pb", b"garbage", "exports of Phoenix, Langfuse and Jaeger are for `tracen import`"),
+        ("runs.json", b'[{"run_type": "chain"}]', "expected a JSON object"),
+        ("empty.json", b"\n", "the file is empty"),
+        ("a.json.gz", gzip.compress(b"{}"), "it is compressed"),
+        ("gone.pb", None, "No such file or directory"),
+    ],
+)
 def test_convert_names_the_file_that_it_can_not_read(
-    tmp_path: Path, name: str, content: bytes | None
+    tmp_path: Path, name: str, content: bytes | None, told: str
 ) -> None:
-    """Exit 1, the file in the message, no traceback."""
+    """Exit 1, the file in the message, what is wrong with it and what would be taken, no traceback."""
     if content is not None:
         (tmp_path / name).write_bytes(content)
     done = convert(str(tmp_path / name))
     assert done.returncode == 1
-    assert name in done.stderr.decode()
-    assert b"Traceback" not in done.stderr
+    assert done.stderr.decode().startswith(f"Error: {tmp_path / name}: ")
+    assert told in done.stderr.decode()
 
 
 def test_convert_without_files_explains_itself() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -117,3 +118,19 @@ def test_result_that_nobody_reads_is_no_error(tracen: TracenProcess) -> None:
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=TIMEOUT_S)
     os.close(writing)
     assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["stop", "--db", "no.db"], 1, r"tracen: no server runs on no\.db"),
+        (["keys", "creat"], 2, r"Usage: .*\n.*--help.*\n\ntracen: No such command.*"),
+        (["check", "--db", "/dev/null/t.db"], 2, r"tracen: .*/dev/null/t\.db.*"),
+    ],
+)
+def test_every_error_looks_the_same(arguments: list[str], code: int, told: str) -> None:
+    """One that a command raises, one that click does, one of the store: `tracen: …`, in a pipe without colour."""
+    command = [sys.executable, "-m", "bridge", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert done.returncode == code
+    assert re.fullmatch(rf"{told}\n", done.stderr), done.stderr

@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import click
 import pytest
@@ -16,6 +19,9 @@ from bridge.console import DEFAULT_BASE_URL
 from bridge.presence import Doors, Untold, find, look
 from bridge.whereabouts import whereabouts
 from tests.processes import TracenProcess, serve_command, start_tracen
+from viewer.store.aside import only_one
+from viewer.store.base import StoreUnusable
+from viewer.store.files import Files
 
 
 @pytest.mark.parametrize("end", [TracenProcess.stop, TracenProcess.kill], ids=["sigterm", "kill-9"])
@@ -101,3 +107,57 @@ def test_usual_address_is_asked_only_where_no_server_has_the_file(tmp_path: Path
     assert whereabouts(None, str(tmp_path / "t.db")).endpoint == DEFAULT_BASE_URL
     with pytest.raises(click.BadParameter, match="there is no user ~nobody-of-that-name here"):
         whereabouts(None, "~nobody-of-that-name/t.db")
+
+
+# -- who looks keeps nobody out ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looked_at(tmp_path: Path) -> Iterator[Path]:
+    """A store that others look at all the time, as `tracen stop` does until its server is gone."""
+    db, is_over = tmp_path / "t.db", threading.Event()
+    Files(db)
+
+    def keep_looking() -> None:
+        while not is_over.is_set():
+            look(str(db))
+
+    with ThreadPoolExecutor(3) as threads:
+        for _ in range(3):
+            threads.submit(keep_looking)
+        yield db
+        is_over.set()
+
+
+def test_server_starts_while_others_look_for_it(looked_at: Path) -> None:
+    """They have a share of the lock for a moment, and are not taken for a server."""
+    for _ in range(200):
+        Files(looked_at).take_lock().close()
+
+
+def test_share_that_is_kept_for_a_while_is_waited_for(tmp_path: Path) -> None:
+    """Whoever looks may be stopped in the middle of it; by a server and by a backup."""
+    files = Files(tmp_path / "t.db")
+    for take in (files.take_lock, lambda: only_one(files.main)):
+        with files.lock.open("rb") as share:
+            fcntl.flock(share, fcntl.LOCK_SH)
+            threading.Timer(0.3, share.close).start()
+            with take():
+                pass
+
+
+def test_of_servers_that_start_at_once_one_has_the_store(tmp_path: Path) -> None:
+    """Neither does each refuse the other, nor are both let in."""
+    db = tmp_path / "t.db"
+    Files(db)
+
+    def taken(number: int) -> IO[bytes] | None:
+        try:
+            return Files(db).take_lock()
+        except StoreUnusable:
+            return None
+
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(50):
+            (lock,) = filter(None, threads.map(taken, range(4)))
+            lock.close()

@@ -19,6 +19,11 @@ from tests.bridge.conformance.clients import JSON, over_grpc, over_http
 from tests.bridge.otlp_bodies import fresh_id
 from tests.processes import TracenProcess, running_tracen
 from tests.tracen_otel.made_secrets import texts_with_secrets
+from tests.tracen_otel.sdk_resources import CANARY, PRIVATE_BY_SDK, TOLD
+from tracen_otel.assemble import outline
+from tracen_otel.otlp import Encoding, decode_spans
+from tracen_otel.payload import dumps
+from tracen_otel.spans_form import encode_spans
 from viewer.forms.otlp_steps import attributes
 
 TEXTS = texts_with_secrets()
@@ -51,7 +56,7 @@ def _spans(trace_id: bytes) -> dict[str, Any]:
         }
         for number, (text, _) in enumerate(TEXTS.values(), 1)
     ]
-    resource = {"attributes": attributes({"service.name": "agent", "process.command_line": _all_texts()})}
+    resource = {"attributes": attributes({"service.name": "agent", "service.namespace": _all_texts()})}
     scope = {"name": f"scope {TEXTS['API key'][0]}"}
     return {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": scope, "spans": spans}]}]}
 
@@ -208,6 +213,56 @@ def test_masking_can_be_switched_off_and_on_again(tmp_path: Path) -> None:
     assert (shown["prompt"], "masked" in shown) == (text, False)
     assert masked.json()["prompt"] == "Use [masked: GitHub token] for it."
     assert _secrets_in(masked.text) == []
+
+
+@pytest.mark.parametrize("door", ["otlp-http-json", "otlp-http-protobuf", "otlp-grpc", "post"])
+def test_no_form_of_a_page_tells_of_the_machine(redacting: TracenProcess, door: str) -> None:
+    """What SDKs' detectors add to a resource is in no form and no list; what an operator names is told."""
+    private = {key: value for told in PRIVATE_BY_SDK.values() for key, value in told.items()}
+    page_id = (url := _sent(redacting, door, {**TOLD, **private})).rpartition("/")[2]
+    with httpx2.Client(trust_env=False, timeout=60, headers={"x-tracen-key": redacting.key}) as client:
+        for address in (
+            *(url + form for form in (*FORMS[:7], "/steps/1", "/rows?from=1", f"?q={CANARY}/node")),
+            *(f"{redacting.http}/embed/{page_id}", f"{redacting.http}/oembed?url={url}"),
+            f"{redacting.http}/api/traces",
+        ):
+            answer = client.get(address).raise_for_status()
+            assert CANARY not in answer.text.replace(f"{CANARY}/node", "").replace(f"{CANARY}%2Fnode", ""), (
+                address
+            )
+        told = client.get(f"{url}.json").json()
+        otlp = client.get(f"{url}.otlp.json").text
+
+    assert (told["service_name"], told.get("masked", 0)) == (TOLD["service.name"], 0)
+    assert "k8s.pod.name" in otlp or door == "post"
+
+
+def _sent(tracen: TracenProcess, door: str, resource: dict[str, Any]) -> str:
+    """Send a span with a resource; return the URL of its page."""
+    trace_id = fresh_id()
+    span = {
+        "traceId": trace_id.hex(),
+        "spanId": f"{1:016x}",
+        "name": "chat",
+        "startTimeUnixNano": "1795506246548000001",
+        "endTimeUnixNano": "1795506246549000000",
+        "attributes": attributes({"gen_ai.operation.name": "chat"}),
+    }
+    around = {"resource": {"attributes": attributes(resource)}, "scopeSpans": [{"spans": [span]}]}
+    request = {"resourceSpans": [around]}
+    if door == "post":
+        told = decode_spans(json.dumps(request).encode(), Encoding.JSON)
+        body = dumps(encode_spans(outline(told)))
+        headers = {"x-tracen-key": tracen.key, "content-type": "application/json"}
+        answer = httpx2.post(f"{tracen.http}/api/traces", content=body, headers=headers, trust_env=False)
+        return str(answer.raise_for_status().json()["url"])
+    if door == "otlp-http-json":
+        assert over_http(tracen, json.dumps(request).encode(), JSON).status == 200
+    else:
+        _send_protobuf(tracen, door, trace_id, request, {})
+    by_otel = f"{tracen.http}/api/traces/by-otel/{trace_id.hex()}"
+    answer = httpx2.get(by_otel, headers={"x-tracen-key": tracen.key}, trust_env=False)
+    return str(answer.raise_for_status().json()["url"])
 
 
 def _secrets_in(text: str) -> list[str]:

@@ -16,8 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from bridge.commands.serve import _link_command
-from bridge.console import DEFAULT_BASE_URL
+from bridge.commands.serve import _open_command
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
 from tests.processes import TracenProcess, running_tracen, serve_command, start_tracen
 from viewer.settings import default_db
@@ -65,9 +64,9 @@ def test_command_of_the_first_start_makes_a_link_to_this_server(tmp_path: Path) 
     db.parent.mkdir()
     with running_tracen(db) as tracen:
         told = db.with_suffix(".stderr").read_text()
-        found = re.search(r"`tracen (accounts link .+)` makes another one", told)
+        found = re.search(r"`tracen (open --app .+)` opens", told)
         assert found
-        command = [sys.executable, "-m", "bridge", *shlex.split(found[1])]
+        command = [sys.executable, "-m", "bridge", *shlex.split(found[1]), "--no-browser"]
         link = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
         assert link.startswith(f"{tracen.http}/")
         assert httpx2.get(link.strip(), trust_env=False, follow_redirects=True).status_code == 200
@@ -92,9 +91,24 @@ def test_serve_names_a_command_that_makes_a_key_where_there_is_none(tmp_path: Pa
         assert "makes one" not in db.with_suffix(".stderr").read_text()
 
 
+def test_serve_says_how_to_have_a_key_where_the_first_was_another_accounts(tmp_path: Path) -> None:
+    """And it makes none unasked: whoever has deleted the local account wants none."""
+    db = tmp_path / "t.db"
+    command = [sys.executable, "-m", "bridge", "keys", "create", "--account", "a@b.example", "--db", str(db)]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert made.stderr == "The account a@b.example was made: there was none.\n"
+    again = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert again.stderr == ""
+    with running_tracen(db) as tracen:
+        assert tracen.key == ""
+        told = db.with_suffix(".stderr").read_text()
+        assert f"`tracen keys create --account local@tracen --db {db}` makes one" in told
+        assert f"`tracen open --app --db {db}` opens" in told
+
+
 def test_command_of_the_first_start_leaves_out_what_is_the_default() -> None:
     """It is read by somebody who has just begun."""
-    assert _link_command(default_db(), DEFAULT_BASE_URL) == "tracen accounts link local@tracen"
+    assert _open_command(default_db()) == "tracen open --app"
 
 
 @pytest.mark.parametrize(
@@ -121,6 +135,7 @@ def test_serve_on_a_taken_port_says_which(tmp_path: Path, option: str) -> None:
         message = refused(*serve_command(tmp_path / "t.db", option, str(port)))
     assert str(port) in message
     assert "in use" in message
+    assert f"{option} names another, 0 picks a free one" in message
 
 
 def test_serve_that_can_not_start_makes_no_key(tmp_path: Path) -> None:
@@ -134,7 +149,9 @@ def test_serve_that_can_not_start_makes_no_key(tmp_path: Path) -> None:
 def test_serve_beside_another_on_the_same_file_is_refused(tmp_path: Path) -> None:
     """Two servers would be two writers; the first one goes on."""
     with running_tracen(tmp_path / "t.db") as tracen:
-        assert "another `tracen serve`" in refused(*serve_command(tmp_path / "t.db"))
+        message = refused(*serve_command(tmp_path / "t.db"))
+        assert "another `tracen serve`" in message
+        assert f"`tracen stop --db {tmp_path / 't.db'}`" in message
         assert send(tracen, fresh_id()) == 200
 
 

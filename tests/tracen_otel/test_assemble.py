@@ -13,6 +13,7 @@ from tracen_otel.assemble import assemble, assemble_all
 from tracen_otel.attributes import in_events
 from tracen_otel.dialects import DIALECTS
 from tracen_otel.dialects.table import FIELDS, OfEvents, fields_of
+from tracen_otel.merge import merge
 from tracen_otel.model import (
     Event,
     LogRecord,
@@ -56,7 +57,7 @@ def test_assemble_all_makes_one_trace_each_in_order_of_start() -> None:
 
 
 def test_steps_are_in_reading_order() -> None:
-    """A parent comes before its children whatever the clocks say, siblings by start, then id."""
+    """A parent comes before its children whatever the clocks say, siblings by start, then end, then id."""
     spans = [span(GRANDCHILD, CHILD, 1), span(STRANGER, ROOT, 4), span(CHILD, ROOT, 4), span(ROOT, start=6)]
 
     assert outline(assemble(spans)) == [
@@ -65,6 +66,22 @@ def test_steps_are_in_reading_order() -> None:
         ("span 3", CHILD),
         ("span 4", ROOT),
     ]
+
+
+def test_of_siblings_that_start_at_once_the_one_that_ended_first_comes_first() -> None:
+    """Node's SDK starts spans at whole milliseconds: a short step comes before the one after it, whatever their ids."""
+    root, first, second, third = (f"{number:016x}" for number in (1, 9, 5, 3))
+    spans = [
+        span(root, start=5_000_000, end=30_000_000),
+        span(first, root, 5_000_000, 5_200_000),
+        span(second, root, 5_000_000, 25_000_000),
+        span(third, root, 5_000_000, 0),
+    ]
+
+    for told in (spans, spans[::-1], [*spans, *spans[::-1]]):
+        assert [step.id for step in assemble(told).steps] == [root, first, second, third]
+        parts = assemble(told[:3]), assemble(told[1:])
+        assert [step.id for step in merge(parts).steps] == [root, first, second, third]
 
 
 def test_missing_root_is_stood_in_for() -> None:

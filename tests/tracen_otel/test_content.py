@@ -65,6 +65,7 @@ SPANS: dict[str, dict[str, Any]] = {
     "key of a truth": {"attributes": {**LLM, f"said: {CANARY}": True}},
     "key of nothing": {"attributes": {**LLM, CANARY: None}},
     "key in a plain namespace": {"attributes": {**LLM, f"server.{CANARY}": "x"}},
+    "name of the trace": {"attributes": {**LLM, "langfuse.trace.name": CANARY}},
     "scope": {"attributes": LLM, "scope": Scope(CANARY, CANARY)},
     "id of the answer": {"attributes": {**LLM, "gen_ai.response.id": CANARY}},
     "task in the span's name": {"name": f"{CANARY}.task", "attributes": {"crewai.task.description": CANARY}},

@@ -127,8 +127,8 @@ async def test_standing_names_the_traces_that_were_not_taken(scene: Scene) -> No
 
 async def test_what_is_learnt_of_a_target_is_kept(scene: Scene) -> None:
     """Its limit, what it takes, why nothing is sent and until when; the operator's own limit holds beside its."""
-    await scene.queue.learn(Limit(7, 60), is_extended=None)
-    await scene.queue.learn(None, is_extended=False)
+    await scene.queue.learn_limits([Limit(7, 60)])
+    await scene.queue.learn(is_extended=False)
     await scene.queue.hold(LATER, "it asks to wait", "429", NOW)
     await scene.queue.hold(LATER + 1, "the limit is used up", "", LATER)
     await scene.restart()

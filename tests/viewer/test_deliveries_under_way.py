@@ -268,3 +268,18 @@ async def test_trace_of_an_older_backup_waits_for_nothing(scene: Scene, tmp_path
     assert delivery.arrived <= (await scene.store.progress(await scene.page(1))).version
     await scene.send(2)
     assert await scene.feed() == 1
+
+
+async def test_nothing_is_left_of_a_target_that_is_forgotten(scene: Scene, tmp_path: Path) -> None:
+    """From every file; another target's queue stays as it is."""
+    canary = bytes(range(256)) * 40
+    await scene.send(1)
+    await scene.feed()
+    delivery, _ = await scene.due()
+    await scene.queue.begin(delivery, outgoing(delivery, canary))
+    other = await scene.store.deliveries("https://other.example", NOW, with_past=True)
+    assert not await scene.store.forget_deliveries("https://unknown.example")
+    assert await scene.store.forget_deliveries("https://target.example/")
+    assert not _holds(tmp_path, _compressed(canary))
+    assert [one.target.url for one in await scene.store.delivery_standings(NOW)] == ["https://other.example"]
+    assert len((await other.discover(10)).arrived) == 1

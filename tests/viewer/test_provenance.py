@@ -15,10 +15,18 @@ from tracen_otel.model import Status, StepKind, Trace, Usage
 def test_unread_attributes_stand_apart() -> None:
     """A reader sees which attributes made the step and which nobody read; none is left out."""
     page = page_of(agent_trace())
-    assert "Attributes 3, 2 not used above" in page.text
-    used = "Used for what is shown above gen_ai.request.model gpt-4.1"
-    unused = "Not used above, kept as they came gen_ai.request.temperature 0.2 server.address api.openai.com"
+    assert "Attributes 3, 1 not used above" in page.text
+    used = "Used for what is shown above gen_ai.request.model gpt-4.1 gen_ai.request.temperature 0.2"
+    unused = "Not used above, kept as they came server.address api.openai.com"
     assert f"{used} {unused}" in page.text
+
+
+def test_an_attribute_that_no_dialect_reads_is_used_where_the_page_shows_it() -> None:
+    """An agent's name and a call's id stand among the facts, and so are not called unused."""
+    told = {"gen_ai.agent.name": "weather_agent", "gen_ai.tool.call.id": "call_1"}
+    page = page_of(Trace("q", "a", steps=(replace(step("tool", 0, 1), attributes=told, unread=tuple(told)),)))
+    assert "Agent weather_agent Call id call_1" in page.text
+    assert "not used above" not in page.text.lower()
 
 
 def test_keys_that_a_step_does_not_have_are_not_called_unread() -> None:

@@ -79,6 +79,7 @@ LANGFUSE = Dialect(
             ),
         ),
     ),
+    title=(Reading("langfuse.trace.name"),),
     input=(Reading("langfuse.observation.input", read_value), Reading("langfuse.trace.input", read_value)),
     output=(Reading("langfuse.observation.output", read_value), Reading("langfuse.trace.output", read_value)),
     model=(Reading("langfuse.observation.model.name"),),

@@ -61,6 +61,7 @@ class Dialect:
 
     `input` and `output` read messages, text or a JSON value; `tool_calls` the calls told beside the output's
     text; `usage` an object that holds several counts; `failed` a verdict that may come without a message.
+    `title` names the whole run, where its root tells another name than its own.
     `capture` tells how those who speak the dialect are made to record content; `scopes` how the names of their
     instrumentation scopes begin, where that is known: content or not, it tells who made a span.
     """
@@ -71,6 +72,7 @@ class Dialect:
     scopes: tuple[str, ...] = ()
     kind: Readings = ()
     label: Readings = ()
+    title: Readings = ()
     tool_name: Readings = ()
     system: Readings = ()
     input: Readings = ()

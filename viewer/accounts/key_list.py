@@ -22,7 +22,6 @@ _SCOPES_IN_WORDS = {
 }
 MAX_LABEL = 100
 _MAX_MESSAGE = 600
-_REVOKED = "a key that was revoked"
 
 
 def name_of(key: Key) -> str:
@@ -78,8 +77,14 @@ def _line(record: RequestRecord, name_by_key: Mapping[str, str], now_ns: int) ->
         message=record.message[:_MAX_MESSAGE],
         advice=told.advice,
         url=record.url or "",
-        key=name_by_key.get(record.key_id or "", _REVOKED),
+        key=name_by_key.get(record.key_id or "") or _name_of_revoked(record),
     )
+
+
+def _name_of_revoked(record: RequestRecord) -> str:
+    """`tracen run python agent.py (revoked)`: what ended in order must not look like a breach."""
+    name = one_line(record.key_name, MAX_LABEL)
+    return f"{name} (revoked)" if name else "a key that was revoked"
 
 
 def pastes_of(

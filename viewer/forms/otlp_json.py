@@ -25,7 +25,7 @@ from tracen_otel.otlp import Encoding, Signal
 from tracen_otel.otlp_wire import UndecodableBody
 from tracen_otel.redact import Redaction
 from viewer.forms.otlp_canonical import canonical, with_hex_ids
-from viewer.forms.otlp_masked import Masking, masked
+from viewer.forms.otlp_masked import Masking, masked, masked_resource
 from viewer.forms.otlp_steps import SCOPE_OF_POSTS, resource_of_posts, root_span, spans_of
 from viewer.store.base import BodyKind
 
@@ -79,7 +79,7 @@ class _Request:
                 continue
             self.span_ids.add(span["spanId"])
         if told:
-            around = [_text(masked(group, self.masking)) for group in (resource, scope)]
+            around = _text(masked_resource(resource, self.masking)), _text(masked(scope, self.masking))
             by_scope = self.spans_by_scope_by_resource.setdefault(around[0], {})
             by_scope.setdefault(around[1], {}).update(told)
 

@@ -21,16 +21,44 @@ class Masking(Protocol):
 
     def json(self, value: Any) -> tuple[Any, int]: ...
 
+    def resource(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What of a resource's attributes everybody may know."""
+        ...
+
 
 _NO_TEXTS = frozenset(
     {"traceId", "spanId", "parentSpanId", "startTimeUnixNano", "endTimeUnixNano", "timeUnixNano"}
 )
 """Fields whose values OTLP/JSON writes as strings, though they are none; `canonical` has read them as what they are."""
 
+_MAX_COUNT = 2**32 - 1
+
 
 def masked(message: Mapping[str, Any], masking: Masking) -> Mapping[str, Any]:
     """A span, or a group around spans, in OTLP's own spelling; the same object where masking is switched off."""
     return _message(message, masking) if masking.is_on else message
+
+
+def masked_resource(group: Mapping[str, Any], masking: Masking) -> Mapping[str, Any]:
+    """The group around a resource's spans alike; what is left out of the resource counts there as dropped."""
+    resource = group.get("resource", {})
+    came = resource.get("attributes", ())
+    told = [public for item in came if (public := _public(item, masking))]
+    if told == list(came):
+        return masked(group, masking)
+    dropped = resource.get("droppedAttributesCount", 0) + len(came) - len(told)
+    counted = {"droppedAttributesCount": min(dropped, _MAX_COUNT)} if dropped else {}
+    return masked({**group, "resource": {**resource, "attributes": told, **counted}}, masking)
+
+
+def _public(item: Mapping[str, Any], masking: Masking) -> Mapping[str, Any] | None:
+    """An attribute of a resource; None for one that is left out, the same object for one that is told as it came."""
+    value = item.get("value", {})
+    key, came = item.get("key", ""), value.get("stringValue")
+    told = masking.resource({key: came})
+    if key not in told:
+        return None
+    return item if told[key] is came else {"key": key, "value": {"stringValue": told[key]}}
 
 
 def _message(message: Mapping[str, Any], masking: Masking) -> dict[str, Any]:

@@ -100,6 +100,7 @@ class Both:
     def __init__(self, redaction: Redaction, masks: Masks) -> None:
         self.is_on = redaction.is_on or masks.is_on
         self._each = (redaction, masks)
+        self.resource = redaction.resource
 
     def text(self, text: str) -> tuple[str, int]:
         return self._in_turn(text, [one.text for one in self._each])

@@ -7,7 +7,6 @@ there is not taken for the copy, and is neither replaced nor a reason to remove 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shlex
 import sqlite3
@@ -17,6 +16,7 @@ from typing import IO
 
 from viewer.store.base import StoreError
 from viewer.store.durable import DERIVED, DURABLE, LOGS, MAIN, OLD, DurableFile, is_unseen, readonly_uri
+from viewer.store.lock import is_taken_alone
 
 _NEW = ".backup-in-progress"
 _NOTE = ".backup-name"
@@ -178,12 +178,10 @@ def _note(target: Path) -> Path:
 def only_one(target: Path) -> Iterator[None]:
     """Be the only one at a store: no server, no other backup. Raises BackupRefused, BackupFailed."""
     with _opened_lock(Path(f"{target}.lock"), target) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not is_taken_alone(lock):
             raise BackupRefused(
                 f"{target} is in use, by `tracen serve` or another backup; stop it, or give another file"
-            ) from None
+            )
         yield
 
 

@@ -39,7 +39,9 @@ class Summary:
     """What the list tells of a trace, masked like its page. `started_ns`: 0 where it was not told.
 
     `kinds`: those of its steps, each once. `provider` is a value of `Provider`, or the raw name of another one;
-    it and `model` are "" where none was told.
+    it and `model` are "" where none was told. `first_ns`: when the first of its steps began, or it itself, if before.
+    `meaning`: under what it was made, as in `Store.document`, where it is also all that `GET /api/traces` tells of the
+    trace; else "".
     """
 
     title: str
@@ -52,6 +54,9 @@ class Summary:
     input_tokens: int | None = None
     output_tokens: int | None = None
     step_count: int = 0
+    first_ns: int = 0
+    lacks_root: bool = False
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,13 @@ class Catalogue(Protocol):
         Traces that come or go between two calls MUST NOT move others: each of these is seen once. A start that
         cannot be (none, before 1990, more than a day after its arrival) counts as the time of its arrival.
         `limit` is at most MAX_LISTED. Only fewer traces than that mean that there are no more.
+        """
+        ...
+
+    async def current(self, pages: Collection[Page]) -> dict[str, Summary]:
+        """Return summaries by the id of the trace's page, less those that are missing.
+
+        One that was made of less than has been received since is missing too, as a document would be.
         """
         ...
 

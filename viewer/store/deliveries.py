@@ -67,6 +67,9 @@ class Delivery:
     known), told in bytes of `digest`. At most `max_bytes` are sent, and the documented fields alone, where that has
     shown to be needed. `is_uncertain`: an answer was lost, and the bytes it belongs to are gone. `tries`: how often it
     was sent since it has its place in the queue; `behind`: how often it was put last.
+
+    `refused_version` is what the target refused for good, with the words `refusal` to bytes of `refused_digest`, after
+    the page of what it had taken before, in `delivered_bytes` bytes, was removed for it; 0: nothing.
     """
 
     id: int
@@ -85,6 +88,28 @@ class Delivery:
     is_uncertain: bool = False
     behind: int = 0
     page_url: str = ""
+    delivered_bytes: int = 0
+    refused_version: int = 0
+    refused_digest: bytes = b""
+    refusal: str = ""
+
+    @property
+    def restored_version(self) -> int | None:
+        """What is to be sent again, as the target refuses what has come since; None where nothing is."""
+        has_lost_its_page = self.delivered_version and not self.page_id
+        is_all = self.refused_version >= self.arrived
+        return self.delivered_version if has_lost_its_page and is_all and self.is_refused else None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the target took less than it was sent last."""
+        return self.refused_version > self.delivered_version
+
+    @property
+    def most_bytes(self) -> int | None:
+        """How many are sent; what is sent again is no larger than it was. None: as many as there are."""
+        bounds = (self.max_bytes, self.delivered_bytes if self.restored_version else None)
+        return min((bound for bound in bounds if bound), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +252,8 @@ class Deliveries(Protocol):
     async def set_aside(self, delivery: Delivery, state: DeliveryState, reason: str, due_ns: int = 0) -> None:
         """Take a trace out of the queue, unless there is news of it; HELD until `due_ns`.
 
-        What is under way of it is forgotten, less what is in doubt of a held one.
+        What is under way of it is forgotten, less what is in doubt of a held one. Of what is REFUSED and has no page
+        nothing is sent again.
         """
         ...
 
@@ -271,6 +297,14 @@ class Deliveries(Protocol):
         """
         ...
 
+    async def refuse(self, delivery: Delivery, version: int, refusal: str) -> Delivery | None:
+        """Note that the target refuses the telling of `version` for good, and forget what is under way of a trace.
+
+        Where a page was removed for it the trace waits on, and is returned as it is now: what that page had is to be
+        sent again. In other cases it is set aside as REFUSED.
+        """
+        ...
+
     async def page_removed(self, delivery: Delivery) -> None:
         """Note that the target has no page of the trace any more."""
         ...
@@ -281,8 +315,8 @@ class Deliveries(Protocol):
         """What is known of the target."""
         ...
 
-    async def learn(self, limit: Limit | None, *, is_extended: bool | None) -> None:
-        """Keep what the target told of itself."""
+    async def learn(self, *, is_extended: bool) -> None:
+        """Keep whether the target takes more than the documented fields."""
         ...
 
     async def learn_limits(self, limits: Collection[Limit]) -> None:

@@ -66,6 +66,11 @@ class DeliveryQueues:
         """How each stands."""
         return await asyncio.to_thread(forward_file.standings, self._files, now_ns)
 
+    async def forget_target(self, target: str) -> bool:
+        """See `viewer.store.base.Store.forget_deliveries`. Raises StoreUnusable, StoreUnavailable."""
+        name = await self._read_store(name_in)
+        return await asyncio.to_thread(forward_file.forget_target, self._files, name, normal_url(target))
+
     async def forget(self, account_id: str, traces: Collection[bytes], *, are_deleted: bool) -> None:
         """Overwrite what is under way of traces; of deleted ones no row stays that tells of their pages elsewhere.
 

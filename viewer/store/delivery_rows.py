@@ -15,7 +15,8 @@ _LEVEL = 1
 
 _FIELDS = """d.id, d.account_id, d.otel_trace_id, d.first_ns, d.last_ns, d.batch_id + d.post_id, d.delivered_version,
     d.page_id, d.is_extended, d.digest, d.tries, d.max_bytes, d.is_documented_only, d.is_uncertain,
-    d.behind, d.page_url"""
+    d.behind, d.page_url, d.delivered_bytes, d.refused_version, d.refused_digest, d.refusal"""
+_FIELD_COUNT = 20
 _OUTGOING = "o.idempotency_key, o.body, o.version, o.is_extended, o.digest, o.masks, o.in_doubt"
 
 _ENQUEUE = f"""insert into deliveries as d
@@ -99,12 +100,12 @@ def held(connection: sqlite3.Connection, target_id: int, now_ns: int, limit: int
 
 
 def _found(row: tuple[Any, ...] | None) -> Found | None:
-    return None if row is None else (_delivery(row[:16]), _outgoing(row[16:]))
+    return None if row is None else (_delivery(row[:_FIELD_COUNT]), _outgoing(row[_FIELD_COUNT:]))
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
     number, account_id, trace, first_ns, last_ns, arrived, version, page_id, is_extended, digest, *more = row
-    tries, max_bytes, is_documented_only, is_uncertain, behind, page_url = more
+    tries, max_bytes, is_documented_only, is_uncertain, *rest = more
     return Delivery(
         number,
         str(account_id),
@@ -120,8 +121,7 @@ def _delivery(row: tuple[Any, ...]) -> Delivery:
         max_bytes,
         bool(is_documented_only),
         bool(is_uncertain),
-        behind,
-        page_url,
+        *rest,
     )
 
 
@@ -170,11 +170,39 @@ def set_aside(
     sql = """update deliveries set state = ?, reason = ?, due_ns = ?, tries = 0, behind = 0
              where id = ? and last_ns = ?"""
     connection.execute(sql, (state.value, reason, due_ns, delivery.id, delivery.last_ns))
+    if state is DeliveryState.REFUSED:
+        sql = "update deliveries set delivered_version = 0 where id = ? and page_id = ''"
+        connection.execute(sql, (delivery.id,))
     if state is DeliveryState.HELD:
         sql = "delete from outgoing where delivery_id = ? and not in_doubt"
         connection.execute(sql, (delivery.id,))
     else:
         forget_outgoing(connection, delivery.id)
+
+
+def refuse(connection: sqlite3.Connection, delivery: Delivery, version: int, refusal: str) -> Delivery | None:
+    """See `viewer.store.deliveries.Deliveries.refuse`. Whether a page was removed is known by the row alone."""
+    sql = "select digest from outgoing where delivery_id = ?"
+    (digest,) = connection.execute(sql, (delivery.id,)).fetchone() or (b"",)
+    forget_outgoing(connection, delivery.id)
+    before = _read(connection, delivery.id)
+    if before is None:
+        return None
+    has_lost_its_page = not before.page_id and 0 < before.delivered_version < version
+    if before.is_uncertain or not has_lost_its_page:
+        set_aside(connection, delivery, DeliveryState.REFUSED, refusal, 0)
+        return None
+    # Of an OTel trace id whose page was removed no other is ever shown: it is sent again without the id.
+    sql = """update deliveries set refused_version = ?, refused_digest = ?, refusal = ?, reason = ?, tries = 0,
+             behind = 0, max_bytes = null, is_documented_only = 1 where id = ?"""
+    connection.execute(sql, (version, digest, refusal, refusal, delivery.id))
+    return _read(connection, delivery.id)
+
+
+def _read(connection: sqlite3.Connection, delivery_id: int) -> Delivery | None:
+    sql = f"select {_FIELDS} from deliveries d where id = ?"  # noqa: S608 - a constant
+    row = connection.execute(sql, (delivery_id,)).fetchone()
+    return _delivery(row) if row else None
 
 
 def settle(connection: sqlite3.Connection, delivery: Delivery, version: int) -> None:
@@ -195,15 +223,16 @@ def deliver(
     rest_ns: int,
 ) -> None:
     row = connection.execute(
-        "select version, is_extended, digest, idempotency_key from outgoing where delivery_id = ?",
+        "select version, is_extended, digest, idempotency_key, body from outgoing where delivery_id = ?",
         (delivery.id,),
     ).fetchone()
-    version, is_extended, digest, key = row or (delivery.delivered_version, False, b"", "")
+    version, is_extended, digest, key, body = row or (delivery.delivered_version, False, b"", "", None)
+    size = len(zlib.decompress(body)) if body else 0
     sql = f"""update deliveries set delivered_version = ?, page_id = ?, page_url = ?, is_extended = ?, digest = ?,
-        tries = 0, behind = 0, rounds = rounds + 1, is_uncertain = 0, first_ns = last_ns, due_ns = max(due_ns, ?),
-        rest_until_ns = ?, {_STATE_AFTER} where id = ?"""  # noqa: S608 - a constant
+        delivered_bytes = ?, tries = 0, behind = 0, rounds = rounds + 1, is_uncertain = 0, first_ns = last_ns,
+        due_ns = max(due_ns, ?), rest_until_ns = ?, {_STATE_AFTER} where id = ?"""  # noqa: S608 - a constant
     rest_until_ns = now_ns + rest_ns
-    values = (version, *page, is_extended, digest, rest_until_ns, rest_until_ns, version, delivery.id)
+    values = (version, *page, is_extended, digest, size, rest_until_ns, rest_until_ns, version, delivery.id)
     connection.execute(sql, values)
     connection.execute("delete from outgoing where delivery_id = ?", (delivery.id,))
     connection.execute("update hits set answered_ns = ? where idempotency_key = ?", (now_ns, key))

@@ -60,8 +60,12 @@ def resume(connection: sqlite3.Connection, target_id: int, own: Limit | None, no
 
 
 def _try_again(connection: sqlite3.Connection, target_id: int, now_ns: int) -> None:
-    """The target may be another release by now, or have another operator's limits."""
-    sql = """update deliveries set is_documented_only = iif(state = 'refused', 0, is_documented_only), due_ns = ?,
+    """The target may be another release by now, or have another operator's limits.
+
+    What had a page keeps its form: where one with an OTel trace id was removed, another of that id is never shown.
+    """
+    sql = """update deliveries set due_ns = ?,
+             is_documented_only = iif(state = 'refused' and rounds = 0, 0, is_documented_only),
              state = 'waiting', reason = '' where target_id = ? and state in ('late', 'refused')"""
     connection.execute(sql, (now_ns, target_id))
     sql = "update deliveries set max_bytes = null where target_id = ? and max_bytes is not null"
@@ -101,8 +105,22 @@ def forget_trace(connection: sqlite3.Connection, account_id: int, otel_trace_id:
     values = (otel_trace_id, account_id)
     sql = "delete from deliveries where otel_trace_id = ? and account_id = ? and state != 'waiting'"
     connection.execute(sql, values)
-    sql = "update deliveries set page_id = '', page_url = '', digest = x'' where otel_trace_id = ? and account_id = ?"
+    sql = """update deliveries set page_id = '', page_url = '', digest = x'', delivered_version = 0,
+             refused_digest = x'', refusal = '' where otel_trace_id = ? and account_id = ?"""
     connection.execute(sql, values)
+
+
+def forget_target(connection: sqlite3.Connection, url: str) -> bool:
+    """Keep nothing of a target; False where there is none."""
+    row = connection.execute("select id from targets where url = ?", (url,)).fetchone()
+    if row is None:
+        return False
+    sql = "delete from outgoing where delivery_id in (select id from deliveries where target_id = ?)"
+    connection.execute(sql, row)
+    for table in ("deliveries", "hits", "told_limits", "histories"):
+        connection.execute(f"delete from {table} where target_id = ?", row)  # noqa: S608 - constants
+    connection.execute("delete from targets where id = ?", row)
+    return True
 
 
 def set_seen(connection: sqlite3.Connection, target_id: int, batch_id: int, post_id: int) -> None:
@@ -131,26 +149,21 @@ def all_of(connection: sqlite3.Connection) -> list[tuple[int, str]]:
     return connection.execute("select id, url from targets order by resumed_ns, id").fetchall()
 
 
-def learn(
-    connection: sqlite3.Connection, target_id: int, limit: Limit | None, is_extended: bool | None
-) -> None:
-    sql = """update targets set limit_count = coalesce(?, limit_count),
-             limit_window_s = coalesce(?, limit_window_s), is_extended = coalesce(?, is_extended) where id = ?"""
-    told = (limit.count, min(limit.window_s, LONGEST_WINDOW_S)) if limit else (None, None)
-    connection.execute(sql, (*told, is_extended, target_id))
+def learn(connection: sqlite3.Connection, target_id: int, *, is_extended: bool) -> None:
+    connection.execute("update targets set is_extended = ? where id = ?", (is_extended, target_id))
 
 
 def learn_limits(connection: sqlite3.Connection, target_id: int, limits: Collection[Limit]) -> None:
     """These and no others."""
     connection.execute("delete from told_limits where target_id = ?", (target_id,))
+    kept = [Limit(limit.count, min(limit.window_s, LONGEST_WINDOW_S)) for limit in limits]
     connection.executemany(
         "insert or replace into told_limits (target_id, window_s, count) values (?, ?, ?)",
-        [(target_id, min(limit.window_s, LONGEST_WINDOW_S), limit.count) for limit in limits],
+        [(target_id, limit.window_s, limit.count) for limit in kept],
     )
-    sql = "update targets set limit_count = null, limit_window_s = null where id = ?"
-    connection.execute(sql, (target_id,))
-    if limits:
-        learn(connection, target_id, max(limits, key=lambda limit: limit.window_s), None)
+    longest = max(kept, key=lambda limit: limit.window_s, default=None)
+    sql = "update targets set limit_count = ?, limit_window_s = ? where id = ?"
+    connection.execute(sql, (longest and longest.count, longest and longest.window_s, target_id))
 
 
 def note_success(connection: sqlite3.Connection, target_id: int, now_ns: int) -> None:

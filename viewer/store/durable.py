@@ -122,7 +122,7 @@ def existing(main: Path) -> Path:
         raise StoreUnusable(f"{main} is a folder; give the file of a store in it")
     beside = [Path(f"{main}{suffix}") for suffix in (*(file.suffix for file in DURABLE), *DERIVED)]
     if not any(path.exists() for path in (*beside, Path(f"{main}{OLD}"))):
-        raise StoreUnusable(f"there is no store {main}")
+        raise StoreUnusable(f"there is no store {main}; `tracen serve` makes it, --db names another")
     return main
 
 

@@ -6,10 +6,10 @@ connection writes a file, it alone checkpoints, readers are read-only, and a sec
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import secrets
+import shlex
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +20,7 @@ from sqlite_utils.migrations import Migrations
 
 from viewer.store.aside import is_half_in_place, repair_of
 from viewer.store.base import StoreUnavailable, StoreUnusable
+from viewer.store.lock import is_taken_alone
 from viewer.store.schema import bodies_migrations, forward_migrations, migrations, search_migrations
 
 logger = logging.getLogger("tracen.store")
@@ -77,12 +78,11 @@ class Files:
             file = self.lock.open("r+b")
         except OSError as error:
             raise StoreUnusable(f"{self.main}: {error.strerror}") from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not is_taken_alone(file):
             file.close()
             raise StoreUnusable(
-                f"{self.main}: another `tracen serve` is using this file; stop it (`tracen stop`) or give --db another"
+                f"{self.main}: another `tracen serve` is using this file; "
+                f"stop it (`{shlex.join(['tracen', 'stop', '--db', str(self.main)])}`) or give --db another"
             ) from None
         file.truncate()  # what the last server told of itself
         return file

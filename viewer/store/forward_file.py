@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -150,5 +151,25 @@ def standings(files: Files, now_ns: int) -> list[Standing]:
         ]
     except sqlite3.Error as error:
         raise StoreUnavailable(f"the queue of deliveries can not be read: {error}") from None
+    finally:
+        connection.close()
+
+
+def forget_target(files: Files, name: str | None, url: str) -> bool:
+    """Overwrite what is kept of a target, also beside a server that delivers to another; False where there is none."""
+    if not files.forward.exists():
+        return False
+    connection = files.open_forward(name)
+    try:
+        connection.execute("begin immediate")
+        is_known = delivery_targets.forget_target(connection, url)
+        connection.execute("commit")
+        for _ in range(_EMPTYING_TRIES):
+            if not connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]:
+                return is_known
+            time.sleep(_EMPTYING_PAUSE_S)
+        raise StoreUnavailable("it is forgotten, but a reader holds the write-ahead log: once more, please")
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"the queue of deliveries can not be written: {error}") from None
     finally:
         connection.close()

@@ -204,7 +204,7 @@ def create_batches(db: Database) -> None:
 
 
 @search_migrations()
-def create_summaries(db: Database) -> None:
+def create_summaries_and_choices(db: Database) -> None:
     # id is the place in the list, see `summaries.py`; `kept` (compressed) is what `shard` has of the trace, to the
     # letter: FTS5 must be told it again to forget it. It is last, so that what stands before it is read without it.
     db.table("summaries").create(
@@ -226,10 +226,13 @@ def create_summaries(db: Database) -> None:
             "input_tokens": int,
             "output_tokens": int,
             "step_count": int,
+            "first_ns": int,
+            "lacks_root": int,
+            "meaning": str,
             "kept": bytes,
         },
         pk="id",
-        not_null={"account_id", "otel_trace_id", "version", "shard", "kept"},
+        not_null={"account_id", "otel_trace_id", "version", "shard", "meaning", "kept"},
     )
     db.table("summaries").create_index(["account_id"])
     db.table("summaries").create_index(["otel_trace_id", "account_id"], unique=True)
@@ -322,3 +325,16 @@ def create_deliveries(db: Database) -> None:
 def add_url_of_delivered_page(db: Database) -> None:
     # As the target told it: a guess may be wrong.
     db.execute("alter table deliveries add column page_url text not null default ''")
+
+
+@forward_migrations()
+def add_what_was_refused(db: Database) -> None:
+    # The last version that the target refused after a page was removed for it, in which words and bytes; and how many
+    # bytes it took last, so that the same can be made again.
+    for column in (
+        "delivered_bytes integer not null default 0",
+        "refused_version integer not null default 0",
+        "refused_digest blob not null default x''",
+        "refusal text not null default ''",
+    ):
+        db.execute(f"alter table deliveries add column {column}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from viewer.store import base, batches, documents, pages, posts, reservations, sharing, tellings
@@ -29,6 +29,7 @@ from viewer.store.base import (
     Sharing,
     Telling,
 )
+from viewer.store.deletions import Deletions
 from viewer.store.deliveries import Standing
 from viewer.store.delivery_queues import DeliveryQueues
 from viewer.store.files import Files, name_in
@@ -40,6 +41,7 @@ from viewer.store.splitting import Splitting
 from viewer.store.sqlite_catalogue import SqliteCatalogue
 from viewer.store.sqlite_deliveries import SqliteDeliveries
 from viewer.store.trace_index import MAX_ROWS, IndexBeside, TraceIndex
+from viewer.store.trace_pages import TracePages
 from viewer.store.upkeep import Upkeep
 from viewer.store.write_ahead import WriteAheadLogs
 from viewer.store.writer import Writer
@@ -79,8 +81,10 @@ class SqliteStore:
             reserve=self._reserve,
         )
         splitting = Splitting(self._writer, self._read)
+        self._pages = TracePages(self._writer, self._read, self._index)
         self._catalogue = self._opened_catalogue(main, splitting) if exclusive else None
         self._queues = self._opened_queues(main, bodies) if bodies else None
+        self._deletions = Deletions(self.delete_many)
         self._upkeep = Upkeep(
             self._writer,
             self._index,
@@ -113,7 +117,7 @@ class SqliteStore:
 
     def _opened_catalogue(self, main: sqlite3.Connection, splitting: Splitting) -> SqliteCatalogue:
         try:
-            catalogue = SqliteCatalogue(self._files, name_in(main), self._index, self._writer, splitting)
+            catalogue = SqliteCatalogue(self._files, name_in(main), self._index, self._pages, splitting)
         except BaseException:
             self._writer.close()
             self._let_go()
@@ -220,18 +224,12 @@ class SqliteStore:
     # -- pages -----------------------------------------------------------------------------------------
 
     async def page_of(self, account_id: str, otel_trace_id: bytes, now_ns: int) -> Page | None:
-        def read(connection: sqlite3.Connection) -> tuple[Page | None, bool]:
-            page = pages.of_trace(connection, account_id, otel_trace_id)
-            if page is not None:
-                return page, True
-            return None, tellings.was_received(connection, self._index, account_id, otel_trace_id)
+        return (await self.pages_of(account_id, (otel_trace_id,), now_ns)).get(otel_trace_id)
 
-        page, was_received = await self._read(read)
-        if page is not None or not was_received:
-            return page
-        return await self._writer.submit(
-            lambda connection: pages.made_of_otlp(connection, account_id, otel_trace_id, now_ns)
-        )
+    async def pages_of(
+        self, account_id: str, otel_trace_ids: Collection[bytes], now_ns: int
+    ) -> dict[bytes, Page]:
+        return await self._pages.of(account_id, dict.fromkeys(otel_trace_ids, now_ns))
 
     async def reserve(self, account_id: str, otel_trace_id: bytes, now_ns: int, limit: Limit) -> Page:
         page = await self._read(lambda connection: pages.of_trace(connection, account_id, otel_trace_id))
@@ -286,8 +284,10 @@ class SqliteStore:
             lambda connection: tellings.recent(connection, self._index, account_id, before, limit)
         )
 
-    async def telling(self, page: Page, max_bytes: int) -> Telling:
-        return await self._read(lambda connection: tellings.of_page(connection, self._index, page, max_bytes))
+    async def telling(self, page: Page, max_bytes: int, version: int | None = None) -> Telling:
+        return await self._read(
+            lambda connection: tellings.of_page(connection, self._index, page, max_bytes, version)
+        )
 
     async def progress(self, page: Page) -> Progress:
         return await self._read(lambda connection: tellings.progress(connection, self._index, page))
@@ -309,7 +309,7 @@ class SqliteStore:
     # -- upkeep ----------------------------------------------------------------------------------------
 
     async def delete(self, page: Page, now_ns: int) -> None:
-        await self.delete_many((page,), now_ns)
+        await self._deletions.delete(page, now_ns)
 
     async def delete_many(self, doomed: Sequence[Page], now_ns: int) -> None:
         with self._reserve.lent():
@@ -362,6 +362,9 @@ class SqliteStore:
 
     async def delivery_standings(self, now_ns: int) -> list[Standing]:
         return await DeliveryQueues(self._files, self._read).standings(now_ns)
+
+    async def forget_deliveries(self, target: str) -> bool:
+        return await DeliveryQueues(self._files, self._read).forget_target(target)
 
     # -- the files -------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from viewer.store import arrivals, batches, dues, lists, pages, posts, shards, summaries, tellings
+from viewer.store import arrivals, batches, dues, lists, posts, shards, summaries, tellings
 from viewer.store.arrivals import BATCHES, POSTS, Progress
 from viewer.store.base import Page, StoreUnavailable, StoreUnusable, Telling
 from viewer.store.catalogue import (
@@ -30,12 +30,13 @@ from viewer.store.catalogue import (
     ListedTrace,
     Query,
     Summarised,
+    Summary,
 )
 from viewer.store.dues import Trace, Wanted
 from viewer.store.files import Files
 from viewer.store.splitting import Splitting
-from viewer.store.summaries import Row
 from viewer.store.trace_index import TraceIndex
+from viewer.store.trace_pages import TracePages
 from viewer.store.words import expression_of
 from viewer.store.writer import Writer
 
@@ -55,16 +56,16 @@ _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class SqliteCatalogue:
-    """A `viewer.store.catalogue.Catalogue` beside the files of a store, of which `pages_writer` writes FILE."""
+    """A `viewer.store.catalogue.Catalogue` beside the files of a store."""
 
     def __init__(
-        self, files: Files, name: str | None, index: TraceIndex, pages_writer: Writer, splitting: Splitting
+        self, files: Files, name: str | None, index: TraceIndex, pages: TracePages, splitting: Splitting
     ) -> None:
         """Open FILE-search, made as needed. `name` is that of FILE. Raises StoreUnusable."""
         self._files = files
         self._name = name
         self._index = index
-        self._pages_writer = pages_writer
+        self._pages = pages
         self._splitting = splitting
         self._readers = ThreadPoolExecutor(READERS, "tracen-search")
         self._local = threading.local()
@@ -126,7 +127,9 @@ class SqliteCatalogue:
         while expression is not None and len(listed) < limit:
             wanted = limit - len(listed)
             rows = await self._read(partial(lists.rows, int(account_id), expression, least, below, wanted))
-            pages_by_trace = await self._pages_of(account_id, rows)
+            pages_by_trace = await self._pages.of(
+                account_id, {row.otel_trace_id: row.received_ns for row in rows}
+            )
             listed += [
                 ListedTrace(row.place, page, row.summary, row.received_ns)
                 for row in rows
@@ -137,32 +140,17 @@ class SqliteCatalogue:
             below = rows[-1].place
         return listed
 
-    async def _pages_of(self, account_id: str, rows: Sequence[Row]) -> dict[bytes, Page]:
-        """The pages of traces, made now where there is none; nothing for a trace that is not there."""
+    async def current(self, found: Collection[Page]) -> dict[str, Summary]:
+        def read(connection: sqlite3.Connection) -> dict[str, Summary]:
+            told = dict[str, Summary]()
+            for page in found:
+                version = tellings.version_of(connection, self._index, page)
+                summary = summaries.made_from(connection, page, version)
+                if summary is not None:
+                    told[page.id] = summary
+            return told
 
-        def read(connection: sqlite3.Connection) -> tuple[dict[bytes, Page], list[Row]]:
-            found, missing = {}, []
-            for row in rows:
-                page = pages.of_trace(connection, account_id, row.otel_trace_id)
-                if page is not None:
-                    found[row.otel_trace_id] = page
-                elif tellings.was_received(connection, self._index, account_id, row.otel_trace_id):
-                    missing.append(row)
-            return found, missing
-
-        found, missing = await self._read(read)
-        if not missing:
-            return found
-
-        def make(connection: sqlite3.Connection) -> dict[bytes, Page]:
-            return {
-                row.otel_trace_id: pages.made_of_otlp(
-                    connection, account_id, row.otel_trace_id, row.received_ns
-                )
-                for row in missing
-            }
-
-        return found | await self._pages_writer.submit(make)
+        return await self._read(read)
 
     async def choices(self, account_id: str) -> Choices:
         return await self._read(lambda connection: summaries.choices(connection, int(account_id)))

@@ -106,6 +106,9 @@ class SqliteDeliveries:
     async def set_aside(self, delivery: Delivery, state: DeliveryState, reason: str, due_ns: int = 0) -> None:
         await self._file.write(lambda c: delivery_rows.set_aside(c, delivery, state, reason, due_ns))
 
+    async def refuse(self, delivery: Delivery, version: int, refusal: str) -> Delivery | None:
+        return await self._file.write(lambda c: delivery_rows.refuse(c, delivery, version, refusal))
+
     async def settle(self, delivery: Delivery, version: int) -> None:
         await self._file.write(lambda c: delivery_rows.settle(c, delivery, version))
 
@@ -151,8 +154,8 @@ class SqliteDeliveries:
     async def target(self) -> Target:
         return await self._file.read(lambda c: delivery_targets.read(c, self._id))
 
-    async def learn(self, limit: Limit | None, *, is_extended: bool | None) -> None:
-        await self._file.write(lambda c: delivery_targets.learn(c, self._id, limit, is_extended))
+    async def learn(self, *, is_extended: bool) -> None:
+        await self._file.write(lambda c: delivery_targets.learn(c, self._id, is_extended=is_extended))
 
     async def learn_limits(self, limits: Collection[Limit]) -> None:
         await self._file.write(lambda c: delivery_targets.learn_limits(c, self._id, limits))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import zstandard
 
-from viewer.store.base import NS_PER_S
+from viewer.store.base import NS_PER_S, Page
 from viewer.store.catalogue import MAX_CHOICES, MAX_LABEL, Choices, Outcome, Query, Summarised, Summary
 from viewer.store.words import kept_of
 
@@ -37,8 +38,8 @@ _COMPRESSOR = zstandard.ZstdCompressor(level=3)
 """For the thread that writes."""
 
 _SELECT = """select id, otel_trace_id, received_ns, title, outcome, provider, model, kinds, started_ns,
-             latency_ns, input_tokens, output_tokens, step_count from summaries"""
-_INSERT = "insert into summaries values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+             latency_ns, input_tokens, output_tokens, step_count, first_ns, lacks_root, meaning from summaries"""
+_INSERT = "insert into summaries values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 Label = tuple[int, str, str]
@@ -67,8 +68,11 @@ class Place:
 
 
 def fitted(summary: Summary) -> Summary:
-    """The summary as it can be kept: whatever a stranger sent, its texts are Unicode and its numbers have 64 bits."""
-    return Summary(
+    """The summary as it can be kept: whatever a stranger sent, its texts are Unicode and its numbers have 64 bits.
+
+    One that had to be changed for that has no meaning any more.
+    """
+    kept = Summary(
         title=_text(summary.title, _MAX_TITLE),
         outcome=summary.outcome,
         provider=_text(summary.provider, MAX_LABEL),
@@ -79,7 +83,11 @@ def fitted(summary: Summary) -> Summary:
         input_tokens=None if summary.input_tokens is None else _integer(summary.input_tokens),
         output_tokens=None if summary.output_tokens is None else _integer(summary.output_tokens),
         step_count=_integer(summary.step_count),
+        first_ns=_integer(summary.first_ns),
+        lacks_root=summary.lacks_root,
+        meaning=summary.meaning,
     )
+    return kept if kept == summary else replace(kept, meaning="")
 
 
 def _text(text: str, limit: int) -> str:
@@ -98,6 +106,13 @@ def version_of(connection: sqlite3.Connection, account_id: int, otel_trace_id: b
     """What the summary of a trace was made from, and until when the trace rests; zeros where it is not listed."""
     sql = "select version, rest_until_ns from summaries where otel_trace_id = ? and account_id = ?"
     return connection.execute(sql, (otel_trace_id, account_id)).fetchone() or (0, 0)
+
+
+def made_from(connection: sqlite3.Connection, page: Page, version: int) -> Summary | None:
+    """The summary of a page's trace, if it was made from this version."""
+    sql = f"{_SELECT} where otel_trace_id = ? and account_id = ? and version = ?"
+    row = connection.execute(sql, (page.otel_trace_id, int(page.account_id), version)).fetchone()
+    return _row(row).summary if row is not None else None
 
 
 def place_of(connection: sqlite3.Connection, account_id: int, otel_trace_id: bytes) -> Place | None:
@@ -138,6 +153,9 @@ def insert(
         summary.input_tokens,
         summary.output_tokens,
         summary.step_count,
+        summary.first_ns,
+        summary.lacks_root,
+        summary.meaning,
         _COMPRESSOR.compress(kept.encode()),
     )
     connection.execute(_INSERT, values)
@@ -234,10 +252,12 @@ def at_places(connection: sqlite3.Connection, account_id: int, places: Sequence[
             yield _row(row)
 
 
-def _row(row: tuple[object, ...]) -> Row:
-    place, otel_trace_id, received_ns, title, outcome, provider, model, kinds, *numbers = row
-    summary = Summary(title, Outcome(outcome), provider, model, _kinds(kinds), *numbers)  # type: ignore[arg-type]
-    return Row(place, otel_trace_id, received_ns, summary)  # type: ignore[arg-type]
+def _row(row: tuple[Any, ...]) -> Row:
+    place, otel_trace_id, received_ns, title, outcome, provider, model, kinds, *rest = row
+    *numbers, lacks_root, meaning = rest
+    more = (*numbers, bool(lacks_root), meaning)
+    summary = Summary(title, Outcome(outcome), provider, model, _kinds(kinds), *more)
+    return Row(place, otel_trace_id, received_ns, summary)
 
 
 def _kinds(text: object) -> tuple[str, ...]:

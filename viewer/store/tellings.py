@@ -52,16 +52,32 @@ class _Arrival:
     kind: BodyKind
     size: int
     batch_id: int = 0
+    post_id: int = 0
     posted: bytes | None = None
 
 
-def of_page(connection: sqlite3.Connection, index: TraceIndex, page: Page, max_bytes: int) -> Telling:
-    """Posts and batches of a trace in order of arrival, up to the body that is more than `max_bytes` together."""
+def of_page(
+    connection: sqlite3.Connection,
+    index: TraceIndex,
+    page: Page,
+    max_bytes: int,
+    version: int | None = None,
+) -> Telling:
+    """Posts and batches of a trace in order of arrival, up to the body that is more than `max_bytes` together.
+
+    With `version` those that made it, less what was deleted since.
+    """
     candidates = index.candidates(connection, int(page.account_id), page.otel_trace_id)
-    version = _version(connection, page, candidates)
+    arrivals: Iterable[_Arrival] = merge(
+        _batches(connection, page, candidates), _posts(connection, page), key=_received_ns
+    )
+    if version is None:
+        version = _version(connection, page, candidates)
+    else:
+        arrivals = _until(arrivals, version)
     bodies: list[tuple[BodyKind, bytes]] = []
     size = omitted = 0
-    for arrival in merge(_batches(connection, page, candidates), _posts(connection, page), key=_received_ns):
+    for arrival in arrivals:
         if size > max_bytes:
             omitted += 1
             continue
@@ -77,9 +93,19 @@ def _received_ns(arrival: _Arrival) -> int:
     return arrival.received_ns
 
 
+def _until(arrivals: Iterable[_Arrival], version: int) -> Iterator[_Arrival]:
+    """What had come when the newest batch and the newest post were `version` together."""
+    batch_id = post_id = 0
+    for arrival in arrivals:
+        batch_id, post_id = max(batch_id, arrival.batch_id), max(post_id, arrival.post_id)
+        if batch_id + post_id > version:
+            return
+        yield arrival
+
+
 def _posts(connection: sqlite3.Connection, page: Page) -> Iterator[_Arrival]:
-    for _, received_ns, body in posts.of_trace(connection, page.account_id, page.otel_trace_id):
-        yield _Arrival(received_ns, BodyKind.PAYLOAD, len(body), posted=body)
+    for post_id, received_ns, body in posts.of_trace(connection, page.account_id, page.otel_trace_id):
+        yield _Arrival(received_ns, BodyKind.PAYLOAD, len(body), post_id=post_id, posted=body)
 
 
 def _batches(connection: sqlite3.Connection, page: Page, candidates: Iterable[int]) -> Iterator[_Arrival]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tracen_otel.timestamps import format_timestamp
 from viewer import pages
+from viewer.accounts.addresses import LOCAL
 from viewer.accounts.frame import NO_STORE, Frame, frame_for
 from viewer.accounts.receipt import Receipts
 from viewer.contexts import Fact
@@ -18,7 +20,7 @@ from viewer.headers import with_form_targets
 from viewer.limits import Plans
 from viewer.policy import for_operator, session_of, with_session
 from viewer.reference.contexts import Paste
-from viewer.settings import Settings
+from viewer.settings import Settings, default_db
 from viewer.store.base import NS_PER_S
 from viewer.store.people import Account, Accounts, Subscription
 from viewer.subscriptions.book import Book
@@ -52,6 +54,7 @@ class SubscriptionDesk:
         clock_ns: Callable[[], int],
     ) -> None:
         """Raises StripeUnusable."""
+        self._db = settings.db
         self._is_required = settings.require_subscription
         self._plans = plans
         self._clock_ns = clock_ns
@@ -148,9 +151,17 @@ class SubscriptionDesk:
             offers=() if _pays(subscription, now_ns) else self._offers(),
             can_manage=self._stripe is not None and bool(subscription.customer_id),
             command=Paste(
-                "command", "Shell of the server", f"tracen accounts subscribe {shlex.quote(account.email)}"
+                "command",
+                "Shell of the server",
+                shlex.join(["tracen", "accounts", "subscribe", account.email, *self._of(account)]),
             ),
         )
+
+    def _of(self, account: Account) -> tuple[str, ...]:
+        """What names a store that is not the default. Where it is, whoever runs the server knows, and nobody else."""
+        if self._db == default_db() or "://" in self._db:
+            return ()
+        return "--db", os.path.abspath(self._db) if account.email == LOCAL else "FILE"
 
     def _notices(self, subscription: Subscription, standing: Standing, asked: set[str]) -> list[Notice]:
         notices = []

@@ -103,7 +103,7 @@ def test_list_is_a_table_in_a_terminal(kept_db: Path) -> None:
         (("subscribe", EMAIL, "--plan", "Pro Plan"), 2, "expected a name of a-z"),
         (("delete", EMAIL), 1, "Delete ada@team.example"),  # nobody says yes
         (("delete", "nobody@team.example", "--yes"), 1, "no account"),
-        (("list", "--db", "no-such-file.db"), 2, "there is no store no-such-file.db"),
+        (("list", "--db", "no-such-file.db"), 2, "no store no-such-file.db; `tracen serve` makes it, --db"),
         (("rename", EMAIL), 2, "No such command"),
     ],
 )
@@ -175,9 +175,10 @@ def test_commands_work_beside_a_running_server(db: Path) -> None:
 
 
 def _through_the_doors(tracen: TracenProcess) -> None:
-    at = ("--base-url", tracen.http)
-    link = done(tracen.db, "link", EMAIL, *at).strip()
-    invitation = done(tracen.db, "invite", *at).strip()
+    link = done(tracen.db, "link", EMAIL).strip()
+    invitation = done(tracen.db, "invite").strip()
+    elsewhere = done(tracen.db, "link", EMAIL, "--base-url", "https://traces.example")
+    assert elsewhere.startswith("https://traces.example/")
     with httpx2.Client(base_url=tracen.http, headers=FROM_A_PAGE, timeout=TIMEOUT_S) as ada:
         assert EMAIL in ada.get(link).text
         assert ada.post("/login/link", data={"ticket": link.partition("=")[2]}).status_code == 303

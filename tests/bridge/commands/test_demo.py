@@ -13,6 +13,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from bridge.asking import Server
+from bridge.demo import removal
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
 from tests.processes import TracenProcess
 from viewer.accounts.addresses import LOCAL
@@ -66,6 +68,18 @@ def test_demo_fills_an_account_and_takes_away_what_it_made_alone(tracen: TracenP
     assert (done.returncode, done.stderr) == (0, "12 demo traces deleted\n")
     assert [trace["title"] for trace in traces_of(tracen, key)] == ["a program's own"]
     assert httpx2.get(shown[0], trust_env=False).status_code == 410
+
+
+def test_all_that_the_demo_made_is_deleted_however_many_pages_list_it(
+    tracen: TracenProcess, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came at one moment is listed by how much of it was before: deleting on the way would pass over some."""
+    monkeypatch.setattr(removal, "_PAGE", 5)
+    done = run_demo("--endpoint", tracen.http, "--key", key, "--count", "18", "--seed", "4")
+    assert done.returncode == 0, done.stderr
+    gone = list(removal.delete_all(lambda: Server(tracen.http, key)))
+    assert gone == [True] * 18
+    assert traces_of(tracen, key) == []
 
 
 def test_demo_masks_the_secrets_that_it_sends(tracen: TracenProcess, key: str) -> None:

@@ -91,3 +91,21 @@ def test_status_of_a_store_that_delivers_nothing(tmp_path: Path) -> None:
     assert (status.returncode, status.stdout) == (0, "")
     assert "--forward-to" in status.stderr
     assert not list(tmp_path.glob("*-forward"))
+
+
+def test_endpoint_is_forgotten_that_is_delivered_to_no_more(tmp_path: Path) -> None:
+    """Not while it is delivered to, nor one that is not known, nor without a word in a pipe."""
+    db, mistyped, used = tmp_path / "t.db", "http://127.0.0.1:9/mistyped", "http://127.0.0.1:9"
+    with running_tracen(db, "--forward-to", mistyped, "--forward-key", KEY):
+        pass
+    with running_tracen(db, "--forward-to", used, "--forward-key", KEY):
+        for url, flags, code, words in (
+            (used, ("--yes",), 1, "the server that is running delivers to"),
+            ("http://127.0.0.1:9/other", ("--yes",), 2, mistyped),
+            (mistyped, (), 2, "give --yes"),
+            (f"{mistyped}/", ("--yes",), 0, "is forgotten"),
+            (mistyped, ("--yes",), 2, "nothing is kept"),
+        ):
+            done = run("forward", "--forget", url, *flags, "--db", str(db))
+            assert (done.returncode, words in done.stderr) == (code, True), done
+    assert mistyped.encode() not in (tmp_path / "t.db-forward").read_bytes()

@@ -17,6 +17,7 @@ from tests.processes import TracenProcess
 
 FACTS: dict[str, dict[str, Any]] = {
     "phoenix-rest.json": {
+        "title": "answer_question",
         "prompt": "How long may I return a kettle?",
         "response": "Thirty days, if it was never used.",
         "model": "gpt-5-mini",
@@ -29,6 +30,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "errors": {"retrieve": "ReadTimeout: the index did not answer within 300 ms"},
     },
     "phoenix-otlpv1.json": {
+        "title": "triage",
         "prompt": "Is the build red?",
         "response": "Yes: two tests fail.",
         "model": "claude-sonnet-4-5",
@@ -37,6 +39,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "errors": {"ask_model": "stopped early"},
     },
     "langfuse-trace.json": {
+        "title": "support",
         "prompt": "Where is order 4411?",
         "response": "It leaves the warehouse today.",
         "model": "gpt-4.1",
@@ -50,6 +53,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "errors": {"look-up-order": "the order service answered 503"},
     },
     "langfuse-page.json": {
+        "title": "plan a trip",
         "prompt": "Two days in Lisbon, please.",
         "response": "Day one: Alfama. Day two: Belém.",
         "model": "mistral-large-latest",
@@ -58,6 +62,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "errors": {},
     },
     "langfuse-observations.jsonl": {
+        "title": "nightly",
         "prompt": "Summarise yesterday.",
         "response": "Quiet: three tickets.",
         "model": "gemini-2.5-flash",
@@ -65,7 +70,17 @@ FACTS: dict[str, dict[str, Any]] = {
         "nesting": {"nightly report": None, "summarise": "nightly report"},
         "errors": {},
     },
+    "langfuse-observations-v2.json": {
+        "title": "refunds",
+        "prompt": "Refund order 5521, please.",
+        "response": "Done: 39.90 EUR.",
+        "model": "gpt-5.1",
+        "tokens": (566, 41),
+        "nesting": {"run": None, "decide": "run", "mail": "run"},
+        "errors": {"mail": "connection refused"},
+    },
     "jaeger.json": {
+        "title": "POST /ask",
         "prompt": "Which team owns billing?",
         "response": "The payments team.",
         "model": "gpt-5",
@@ -78,6 +93,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "errors": {"execute_tool directory": "directory is locked"},
     },
     "jaeger-v3.json": {
+        "title": "chat gpt-5",
         "prompt": "Say yes.",
         "response": "Yes.",
         "model": "gpt-5",
@@ -106,12 +122,13 @@ def key(tracen: TracenProcess) -> str:
 
 @pytest.mark.parametrize("name", FACTS)
 def test_page_of_an_export_shows_what_happened(name: str, tracen: TracenProcess, key: str) -> None:
-    """Prompt, answer, model, tokens, nesting and failures of every format are on the page."""
+    """Title, prompt, answer, model, tokens, nesting and failures of every format are on the page."""
     done = run_import("--endpoint", tracen.http, "--key", key, "--json", str(EXPORTS / name))
     assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stderr
     page = httpx2.get(json.loads(done.stdout)["url"] + ".json", trust_env=False).json()
     names = {step["id"]: step["name"] for step in page["steps"]}
     told = {
+        "title": page["title"],
         "prompt": page["prompt"],
         "response": page["response"],
         "model": page["model"],
@@ -127,7 +144,7 @@ def test_importing_twice_makes_no_second_page(tracen: TracenProcess, key: str) -
     command = ["--endpoint", tracen.http, "--key", key, "--json", *map(str, sorted(EXPORTS.iterdir()))]
     first, again = run_import(*command), run_import(*command)
     assert first.stdout == again.stdout
-    assert "7 traces, 17 spans imported (Jaeger, Langfuse, OTLP, Phoenix)" in first.stderr
+    assert "8 traces, 20 spans imported (Jaeger, Langfuse, OTLP, Phoenix)" in first.stderr
     url = json.loads(first.stdout.splitlines()[1])["url"]
     assert len(httpx2.get(url + ".json", trust_env=False).json()["steps"]) == 3
 
@@ -154,7 +171,8 @@ def test_what_is_whole_is_imported_and_the_rest_named(
     assert done.returncode == 1
     assert done.stdout.count("\n") == 2
     assert f"{cut}: line 55 (byte 2,000): is cut off, in what begins at line 45" in done.stderr
-    assert f"{other}: of no known format: seen was an object with the fields rows." in done.stderr
+    assert f"{other}: of no known format: seen was an object with the fields rows" in done.stderr
+    assert done.stderr.count("Known are spans of Phoenix") == 1
     assert f"{files[2]}: No such file or directory" in done.stderr
     assert "2 traces, 5 spans imported (Jaeger, Phoenix); 3 skipped" in done.stderr
 
@@ -173,7 +191,7 @@ def test_closed_standard_input_is_a_complaint() -> None:
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "-: it is empty",
-        "1 trace, 3 spans would be imported (Jaeger); 1 skipped: 1 × of no known format",
+        "1 trace, 3 spans would be imported (Jaeger); 1 skipped: 1 × empty",
     ]
 
 

@@ -84,7 +84,7 @@ def test_json_is_an_object_a_check_and_one_for_all(tracen: TracenProcess, key: s
     *checks, last = map(json.loads, done.stdout.splitlines())
     assert {check["verdict"] for check in checks} == {"ok"}
     assert set(checks[0]) == {"verdict", "about", "check", "found", "repair"}
-    assert last == {"verdict": "ok", "conclusion": "All is well: what you send becomes a page."}
+    assert last == {"verdict": "ok", "conclusion": "All is well: what you send becomes a page.", "repair": []}
 
 
 def test_grpc_is_tried_where_the_variables_say_so(tracen: TracenProcess, key: str) -> None:
@@ -105,10 +105,13 @@ def test_setup_that_is_broken_ends_with_1_and_the_likeliest_cause(tracen: Tracen
     cause = f"nothing listens at 127.0.0.1:{port}; Tracen runs at {tracen.http}"
     assert f"  FAIL port          {cause}\n" in done.stdout
     assert f"                     -> export {GENERAL}={tracen.otlp_http}\n" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith(f"Likeliest cause (port): {cause}.")
+    assert f"\nLikeliest cause (port): {cause}.\n" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"-> export {GENERAL}={tracen.otlp_http}"
     told = run("--json", **variables, TRACEN_DB=str(tracen.db))
     assert told.returncode == 1
-    assert json.loads(told.stdout.splitlines()[-1])["verdict"] == "fail"
+    last = json.loads(told.stdout.splitlines()[-1])
+    assert last["verdict"] == "fail"
+    assert last["repair"] == [f"export {GENERAL}={tracen.otlp_http}"]
 
 
 def test_warnings_alone_end_with_0(tracen: TracenProcess, key: str) -> None:
@@ -116,7 +119,8 @@ def test_warnings_alone_end_with_0(tracen: TracenProcess, key: str) -> None:
     done = run(**variables)
     assert done.returncode == 0
     assert "  warn OTLP path " in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("Nothing is broken. Worth a look (OTLP path): ")
+    assert "\nNothing is broken. Worth a look (OTLP path): " in done.stdout
+    assert done.stdout.splitlines()[-1] == f"-> export {GENERAL}={tracen.otlp_http}"
 
 
 @pytest.mark.parametrize(

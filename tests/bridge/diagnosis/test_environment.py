@@ -158,6 +158,24 @@ DOUBTFUL = {
         "neither http:// nor",
         f"{GENERAL}=http://a.example:4317",
     ),
+    "TLS where there is none": (
+        SENT | {GENERAL: "http://a.example:4317", "OTEL_EXPORTER_OTLP_INSECURE": "false"},
+        "OTLP insecure",
+        "Python speaks TLS then",
+        "unset OTEL_EXPORTER_OTLP_INSECURE",
+    ),
+    "no TLS where there is": (
+        SENT | {GENERAL: "https://a.example:4317", "OTEL_EXPORTER_OTLP_TRACES_INSECURE": "True"},
+        "OTLP insecure",
+        "https://, which goes before it",
+        "unset OTEL_EXPORTER_OTLP_TRACES_INSECURE",
+    ),
+    "a word for no TLS that is none": (
+        SENT | {GENERAL: "https://a.example:4317", "OTEL_EXPORTER_OTLP_INSECURE": "1"},
+        "OTLP insecure",
+        "only `true` means true",
+        "unset OTEL_EXPORTER_OTLP_INSECURE",
+    ),
     "an empty endpoint": (SENT | {OF_TRACES: ""}, "OTLP endpoint", "is empty", f"unset {OF_TRACES}"),
     "a ratio": (
         {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"},
@@ -362,9 +380,11 @@ def test_certificates_to_trust_must_be_some(tmp_path: Path) -> None:
     """In PEM; and they do nothing where there is no TLS."""
     variable, pair = "OTEL_EXPORTER_OTLP_CERTIFICATE", make_pair(tmp_path, "first")
     over_tls = SENT | {GENERAL: "https://traces.example"}
-    judged(over_tls | {variable: str(pair.key)}).failed("certificate", "holds no certificate", "unset")
+    judged(over_tls | {variable: str(pair.key)}).failed(
+        "certificate", "holds a private key, and no certificate", "unset"
+    )
     judged(SENT | {variable: str(pair.cert)}).warned("certificate", "there is no TLS", f"unset {variable}")
-    assert environment(over_tls | {variable: str(pair.cert)}).meant().otlp[0].ca_file == str(pair.cert)
+    assert environment(over_tls | {variable: str(pair.cert)}).meant().otlp[0].files.ca_file == str(pair.cert)
 
 
 def test_proxy_before_another_machine_is_a_warning() -> None:
@@ -403,6 +423,14 @@ def test_environment_means_what_an_sdk_would_do() -> None:
     for variables, expected in cases:
         otlp = environment(variables).meant().otlp
         assert [(target.url, target.transports[0]) for target in otlp] == expected, variables
+
+
+def test_word_for_no_tls_is_of_grpc_alone() -> None:
+    """Over HTTP the scheme is all there is; and it is right where no scheme says anything."""
+    variables = SENT | {PROTOCOL: "http/protobuf", "OTEL_EXPORTER_OTLP_INSECURE": "false"}
+    assert judged(variables).verdicts == {Verdict.OK}
+    bare = judged(SENT | {GENERAL: "a.example:4317", "OTEL_EXPORTER_OTLP_INSECURE": "true"})
+    assert "OTLP insecure" not in [one.check for one in bare.findings]
 
 
 def test_endpoint_of_tracen_alone_means_posts_and_the_doors_of_a_server_that_runs_here() -> None:

@@ -281,9 +281,27 @@ def test_path_twice_or_none_works_with_tracen_and_is_a_warning(
 
 def test_grpc_at_the_port_of_http_is_named(tracen: TracenProcess, key: str) -> None:
     examined = examine(over_grpc(tracen.otlp_http, key))
-    examined.failed("gRPC", ", not gRPC", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf")
+    examined.failed("gRPC", ", not gRPC", "export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf")
     here = examine(over_grpc(tracen.otlp_http, key), db=str(tracen.db))
-    assert f"export {GENERAL}={grpc_origin(tracen)}" in here.of("gRPC").repair
+    assert here.of("gRPC").repair[1] == f"or, to stay with gRPC: export {GENERAL}={grpc_origin(tracen)}"
+    assert here.of("running").verdict is Verdict.OK  # it is where that server is, at another of its doors
+
+
+@pytest.mark.parametrize(
+    ("said", "repair"),
+    [
+        ({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf"),
+        ({"OTEL_TRACES_EXPORTER": "otlp_proto_grpc"}, "OTEL_TRACES_EXPORTER=otlp_proto_http"),
+    ],
+)
+def test_protocol_is_set_where_it_was_said(
+    tracen: TracenProcess, key: str, said: dict[str, str], repair: str
+) -> None:
+    """Another variable would change nothing; with this one it works."""
+    variables = over_http(tracen.otlp_http, key) | said
+    examine(variables).failed("gRPC", ", not gRPC", f"export {repair}")
+    name, _, value = repair.partition("=")
+    assert examine(variables | {name: value}).of("HTTP protobuf").found == "sent, and on its page"
 
 
 def test_http_at_the_port_of_grpc_is_named(tracen: TracenProcess, key: str) -> None:

@@ -92,12 +92,13 @@ def test_key_that_may_only_write_leaves_one_page_and_says_so(tracen: TracenProce
 def test_key_that_is_not_sent_is_named_at_the_door(tracen: TracenProcess) -> None:
     """With the variable that sends it; TRACEN_KEY alone does nothing for OTLP."""
     key = add_key(tracen)
-    for variables, door in (
-        (over_http(tracen.otlp_http, "") | {HEADERS: "x-team=search"}, "HTTP protobuf"),
-        (over_grpc(f"http://{tracen.otlp_grpc}", "") | {HEADERS: ""}, "gRPC"),
+    so_far = f'"${HEADERS}",'
+    for variables, door, kept in (
+        (over_http(tracen.otlp_http, "") | {HEADERS: "x-team=search"}, "HTTP protobuf", so_far),
+        (over_grpc(f"http://{tracen.otlp_grpc}", "") | {HEADERS: ""}, "gRPC", ""),
     ):
         examined = examine(variables, endpoint=tracen.http, key=key)
-        examined.failed(door, "no key is sent", f"export {HEADERS}=x-tracen-key=$TRACEN_KEY")
+        examined.failed(door, "no key is sent", f"export {HEADERS}={kept}x-tracen-key=$TRACEN_KEY")
         assert examined.of("POST").verdict is Verdict.OK
 
 

@@ -44,6 +44,10 @@ class Manners:
     tells_limit: bool = False
     """RateLimit-Policy and RateLimit on every answer to a valid key."""
     max_body_bytes: int = 5 * 1024 * 1024
+    most_steps: int | None = None
+    """What has more of them is refused for good; None: no number is too large."""
+    steps_refusal: int = 422
+    """With which status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,8 @@ class StrictTracen:
         errors = errors_of(payload, refuses_unknown=self.manners.refuses_unknown_fields)
         if errors:
             return _problem(422, "Wrong fields", errors=errors)
+        if self.manners.most_steps is not None and len(payload["steps"]) > self.manners.most_steps:
+            return _problem(self.manners.steps_refusal, "Too many steps")
         if wait_s := self._wait_s(key):
             self.refused_by_limit += 1
             self.refused_at_s.append(self._clock_s())

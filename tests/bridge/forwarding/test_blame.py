@@ -107,6 +107,24 @@ async def test_outage_is_nobodys_fault(source: Source, strict: RunningStrictTrac
     assert len(strict.pages) == 3
 
 
+async def test_trace_that_fails_alone_is_sent_ever_more_seldom(
+    source: Source, strict: RunningStrictTracen
+) -> None:
+    """Each minute at first, every ten in the end; what comes then goes at once, and so does it when it is taken."""
+    strict.poison[name_of(1, 0)] = refused(500)
+    await some(source, 1)
+    await hours(source, 1)
+    before = posted(strict)
+    await hours(source, 5)
+    assert 5 * 6 - 5 <= posted(strict) - before <= 5 * 6 + 1
+    await some(source, 2)
+    await later(source, 60)
+    assert steps(strict) == [[name_of(2, 0)]]
+    strict.poison.clear()
+    await source.drain()
+    assert len(strict.pages) == 2
+
+
 async def test_own_service_is_asked_before_all_is_refused(to_own: Source, own: OwnTracen) -> None:
     """A filter before it refuses one body: the probe tells that the key is taken, and the next goes at once."""
     own.faults.append(refused(403))

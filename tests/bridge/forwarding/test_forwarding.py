@@ -45,7 +45,6 @@ async def test_limit_that_is_told_no_more_is_forgotten(source: Source, strict: R
         strict.manners.tells_limit = tells_limit
         await source.send((number, 0))
         await source.drain()
-        await source.forwarding.learn()
         assert (await source.queue.target()).strictest.count == expected
 
 

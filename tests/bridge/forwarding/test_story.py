@@ -58,6 +58,7 @@ FAULTS = st.sampled_from(
         refused(401),
     ]
 )
+FAULTS_OF_NETWORK = (RESET, ANSWER_LOST)
 STICKY = st.sampled_from(
     [RESET, refused(500), refused(502), refused(503, Retry_After="1"), refused(403), refused(409)]
 )
@@ -296,14 +297,29 @@ class StrictStory(Story):
         limit=st.sampled_from([2, 5, 100]),
         refuses_unknown=st.booleans(),
         tells=st.booleans(),
-        delete_refusal=st.sampled_from([None, None, 403, 404, 405]),
+        delete_refusal=st.sampled_from([None, None, None, 403, 404, 405]),
+        most_steps=st.sampled_from([None, 1, 3, 4]),
+        steps_refusal=st.sampled_from([400, 422]),
         newest=st.booleans(),
     )
     def start(
-        self, limit: int, refuses_unknown: bool, tells: bool, delete_refusal: int | None, newest: bool
+        self,
+        limit: int,
+        refuses_unknown: bool,
+        tells: bool,
+        delete_refusal: int | None,
+        most_steps: int | None,
+        steps_refusal: int,
+        newest: bool,
     ) -> None:
         self.manners = Manners(
-            limit, WINDOW_S, refuses_unknown, delete_refusal=delete_refusal, tells_limit=tells
+            limit,
+            WINDOW_S,
+            refuses_unknown,
+            delete_refusal=delete_refusal,
+            tells_limit=tells,
+            most_steps=most_steps,
+            steps_refusal=steps_refusal,
         )
         self.begin(limit, per_hour=0 if tells else limit, newest=newest)
 
@@ -315,18 +331,47 @@ class StrictStory(Story):
         pages = dict(self.strict.pages)
         return {page: [step["name"] for step in payload["steps"]] for page, payload in pages.items()}
 
+    @precondition(lambda self: self.manners.most_steps)
+    @rule(trace=TRACES, fault=st.sampled_from([None, None, *FAULTS_OF_NETWORK]), seconds=SECONDS)
+    def trace_outgrows_the_endpoint(self, trace: int, fault: Fault | None, seconds: int) -> None:
+        """What there was of it may have been taken, and all that there is then is not."""
+        self.spans_arrive([(trace, 0)])
+        self.time_passes(3)
+        self.time_passes(10)
+        self.spans_arrive([(trace, span) for span in range(1, 6)])
+        self.time_passes(3)
+        if fault:
+            self.endpoint.faults.append(fault)
+        self.time_passes(700)
+        self.time_passes(seconds)
+
     @invariant()
     def accepted_are_within_the_limit(self) -> None:
         if hasattr(self, "source"):
             assert self.strict.accepted_within(WINDOW_S) <= self.limit
 
     def check_page(self, trace: int, steps: list[str], told: list[str]) -> None:
-        if steps != told and self.manners.delete_refusal:
+        """The newest that was ever accepted: all, where the endpoint takes it."""
+        assert steps == self.newest_accepted(trace)
+        if steps == told:
+            return
+        state = self.source.state_of(trace)
+        if state is DeliveryState.LATE:
             assert steps
-            assert set(steps) < set(told)
-            assert self.source.state_of(trace) is DeliveryState.LATE
+            assert self.manners.delete_refusal
         else:
-            assert steps == told
+            assert state is DeliveryState.REFUSED
+            assert self.manners.most_steps is not None
+            assert len(told) > self.manners.most_steps
+
+    def newest_accepted(self, trace: int) -> list[str]:
+        """The names of the steps. Traces only grow: what is newer has more of them."""
+        newest: list[str] = []
+        for each in self.strict.accepted:
+            names = [step["name"] for step in each.payload["steps"]]
+            if len(names) >= len(newest) and any(name.startswith(f"t{trace}s") for name in names):
+                newest = names
+        return sorted(newest)
 
     def end(self) -> None:
         if hasattr(self, "strict"):

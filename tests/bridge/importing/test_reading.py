@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import json
@@ -26,6 +27,7 @@ FORMATS = {
     "langfuse-trace.json": "Langfuse",
     "langfuse-page.json": "Langfuse",
     "langfuse-observations.jsonl": "Langfuse",
+    "langfuse-observations-v2.json": "Langfuse",
     "jaeger.json": "Jaeger",
     "jaeger-v3.json": "OTLP",
 }
@@ -135,6 +137,46 @@ def test_langfuse_tables_are_read_in_both_spellings(tmp_path: Path) -> None:
     trace = {"id": "t-1", "timestamp": "2026-03-04T10:15:30Z", "name": "alone", "input": "a", "output": "b"}
     (span,), _ = read(write(tmp_path / "trace", [{**trace, "bookmarked": False, "tags": []}]))
     assert attributes_of(span.span)["langfuse.trace.output"] == "b"
+
+
+def test_langfuse_tells_whose_trace_it_was_and_where_it_ran() -> None:
+    """Name, user, session and tags, as its SDKs write them; what came over OpenTelemetry has a resource."""
+    (root, generation, _), skipped = read(EXPORTS / "langfuse-observations-v2.json")
+    assert skipped == []
+    told = attributes_of(generation.span)
+    assert (told["langfuse.trace.name"], told["user.id"], told["session.id"]) == (
+        "refunds",
+        "user-9",
+        "session-7",
+    )
+    assert [tag["stringValue"] for tag in told["langfuse.trace.tags"]["values"]] == ["beta", "web"]
+    assert told["langfuse.observation.prompt.version"] == "7"
+    assert attributes_of(root.resource) == {
+        "service.name": "shop",
+        "deployment.environment.name": "production",
+        "service.version": "2026.4",
+    }
+    whole, _ = read(EXPORTS / "langfuse-trace.json")
+    assert attributes_of(whole[0].span)["user.id"] == "user-17"
+
+
+def test_langfuse_root_has_no_parent_that_langfuse_has_not() -> None:
+    """A span of a web server around it, say, which only the program's own tracing saw."""
+    (root, generation, tool), _ = read(EXPORTS / "langfuse-observations-v2.json")
+    assert "parentSpanId" not in root.span
+    assert {generation.span["parentSpanId"], tool.span["parentSpanId"]} == {root.span["spanId"]}
+
+
+def test_otlp_ids_in_base64_are_the_same_ids(tmp_path: Path) -> None:
+    """Protobuf's own JSON has bytes so, and Jaeger's gRPC API is read by tools that write that."""
+    told = export("jaeger-v3.json")
+    (span,) = told["result"]["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    span["parentSpanId"] = "b1b2c3d4e5f60718"
+    (expected,), _ = read(write(tmp_path / "hex", told))
+    for name in ("traceId", "spanId", "parentSpanId"):
+        span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
+    (read_back,), _ = read(write(tmp_path / "base64", told))
+    assert read_back == expected
 
 
 @pytest.mark.parametrize(
@@ -323,12 +365,18 @@ def test_numbers_that_are_none_cost_nothing(orient: str, tmp_path: Path) -> None
         ("[{}, {", "an object with no fields"),
     ],
 )
-def test_unknown_format_says_what_was_seen_and_what_is_known(text: str, told: str, tmp_path: Path) -> None:
+def test_unknown_format_says_what_was_seen(text: str, told: str, tmp_path: Path) -> None:
     """So that somebody sees at once whether it is the wrong file or the wrong format."""
-    with pytest.raises(UnknownFormat, match=told) as refusal:
+    with pytest.raises(UnknownFormat, match=told):
         read(write(tmp_path / "export", text))
-    if text:
-        assert "Langfuse" in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ['{"data": [{"na', "[{", '{"traceID": 3'])
+def test_of_a_file_that_is_cut_off_before_its_first_record_no_more_is_said(text: str, tmp_path: Path) -> None:
+    """Its format may be known well."""
+    spans, (skipped,) = read(write(tmp_path / "export", text))
+    assert (spans, skipped.byte) == ([], len(text))
+    assert skipped.reason.startswith("is cut off")
 
 
 @pytest.mark.parametrize("text", ["[]", '{"data": [], "meta": {"page": 1}}', '{"resourceSpans": []}', "{}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,26 @@ def test_bytes_that_are_nothing_are_refused(file: Path) -> None:
     (wrong,) = told(read(file), file)
 
     assert wrong.startswith(" neither a payload nor an OTLP trace request")
+
+
+@pytest.mark.parametrize("content", [b'[{"run_type": "chain"}]', b'{"custom_id": "1", "body": {}}'])
+def test_json_of_others_is_told_where_it_belongs(file: Path, content: bytes) -> None:
+    """Not field by field what it lacks: it never was a payload."""
+    file.write_bytes(content)
+
+    (wrong,) = told(read(file), file)
+
+    assert "neither a payload nor an OTLP trace request; exports of Phoenix" in wrong
+
+
+def test_compressed_file_is_told(file: Path) -> None:
+    """With what helps."""
+    packed = file.with_suffix(".gz")
+    packed.write_bytes(gzip.compress(b"{}"))
+
+    (wrong,) = told(read(packed), packed)
+
+    assert "gunzip" in wrong
 
 
 def test_what_convert_prints_is_a_file_to_push(file: Path, tmp_path: Path) -> None:

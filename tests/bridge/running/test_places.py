@@ -86,7 +86,7 @@ def test_server_is_started_and_ends_with_the_run(db: Path) -> None:
     assert run.returncode == 0, err
     titles = [json.loads(line)["title"] for line in out.splitlines()]
     assert titles == ["first", "late"]
-    assert "`tracen serve` shows them again" in err
+    assert f"`tracen serve --db {db}` shows them again" in err
     assert "tracen_sk_" not in err + out
     assert local_keys(db) == []
     page = json.loads(out.splitlines()[0])["url"].rpartition("/")[2]
@@ -108,7 +108,7 @@ def test_runs_at_once_share_a_server_and_see_their_own_traces(db: Path) -> None:
     assert presence.find(str(db)) == doors
     out, err = second.communicate("\n", timeout=TIMEOUT_S)
     assert [json.loads(line)["title"] for line in out.splitlines()] == ["second", "late"], err
-    assert "`tracen serve` shows them again" in err
+    assert f"`tracen serve --db {db}` shows them again" in err
 
 
 def test_server_ends_when_the_run_is_killed(db: Path) -> None:
@@ -135,7 +135,7 @@ def test_server_goes_on_for_who_looks_and_ends_when_it_is_stopped(db: Path) -> N
     subprocess.run(stop, env=clean_environment(), check=True, timeout=TIMEOUT_S)
     assert presence.find(str(db)) is None
     again = subprocess.run(stop, env=clean_environment(), capture_output=True, text=True, timeout=TIMEOUT_S)
-    assert (again.returncode, again.stderr) == (1, f"Error: no server runs on {db}\n")
+    assert (again.returncode, again.stderr) == (1, f"tracen: no server runs on {db}\n")
 
 
 def test_server_that_stays_ends_once_it_is_late_enough(tmp_path: Path) -> None:

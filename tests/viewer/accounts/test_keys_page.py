@@ -305,10 +305,10 @@ def test_page_tells_what_became_of_the_last_requests(portal: Portal, ada: Visito
 
 
 def test_requests_of_a_revoked_key_are_still_told(ada: Visitor) -> None:
-    """It is often just then that one wants to know."""
-    ada.post(make(ada))
+    """It is often just then that one wants to know; the key goes by its name."""
+    ada.post(make(ada, "nightly run"))
     ada.submit(actions(ada, "revoke")[0])
-    assert "a key that was revoked" in ada.get("/app/settings").text
+    assert "nightly run (revoked)" in ada.get("/app/settings").text
 
 
 def test_scopes_are_kept(portal: Portal, ada: Visitor) -> None:

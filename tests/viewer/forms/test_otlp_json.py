@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 
 from tests.tracen_otel.captured import CAPTURES, CORPUS, logs_in
+from tests.tracen_otel.sdk_resources import CANARY, PRIVATE_BY_SDK, TOLD
 from tests.viewer.samples import (
     HOSTILE,
     PLAIN,
@@ -30,7 +31,10 @@ from tracen_otel import payload
 from tracen_otel.assemble import assemble
 from tracen_otel.model import Trace
 from tracen_otel.otlp import Encoding, decode_spans
+from tracen_otel.redact import Redaction
 from viewer.forms.otlp_json import render
+from viewer.forms.otlp_steps import attributes
+from viewer.sharing.masks import Both, Masks
 from viewer.store.base import BodyKind
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -387,3 +391,28 @@ def test_proto_knows_no_field_that_the_full_span_has_not() -> None:
     told = FULL["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
     assert {field.json_name for field in ProtoSpan.DESCRIPTOR.fields} == told.keys()
     assert MessageToDict(ProtoSpan()) == {}
+
+
+# -- what a resource tells of a machine ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sdk", PRIVATE_BY_SDK)
+def test_render_leaves_out_what_a_resource_tells_of_the_machine_and_counts_it(sdk: str) -> None:
+    """As OTLP says that attributes were dropped; whichever encoding they came in, and not where masking is off."""
+    private = PRIVATE_BY_SDK[sdk]
+    resource = {"attributes": attributes({**TOLD, **private}), "droppedAttributesCount": 2}
+    span = {"traceId": TRACE_ID, "spanId": "b" * 16, "name": "chat"}
+    request = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {}, "spans": [span]}]}]}
+    forms = (
+        (BodyKind.OTLP_JSON, json.dumps(request).encode()),
+        (BodyKind.OTLP_PROTOBUF, protobuf_of(request)),
+    )
+    for form in forms:
+        told = json.loads(render([form], TRACE_ID, Trace()))["resourceSpans"][0]["resource"]
+        whole = render([form], TRACE_ID, Trace(), Redaction(redact=False)).decode()
+        masked = render([form], TRACE_ID, Trace(), Both(Redaction(), Masks(("2.1.0",)))).decode()
+
+        assert told == {"attributes": attributes(TOLD), "droppedAttributesCount": 2 + len(private)}
+        assert all(json.dumps(key) in whole for key in private)
+        assert CANARY not in masked
+        assert "2.1.0" not in masked
