@@ -2,7 +2,7 @@
 //!
 //!     cd examples/rust
 //!     export TRACEN_KEY=tracen_sk_… OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key=tracen_sk_…
-//!     cargo run --locked
+//!     cargo run
 //!
 //! Also read: TRACEN_ENDPOINT, OTEL_SERVICE_NAME, OTEL_EXPORTER_OTLP_ENDPOINT, …_PROTOCOL (http/json, http/protobuf,
 //! or grpc).

@@ -18,7 +18,7 @@ from typing import NoReturn
 import pytest
 
 BUILD_TIMEOUT_S = 1200
-LEFT_BY_USERS = shutil.ignore_patterns("node_modules", "target", "__pycache__")
+LEFT_BY_USERS = shutil.ignore_patterns("node_modules", "target", "Cargo.lock", "__pycache__")
 """What is beside the sources of somebody who follows an example's instructions."""
 
 
