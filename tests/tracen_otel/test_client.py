@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -406,11 +408,20 @@ def test_client_refuses_a_key_that_fits_no_header_without_showing_it(key: str) -
 
 def test_client_opens_nothing_when_it_is_made() -> None:
     """No socket is there before the first payload, so a fork after construction is harmless."""
-    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    script = f"""
+import os
+import subprocess
+import sys
+from tracen_otel.client import TracenClient
 
-    TracenClient("http://127.0.0.1:9", KEY)
+def is_open():
+    return os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
 
-    assert (len(os.listdir("/proc/self/fd")) if before else 0) == before
+before = is_open()
+client = TracenClient("http://127.0.0.1:9", {KEY!r})
+assert is_open() == before
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # from 3.12 on, where there are threads
