@@ -243,10 +243,10 @@ def serve_with(settings: Settings) -> None:
 
 
 def _announce(settings: Settings, ready: Ready) -> None:
-    """Machines read stdout, people stderr, other commands what is beside the store."""
+    """Machines read stdout, people stderr unless logs are for machines, other commands what is beside the store."""
     from tracen_otel.endpoint import normal_url
 
-    db = settings.db
+    db, is_for_people = settings.db, settings.log_format != "json"
     if "://" not in db:
         forward_to = normal_url(settings.forward_to) if settings.forward_to else ""
         doors = (ready.http, ready.otlp_grpc, ready.otlp_http, ready.base_url)
@@ -257,9 +257,10 @@ def _announce(settings: Settings, ready: Ready) -> None:
             f"Its traces in a browser, with a link that works once, for 15 minutes: {ready.first_link}",
             err=True,
         )
-    elif ready.lacks_key:
+    elif ready.lacks_key and is_for_people:
         click.echo(f"The local account has no key that lasts: `{_key_command(db)}` makes one.", err=True)
-    click.echo(f"`{_open_command(db)}` opens the traces of the local account in a browser.", err=True)
+    if is_for_people:
+        click.echo(f"`{_open_command(db)}` opens the traces of the local account in a browser.", err=True)
     if sys.stderr.isatty():
         click.secho(f"Tracen is at {ready.base_url} (Ctrl-C ends it)", err=True, bold=True)
     click.echo(f"ready http={ready.http} otlp-grpc={ready.otlp_grpc} otlp-http={ready.otlp_http}")

@@ -82,7 +82,7 @@ def test_convert_names_the_file_that_it_can_not_read(
         (tmp_path / name).write_bytes(content)
     done = convert(str(tmp_path / name))
     assert done.returncode == 1
-    assert done.stderr.decode().startswith(f"Error: {tmp_path / name}: ")
+    assert done.stderr.decode().startswith(f"tracen: {tmp_path / name}: ")
     assert told in done.stderr.decode()
 
 

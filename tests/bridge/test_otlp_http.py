@@ -16,6 +16,7 @@ import zstandard
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from bridge.lingering import MAX_LINGER_BYTES
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span, protobuf
 from tests.processes import TracenProcess, running_tracen
 
@@ -382,11 +383,11 @@ def test_http_refusal_is_seen_though_the_body_was_not_wanted(sender: Sender) -> 
 
 
 def test_http_stranger_who_goes_on_sending_is_cut_off(sender: Sender) -> None:
-    """After the refusal the server does not swallow what never ends."""
+    """After the refusal the server reads on for a while, and does not swallow what never ends."""
     host, _, port = sender.tracen.otlp_http.removeprefix("http://").partition(":")
     head = b"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
     pieces = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(head + b"transfer-encoding: chunked\r\n\r\n")
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
-            connection.sendall(pieces * 1000)  # 64 MiB
+            connection.sendall(pieces * (2 * MAX_LINGER_BYTES // len(pieces)))

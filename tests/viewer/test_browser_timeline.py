@@ -72,10 +72,13 @@ def test_rows_come_when_they_are_scrolled_to(browser: Browser, long_url: str) ->
     assert page.locator(".line").count() <= 125
     page.evaluate("document.querySelector('.steps').scrollIntoView({block: 'end'})")
     expect(page.locator(f"#row-{LONG}")).to_be_visible()
-    for share in [*range(95, 0, -5)]:
+    early = page.locator("#row-300, #row-150")
+    for share in [*range(95, 0, -5)] * 10:  # how far a row is depends on which have come: again on a slow machine
         page.evaluate(f"scrollTo(0, document.documentElement.scrollHeight * {share} / 100)")
         page.wait_for_timeout(250)
-    assert page.locator("#row-300").count() + page.locator("#row-150").count() > 0
+        if early.count():
+            break
+    expect(early.first).to_be_attached()
     assert page.locator(".line").count() < LONG
     page.context.close()
 

@@ -80,7 +80,7 @@ def requests_of(tracen: TracenProcess, key: str | None = None) -> list[dict[str,
 def log_lines(tracen: TracenProcess) -> list[dict[str, Any]]:
     """Every line but those of the first start is one JSON object."""
     lines = tracen.db.with_suffix(".stderr").read_text(encoding="utf-8").splitlines()
-    first = ("A local account", "Its traces in a browser", "`tracen accounts link")
+    first = ("A local account", "Its traces in a browser")
     return [json.loads(line) for line in lines if not line.startswith(first)]
 
 

@@ -245,6 +245,20 @@ _BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
 }
 
 
+@pytest.mark.parametrize("database", [False, True], ids=["a text", "another program's database"])
+def test_file_that_never_was_a_store_is_left_alone(tmp_path: Path, database: bool) -> None:
+    """Nothing of a store is beside it: no repair puts a backup in its place."""
+    foreign = tmp_path / "notes.db"
+    if database:
+        execute(foreign, "create table notes (text)")
+    else:
+        foreign.write_text("Dear Ada, " * 50)
+    (found,) = findings(foreign, Depth.QUICK)
+    assert "is no store" in found.what
+    assert "--force" not in found.repair
+    assert "`--db`" in found.repair
+
+
 @pytest.mark.parametrize("depth", [Depth.QUICK, Depth.ALL])
 @pytest.mark.parametrize(("broken", "suffix", "words"), _BROKEN.values(), ids=list(_BROKEN))
 def test_broken_file_is_named_with_its_repair(

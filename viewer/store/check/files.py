@@ -18,6 +18,7 @@ from viewer.store.schema import search_migrations
 
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
+_NAME_ANOTHER = "name a store with `--db`; where one was, move this file away, and put a backup in its place"
 _TOLD = 3
 """Lines of SQLite's about a file; it has up to a hundred."""
 
@@ -30,6 +31,9 @@ def size_of(main: Path) -> int:
 
 def are_there(main: Path, findings: Findings) -> bool:
     """Whether every file is there and begins as a database does."""
+    if is_strange(main):
+        findings.add(main, "is no store, and nothing of one is beside it", _NAME_ANOTHER)
+        return False
     if is_half_in_place(main):
         what = "is half in place: a backup was cut short in that moment, or is in it now"
         findings.mendable(main, what, Mend.PUT_BACK)
@@ -39,6 +43,19 @@ def are_there(main: Path, findings: Findings) -> bool:
         findings.mendable(main, what, Mend.PUT_BACK)
     are = [_is_there(file.beside(main), findings) for file in present(main)]  # each of them is told
     return all(are)
+
+
+def is_strange(main: Path) -> bool:
+    """Whether a file was made by another program: a repair that replaces it would be its end."""
+    others = (file.beside(main) for file in DURABLE if file is not MAIN)
+    if not main.is_file() or has_aside(main) or any(map(Path.exists, others)):
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(readonly_uri(main.absolute()), uri=True)) as reading:
+            tables = {name for (name,) in reading.execute("select name from sqlite_master")}
+    except sqlite3.DatabaseError as error:
+        return not is_unseen(error)
+    return Migrations.migrations_table not in tables
 
 
 def _is_there(path: Path, findings: Findings) -> bool:

@@ -76,19 +76,19 @@ class Findings:
     """Collects what is wrong with one store; of many of a kind some are told and the rest counted."""
 
     def __init__(self, main: Path) -> None:
-        self._main = main
+        self.main = main
         self._told: dict[tuple[str, str], list[Finding]] = {}
         self._counts: dict[tuple[str, str], int] = {}
 
     @property
     def restoring(self) -> str:
         """How a backup is put in the place of the store."""
-        return f"stop the server, then `tracen backup --db BACKUP --force {shlex.quote(str(self._main))}`"
+        return f"stop the server, then `tracen backup --db BACKUP --force {shlex.quote(str(self.main))}`"
 
     @property
     def mending(self) -> str:
         """How Tracen puts right what needs no backup."""
-        return f"stop the server, then `tracen check --db {shlex.quote(str(self._main))} --repair`"
+        return f"stop the server, then `tracen check --db {shlex.quote(str(self.main))} --repair`"
 
     def damaged(self, file: Path, what: str, kind: str = "") -> None:
         """Something is wrong that a backup alone puts right."""
