@@ -73,7 +73,7 @@ def test_rows_come_when_they_are_scrolled_to(browser: Browser, long_url: str) ->
     page.evaluate("document.querySelector('.steps').scrollIntoView({block: 'end'})")
     expect(page.locator(f"#row-{LONG}")).to_be_visible()
     early = page.locator("#row-300, #row-150")
-    for share in [*range(95, 0, -5)] * 10:  # how far a row is depends on which have come: again on a slow machine
+    for share in [*range(95, 0, -5)] * 10:  # where a row is depends on which have come
         page.evaluate(f"scrollTo(0, document.documentElement.scrollHeight * {share} / 100)")
         page.wait_for_timeout(250)
         if early.count():

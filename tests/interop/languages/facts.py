@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
@@ -21,6 +23,10 @@ STEPS = [
     ("execute_tool send_postcard", "tool", ROOT, "error"),
 ]
 """Name, kind, name of the step that it is part of, status; in reading order."""
+TOKENS = {2: "42 → 17", 4: "78 → 14"}
+"""By the number of the step."""
+MS_BY_UNIT = {"ms": 1.0, "s": 1000.0}
+PART_OF_ROW = ("row-title", "row-kind", "row-duration", "row-tokens", "row-error")
 
 
 def assert_page_tells_the_run(url: str, language: str) -> None:
@@ -28,11 +34,14 @@ def assert_page_tells_the_run(url: str, language: str) -> None:
     with httpx2.Client(trust_env=False, timeout=60) as client:
         payload = client.get(f"{url}.json").raise_for_status().json()
         page = Page(client.get(url).raise_for_status().text)
+        chat, postcard = (Page(client.get(f"{url}/steps/{n}").raise_for_status().text) for n in (2, 5))
     _assert_summary(payload, language)
     _assert_steps(payload["steps"])
     _assert_models(*(step for step in payload["steps"] if step["kind"] == "llm"))
     _assert_tools(*(step for step in payload["steps"] if step["kind"] == "tool"))
-    _assert_shown(page, language, payload["steps"][-1]["error_message"])
+    _assert_shown(page, language)
+    _assert_rows(_rows(page), payload["steps"])
+    _assert_step_pages(chat, postcard)
 
 
 def _assert_summary(payload: dict[str, Any], language: str) -> None:
@@ -91,7 +100,7 @@ def _assert_tools(weather: dict[str, Any], postcard: dict[str, Any]) -> None:
     assert exception["attributes"]["exception.message"] == FAILURE
 
 
-def _assert_shown(page: Page, language: str, failure: str) -> None:
+def _assert_shown(page: Page, language: str) -> None:
     (title,) = page.texts("title")
     assert title == f"{ROOT} · Tracen"
     for fact in (
@@ -104,6 +113,65 @@ def _assert_shown(page: Page, language: str, failure: str) -> None:
         f"from step 2 {PROMPT}",
         f"from step 4 {ANSWER}",
         "Timeline 5 steps",
-        f"Step 5, execute_tool send_postcard: {failure}",
     ):
-        assert fact in page.text, fact
+        assert page.text.count(fact) == 1, fact
+    assert re.search(rf"Step 5, execute_tool send_postcard: (\w+: )?{FAILURE}", page.text)
+
+
+# -- rows and steps ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Row:
+    """A line of the timeline: how deep it stands, and the text of its parts by their class."""
+
+    level: int
+    parts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def duration_ms(self) -> float:
+        number, unit = self.parts["row-duration"].split()
+        return float(number) * MS_BY_UNIT[unit]
+
+
+def _rows(page: Page) -> list[Row]:
+    rows = list[Row]()
+    for element in page.elements:
+        kind = element.attributes.get("class", "")
+        if element.tag == "li" and kind.startswith("line "):
+            rows.append(Row(int(element.attributes["data-level"])))
+        elif kind in PART_OF_ROW:
+            rows[-1].parts[kind] = " ".join(element.text.split())
+    return rows
+
+
+def _assert_rows(rows: list[Row], steps: list[dict[str, Any]]) -> None:
+    """A row for each step, as deep as it is nested, with its own duration, tokens and failure."""
+    assert [row.parts["row-title"] for row in rows] == [name for name, *_ in STEPS]
+    assert [row.level - rows[0].level for row in rows] == [0, 1, 1, 1, 1]
+    for number, (row, step) in enumerate(zip(rows, steps, strict=True), start=1):
+        assert abs(row.duration_ms - step["latency_ns"] / 1e6) <= max(0.05 * row.duration_ms, 0.01), row
+        assert row.parts.get("row-tokens", "").startswith(TOKENS.get(number, "")), row
+        assert ("row-tokens" in row.parts) == (number in TOKENS), row
+    assert [row.parts.get("row-error", "").endswith(FAILURE) for row in rows] == [False] * 4 + [True]
+    assert [number for number, row in enumerate(rows, start=1) if "row-error" in row.parts] == [5]
+    _assert_times(steps)
+
+
+def _assert_times(steps: list[dict[str, Any]]) -> None:
+    """One after the other, within the agent's; clocks of SDKs go by the millisecond at the coarsest."""
+    slack_ns = 1_000_000
+    start_ns = [int(step["start_time_unix_nano"]) for step in steps]
+    end_ns = [start + int(step["latency_ns"]) for start, step in zip(start_ns, steps, strict=True)]
+    assert start_ns == sorted(start_ns)
+    assert 0 < end_ns[0] - start_ns[0] < 60 * 10**9
+    assert max(end_ns) <= end_ns[0] + slack_ns
+    assert all(end <= start + slack_ns for end, start in zip(end_ns[1:], start_ns[2:], strict=False))
+
+
+def _assert_step_pages(chat: Page, postcard: Page) -> None:
+    """What a step was asked and answered, by whom, and why it failed."""
+    for fact in ("chat gpt-5-mini", PROMPT, "get_weather", "gpt-5-mini", "42", "17"):
+        assert fact in chat.text, fact
+    for fact in ("execute_tool send_postcard", "Failed", FAILURE, "error.type"):
+        assert fact in postcard.text, fact
