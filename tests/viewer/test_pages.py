@@ -305,6 +305,7 @@ def test_silent_trace_says_how_to_record_content() -> None:
     text = page_of(silent_trace()).text
     assert "No prompt and no response were recorded" in text
     assert "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true" in text
+    assert "Spans made by hand hold what they are given: set gen_ai.input.messages" in text
     assert "TRACELOOP_TRACE_CONTENT" not in text  # none of its steps speaks OpenLLMetry's words
     unknown = replace(silent_trace(), steps=(step("chat", 0, 1, kind=StepKind.LLM),))
     assert "TRACELOOP_TRACE_CONTENT=true" in page_of(unknown).text
