@@ -135,7 +135,6 @@ class StartPage:
     has_keys: bool
     refusal: str
     """Why no key can be made."""
-    base_url: str
     run: NamedPaste
     """For who has a program."""
     first: NamedPaste

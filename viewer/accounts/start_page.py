@@ -75,7 +75,6 @@ class StartPages:
             secret=shown or "",
             has_keys=any(key.is_valid_at(now_ns) for key in keys),
             refusal=await self._keyring.refusal(session.account.id),
-            base_url=self._settings.base_url,
             run=run,
             first=first,
             others=tuple(others),

@@ -114,8 +114,8 @@ GENKIT = Snippet(
     "genkit",
     "Genkit",
     "Before the first flow",
-    "After npm install @opentelemetry/exporter-trace-otlp-proto @opentelemetry/sdk-trace-base, beside the variables "
-    "above. What is said is always recorded.",
+    "After npm install @opentelemetry/exporter-trace-otlp-proto@0.52 @opentelemetry/sdk-trace-base@1.25, which are of "
+    "the age of Genkit’s own SDK, beside the variables above. What is said is always recorded.",
     _fixed("""\
 import { enableTelemetry } from "genkit/tracing";
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
@@ -132,7 +132,9 @@ LANGCHAIN_JS = Snippet(
     "After npm install @arizeai/openinference-instrumentation-langchain, beside an SDK, such as Node’s above. What is "
     "said is recorded unless OPENINFERENCE_HIDE_INPUTS or OPENINFERENCE_HIDE_OUTPUTS is true.",
     _fixed("""\
-import { LangChainInstrumentation } from "@arizeai/openinference-instrumentation-langchain";
+import {
+  LangChainInstrumentation,
+} from "@arizeai/openinference-instrumentation-langchain";
 import * as callbacks from "@langchain/core/callbacks/manager";
 
 new LangChainInstrumentation().manuallyInstrument(callbacks);
@@ -175,9 +177,10 @@ using var tracing = OpenTelemetry.Sdk.CreateTracerProviderBuilder()
 )
 EXTENSIONS_AI = Snippet(
     "agent-framework",
-    "Agent Framework and Microsoft.Extensions.AI",
+    "Microsoft Agent Framework",
     "Program.cs, around the chat client",
-    "The same package, beside the variables above. EnableSensitiveData records what is said.",
+    "And everything else with a chat client of Microsoft.Extensions.AI; the same package, beside the variables above. "
+    "EnableSensitiveData records what is said.",
     _fixed("""\
 using var tracing = OpenTelemetry.Sdk.CreateTracerProviderBuilder()
     .AddSource("agent")

@@ -38,8 +38,9 @@ class Snippet:
 
 def _run(base_url: str, key: str, at: datetime) -> str:
     return f"""\
+export TRACEN_ENDPOINT={shlex.quote(base_url)}
 export TRACEN_KEY={shlex.quote(key)}
-tracen run --endpoint {shlex.quote(base_url)} -- python agent.py
+tracen run -- python agent.py
 """
 
 
@@ -188,7 +189,7 @@ def _quoted(text: str) -> str:
 
 RUN = Snippet(
     "run",
-    "A program that is there",
+    "Run your agent",
     "Shell, beside agent.py",
     "After pip install 'tracen-otel[server]'. The program is not changed: its environment says where to send and to "
     "record what is said. The URL of each trace is printed.",

@@ -51,6 +51,7 @@ def test_first_key_is_there_while_it_is_being_copied(portal: Portal, ada: Visito
         assert PLACEHOLDER not in page.text
     assert ada.member.secret not in ada.get("/app/settings").text
     assert "Waiting for your trace" in part(ada, "waiting")
+    assert "Nothing appears? tracen doctor" in part(ada, "waiting")
 
 
 def test_decoy_looks_like_a_first_key(portal: Portal) -> None:
