@@ -80,7 +80,7 @@ ENV_FILE = Snippet(
 NODE = Snippet(
     "node",
     "Node without a change",
-    "Shell",
+    "Shell, beside agent.js",
     "After npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node, beside the variables above. "
     "Calls of the package openai become steps; what is said comes in log records, which are sent as well.",
     _fixed("""\
@@ -143,7 +143,7 @@ new LangChainInstrumentation().manuallyInstrument(callbacks);
 JAVA = Snippet(
     "java",
     "Java without a change",
-    "Shell",
+    "Shell, beside agent.jar",
     "With opentelemetry-javaagent.jar of the project OpenTelemetry Java Instrumentation, beside the variables above. "
     "Calls of openai-java become steps; what is said comes in log records, which are sent as well.",
     _fixed("""\

@@ -174,7 +174,7 @@ def tab(browser: Browser, server: TracenProcess) -> Iterator[Tab]:
 @pytest.mark.browser
 def test_copy_button_copies_what_stands_below_it(tab: Tab, server: TracenProcess) -> None:
     """All of it, as it is pasted; the button and a screen reader are told."""
-    button = tab.get_by_role("button", name="Copy: Shell")
+    button = tab.get_by_role("button", name="Copy: Shell", exact=True)
     button.click()
     tab.get_by_role("status").get_by_text("Copied").wait_for(state="attached")
     copied = tab.evaluate("navigator.clipboard.readText()")

@@ -1,4 +1,4 @@
-"""Set-ups of SDKs and frameworks: what is cheap to run is run, of the others the syntax is checked, of C# nothing is."""
+"""Set-ups of SDKs and frameworks: what is cheap to run is run, of others the syntax is checked, of C# nothing."""
 
 from __future__ import annotations
 
