@@ -110,7 +110,7 @@ def test_server_that_died_is_told_with_its_log(db: Path) -> None:
     code, err = run(db, PYTHON, "-c", SPAN)
     assert (code, "tracen: 1 trace" in err) == (0, True), err
     assert stop(db) == ""
-    assert stop(db) == f"tracen: no server runs on {db}\n"
+    assert stop(db) == f"tracen: no server runs on {db}; --db names another store\n"
 
 
 def test_server_that_dies_during_a_run_is_told_at_its_end(db: Path) -> None:
