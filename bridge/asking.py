@@ -6,6 +6,7 @@ Redirects are not followed: they would take the key along.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tracen.asking")
 
 TIMEOUT_S = 10.0
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class ServerError(Exception):
@@ -71,10 +73,13 @@ class Server:
             answer = self._http.request(method, self.endpoint + path, redirect=False, **more)
         except HTTPError as error:
             logger.debug("%s %s: %s", method, url, type(error).__name__)
-            raise ServerError(f"{url} can not be reached: {_reason(error)}") from None
+            raise ServerError(f"{self._shown} can not be reached: {_reason(error)}") from None
         logger.debug("%s %s: %d in %.0f ms", method, url, answer.status, (time.monotonic() - started_s) * 1e3)
         return answer
 
 
 def _reason(error: Exception) -> str:
-    return shown(str(error.__cause__ or error).rsplit(": ", 1)[-1])
+    """The system's own words, without its number, or urllib3's last ones."""
+    cause = error.__cause__ or error
+    words = cause.strerror if isinstance(cause, OSError) else None
+    return shown(words or _NUMBER.sub("", str(cause).rsplit(": ", 1)[-1]))

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ from bridge.secrecy import has_key, shown, told
 from viewer.settings import default_db
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from viewer.store.base import Store
 
@@ -72,6 +73,15 @@ def file_named(text: str, hint: str = "--db") -> Path:
     except RuntimeError:
         user = shown(text.partition("/")[0])
         raise click.BadParameter(f"there is no user {user} here", param_hint=hint) from None
+
+
+def check_files(names: Iterable[str]) -> None:
+    """Raise click.UsageError for what is no file, before anything is done with another one; - is stdin."""
+    for name in names:
+        if name != "-" and os.path.isdir(name):
+            raise click.UsageError(f"{shown(name)!r} is a folder; name its files")
+        if name != "-" and not os.path.exists(name):
+            raise click.UsageError(f"there is no file {shown(name)!r}")
 
 
 def _known_place(ctx: click.Context, param: click.Parameter, db: str) -> str:
@@ -176,17 +186,24 @@ def progress(*, in_bytes: bool = False) -> Progress:
 
 @contextlib.contextmanager
 def bar_a_stage(*, in_bytes: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """Show what is under way: the answer is told the stage, how much of it is done, and how much it is."""
-    with progress(in_bytes=in_bytes) as bar:
-        task = bar.add_task("", total=None)
-        shown = ""
+    """Show what is under way: the answer is told the stage, how much of it is done, and how much it is (0: unknown).
+
+    There is no bar before the first stage is begun.
+    """
+    with contextlib.ExitStack() as ending:
+        shown: tuple[Progress, TaskID] | None = None
+        shown_stage = ""
 
         def watch(stage: str, done: int, total: int) -> None:
-            nonlocal shown
-            if stage != shown:
-                bar.reset(task, total=total, description=stage)
-                shown = stage
-            bar.update(task, completed=done, total=total)
+            nonlocal shown, shown_stage
+            if shown is None:
+                bar = ending.enter_context(progress(in_bytes=in_bytes))
+                shown, shown_stage = (bar, bar.add_task(stage, total=total or None)), stage
+            bar, task = shown
+            if stage != shown_stage:
+                bar.reset(task, total=total or None, description=stage)
+                shown_stage = stage
+            bar.update(task, completed=done, total=total or None)
 
         yield watch
 
@@ -230,6 +247,15 @@ def sqlite_file(db: str) -> Path:
             f"expected a SQLite file, got {db.partition('://')[0]}://…", param_hint="--db"
         )
     return file_named(db)
+
+
+def command_on(db: str, *words: str) -> str:
+    """A command of `tracen` on a store, to be copied and run from any folder.
+
+    A URL of a database may hold a password, and stays in TRACEN_DB.
+    """
+    is_named = db != default_db() and "://" not in db
+    return shlex.join(["tracen", *words, *(("--db", os.path.abspath(file_named(db))) if is_named else ())])
 
 
 class NoStore(click.ClickException):

@@ -12,10 +12,9 @@ from typing import Any, TypeVar
 
 import click
 
-from bridge.console import BaseUrl, db_option, known_key
-from bridge.endings import tidied
-from bridge.own_key import own_key
-from bridge.whereabouts import doors_of
+from bridge.asking import ServerError
+from bridge.console import BaseUrl, db_option
+from bridge.whereabouts import key_for, whereabouts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,18 +60,15 @@ def destination_options(command: F) -> F:
 def destination(endpoint: str | None, key: str | None, db: str, label: str) -> Iterator[Destination]:
     """Where to send, for a `with` block. A key that is made for it has this label, and is revoked afterwards.
 
-    Raises click.UsageError and click.ClickException.
+    Raises click.UsageError and click.ClickException, also for a ServerError of the block.
     """
-    if endpoint:
-        yield Destination(endpoint.rstrip("/"), known_key(key), endpoint.rstrip("/"))
-        return
-    doors = doors_of(db)
-    if doors is None:
+    found = whereabouts(endpoint, db)
+    if found.doors is None and not endpoint:
         raise click.ClickException(
             f"no server runs on {db}; start one with `tracen serve`, or name one with --endpoint and --key"
         )
-    if key:
-        yield Destination(doors.http, key, doors.base_url, is_local=True)
-        return
-    with tidied(), own_key(db, label) as own:
-        yield Destination(doors.http, own.secret, doors.base_url, is_local=True)
+    with key_for(found, key, db, label) as known:
+        try:
+            yield Destination(found.endpoint, known, found.base_url, is_local=found.doors is not None)
+        except ServerError as error:
+            raise found.refusal(error) from None

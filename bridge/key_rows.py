@@ -31,14 +31,14 @@ class KeyRow:
     key: Key
 
 
-async def rows_of(store: Store, email: str) -> list[KeyRow]:
+async def rows_of(store: Store, email: str, *, with_revoked: bool = False) -> list[KeyRow]:
     """The keys of one account, or of all of them, newest first within each; those of the example are nobody's."""
     accounts = [await store.accounts.by_email(email)] if email else await _all(store)
     return [
         KeyRow(account.email, key)
         for account in accounts
         if account is not None and account.email != EMAIL
-        for key in await store.accounts.keys_of(account.id)
+        for key in await store.accounts.keys_of(account.id, with_revoked=with_revoked)
     ]
 
 
@@ -102,12 +102,13 @@ def as_object(row: KeyRow, now_ns: int) -> dict[str, Any]:
         "last_used_at": _moment(key.last_used_ns),
         "expires_at": _moment(key.expires_ns),
         "is_valid": key.is_valid_at(now_ns),
+        "is_revoked": key.revoked,
     }
 
 
 def _state(key: Key, now_ns: int) -> str:
     if not key.is_valid_at(now_ns):
-        return "expired"
+        return "revoked" if key.revoked else "expired"
     return f"valid until {_day(key.expires_ns)}" if key.expires_ns is not None else "valid"
 
 

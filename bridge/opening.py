@@ -35,7 +35,7 @@ class Pages:
         """The page of the newest trace of the key's account. Raises NotThere, ServerError."""
         traces = self._server.get("/api/traces", limit="1").get("traces")
         if not traces:
-            raise NotThere("this key's account has no trace yet; `tracen demo` makes some")
+            raise NotThere("this account has no trace yet; `tracen demo` makes some")
         return self._page(traces[0])
 
     def named(self, trace: str) -> str:

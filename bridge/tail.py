@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from bridge.asking import Server, ServerError
@@ -16,41 +16,54 @@ _MAX_READ = 500
 
 
 class Tail:
-    """Asks one server for the newest traces of a key's account."""
+    """What an account has had so far, and each trace that is new. `last`: how many of the earlier ones are told."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, last: int) -> None:
+        self._last = last
+        self._seen: set[str] | None = None
+        self.is_answered = False
+        """Whether the server that is followed has taken the key."""
 
-    def follow(self, last: int) -> Iterator[dict[str, Any]]:
-        """Yield the `last` newest traces, then each that is new, for ever. Raises ServerError.
+    def follow(self, server: Server) -> Iterator[dict[str, Any]]:
+        """Yield the newest traces, then each that is new, for ever. Raises ServerError.
 
-        A trace that goes on is told once, when it is first seen.
+        A trace that goes on is told once, when it is first seen. Who follows anew, with another key, misses none.
         """
-        seen: set[str] = set()
-        newest = self.newest(max(last, _PAGE), seen)
-        yield from reversed(newest[:last])
+        self.is_answered = False
         while True:
-            seen.update(trace["trace_id"] for trace in newest)
+            fresh = self._fresh(server)
+            self.is_answered = True
+            yield from reversed(fresh)
             time.sleep(POLL_S)
-            newest = self.newest(_MAX_READ, seen)
-            yield from reversed(newest)
 
-    def newest(self, count: int, seen: set[str]) -> list[dict[str, Any]]:
-        """Unseen traces, newest first, until a whole page is known. Raises ServerError."""
-        found: list[dict[str, Any]] = []
-        cursor = None
-        while len(found) < count:
-            page = self._page(cursor, min(count, _PAGE))
-            fresh = [trace for trace in page["traces"] if trace["trace_id"] not in seen]
-            found += fresh
-            cursor = page["next"]
-            if not fresh or cursor is None:
-                break
-        return found[:count]
+    def _fresh(self, server: Server) -> list[dict[str, Any]]:
+        """What is told of one look, newest first."""
+        if self._seen is not None:
+            fresh = newest(server, _MAX_READ, self._seen)
+            self._seen.update(trace["trace_id"] for trace in fresh)
+            return fresh
+        known = newest(server, max(self._last, _PAGE), set())
+        self._seen = {trace["trace_id"] for trace in known}
+        return known[: self._last]
 
-    def _page(self, cursor: str | None, limit: int) -> dict[str, Any]:
-        fields = {"limit": str(limit), **({"cursor": cursor} if cursor else {})}
-        page = self._server.get("/api/traces", **fields)
-        if not isinstance(page.get("traces"), list) or "next" not in page:
-            raise ServerError(f"{self._server.endpoint}/api/traces did not answer as Tracen does")
-        return page
+
+def newest(server: Server, count: int, seen: Collection[str]) -> list[dict[str, Any]]:
+    """Unseen traces, newest first, until a whole page is known. Raises ServerError."""
+    found: list[dict[str, Any]] = []
+    cursor = None
+    while len(found) < count:
+        page = _page(server, cursor, min(count, _PAGE))
+        fresh = [trace for trace in page["traces"] if trace["trace_id"] not in seen]
+        found += fresh
+        cursor = page["next"]
+        if not fresh or cursor is None:
+            break
+    return found[:count]
+
+
+def _page(server: Server, cursor: str | None, limit: int) -> dict[str, Any]:
+    fields = {"limit": str(limit), **({"cursor": cursor} if cursor else {})}
+    page = server.get("/api/traces", **fields)
+    if not isinstance(page.get("traces"), list) or "next" not in page:
+        raise ServerError(f"{server.endpoint}/api/traces did not answer as Tracen does")
+    return page

@@ -6,13 +6,17 @@ The order keeps a key from going to whoever has the usual address while its own 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import click
 
 from bridge import presence
-from bridge.asking import ServerError
-from bridge.console import DEFAULT_BASE_URL, file_named
+from bridge.asking import Server, ServerError
+from bridge.console import DEFAULT_BASE_URL, file_named, known_key
+from bridge.endings import tidied
+from bridge.own_key import own_key
 from bridge.presence import Doors
 from viewer.settings import default_db
 
@@ -59,12 +63,32 @@ def whereabouts(endpoint: str | None, db: str | None = None) -> Whereabouts:
     if endpoint:
         start = endpoint.rstrip("/")
         doors = presence.find(store_meant(db))
-        is_its_own = doors is not None and start in (doors.http, doors.base_url)
-        return Whereabouts(start, start, other=None if is_its_own else doors)
+        if doors is not None and start in (doors.http, doors.base_url.rstrip("/")):
+            return Whereabouts(start, start, doors)
+        return Whereabouts(start, start, other=doors)
     doors = doors_of(store_meant(db))
     if doors is None:
         return Whereabouts(DEFAULT_BASE_URL, DEFAULT_BASE_URL, is_usual=True)
     return Whereabouts(doors.http, doors.base_url.rstrip("/"), doors)
+
+
+@contextmanager
+def key_for(found: Whereabouts, key: str | None, db: str, label: str) -> Iterator[str]:
+    """The key to ask a server with, for a `with` block: without one, one of the local account, if it is the store's.
+
+    A key that is made for it has this label, and is revoked afterwards. Raises click.UsageError where it takes one that
+    nobody gave, and click.ClickException where that is not even known, since nobody answers.
+    """
+    if not key and found.doors is not None:
+        with tidied(), own_key(db, label) as own:
+            yield own.secret
+        return
+    if not key:
+        try:
+            Server(found.endpoint).ask("GET", "/healthz")
+        except ServerError as error:
+            raise found.refusal(error) from None
+    yield known_key(key)
 
 
 def store_meant(db: str | None) -> str:

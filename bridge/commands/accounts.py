@@ -5,6 +5,7 @@ A pipe gets plain lines: what a command was called for on stdout, remarks on std
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge import presence
-from bridge.console import DEFAULT_BASE_URL, BaseUrl, account_named, db_option, on_store
+from bridge.console import DEFAULT_BASE_URL, BaseUrl, account_named, db_option, json_option, on_store
 from bridge.help import Commands
 
 if TYPE_CHECKING:
@@ -45,13 +46,18 @@ def accounts() -> None:
 
 
 @accounts.command("list")
+@json_option
 @db_option
-def list_accounts(db: str) -> None:
+def list_accounts(as_json: bool, db: str) -> None:
     """List all accounts: address, made, password, plan, subscription.
 
     Example: tracen accounts list | cut -f1
     """
     found = on_store(db, _all)
+    if as_json:
+        for account in found:
+            click.echo(json.dumps(_as_object(account), ensure_ascii=False))
+        return
     if sys.stdout.isatty():
         _print_table(found)
         return
@@ -320,6 +326,23 @@ def _row(account: Account) -> Sequence[str]:
         subscription.plan or "-",
         _told(subscription),
     )
+
+
+def _as_object(account: Account) -> dict[str, Any]:
+    """As --json has it; times are ISO 8601, or null."""
+    subscription = account.subscription
+    return {
+        "email": account.email,
+        "created_at": _moment(account.created_ns or None),
+        "has_password": account.has_password,
+        "plan": subscription.plan,
+        "is_subscribed": subscription.is_active_at(time.time_ns()),
+        "subscribed_until": _moment(subscription.until_ns),
+    }
+
+
+def _moment(at_ns: int | None) -> str | None:
+    return None if at_ns is None else f"{datetime.fromtimestamp(at_ns // 10**9, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _told(subscription: Subscription) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.console import bar_a_stage, bytes_told, clear_errors, db_option, json_option, remark, sqlite_file
+from bridge.console import bar_a_stage, bytes_told, clear_errors, db_option, remark, sqlite_file
 
 if TYPE_CHECKING:
     from viewer.store.check import Finding, Report
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 _ONE = {"accounts": "account", "pages": "page", "batches": "batch", "posts": "post", "traces": "trace"}
 
 
-@click.command()
+@click.command(
+    epilog="Exit codes: 0 whole, 1 something is wrong or could not be looked at, 2 called wrongly (there is no store), "
+    "or it can not start."
+)
 @db_option
 @click.option(
     "--quick", is_flag=True, help="The files alone, not what is in them: seconds instead of minutes."
@@ -26,7 +29,9 @@ _ONE = {"accounts": "account", "pages": "page", "batches": "batch", "posts": "po
 @click.option(
     "--repair", is_flag=True, help="Put right what needs no backup; the server must be stopped for that."
 )
-@json_option
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object: whether it is whole, and the findings."
+)
 def check(db: str, quick: bool, repair: bool, as_json: bool) -> None:
     """Look whether a store is whole, also beside a running server; print what is not, and what repairs it.
 
@@ -34,12 +39,11 @@ def check(db: str, quick: bool, repair: bool, as_json: bool) -> None:
     payload and document as a page would read it. Nothing is changed without --repair. A backup is checked in the same
     way.
 
-    A line for each thing that is wrong, and exit code 1; 2 where nothing is known to be wrong, but something could not
-    be looked at. While the files are read a server can not empty its logs: then a deletion takes some seconds more.
+    A line for each thing that is wrong, or that could not be looked at. While the files are read a server can not empty
+    its logs: then a deletion takes some seconds more.
 
     Example: tracen check --db nightly.db && echo whole
     """
-    from viewer.logs import one_line
     from viewer.store.check import Depth
     from viewer.store.check import check as look
     from viewer.store.check import repair as put_right
@@ -50,21 +54,48 @@ def check(db: str, quick: bool, repair: bool, as_json: bool) -> None:
         path = existing(sqlite_file(db))
         with bar_a_stage(in_bytes=True) as watch:
             report = (put_right if repair else look)(path, Depth.QUICK if quick else Depth.ALL, watch)
-    seconds = time.monotonic() - started_s
-    for finding in report.findings:
-        click.echo(_json(finding) if as_json else _line(finding))
+    if as_json:
+        click.echo(json.dumps(_as_object(db, report), ensure_ascii=False))
+    _tell(db, report, time.monotonic() - started_s, are_findings_told=as_json)
     if report.findings:
-        count = len(report.findings)
-        remark(f"{count} finding{'s' * (count > 1)} in {seconds:.1f} s", fg="red")
-        sys.exit(2 if all(finding.is_unseen for finding in report.findings) else 1)
-    remark(f"{one_line(db)} is whole: {_told(report)}; looked at in {seconds:.1f} s", fg="green")
-    if report.unchecked:
-        remark(f"Not checked: {'; '.join(report.unchecked)}")
+        sys.exit(1)
 
 
-def _json(finding: Finding) -> str:
-    told = {"file": finding.file, "what": finding.what, "repair": finding.repair}
-    return json.dumps(told, ensure_ascii=False)
+def _tell(db: str, report: Report, seconds: float, *, are_findings_told: bool) -> None:
+    """Findings on stdout, the rest on stderr."""
+    from viewer.logs import one_line
+
+    if not report.findings:
+        remark(f"{one_line(db)} is whole: {_told(report)}; looked at in {seconds:.1f} s", fg="green")
+        if report.unchecked:
+            remark(f"Not checked: {'; '.join(report.unchecked)}")
+        return
+    if not are_findings_told:
+        for finding in report.findings:
+            click.echo(_line(finding))
+    count = len(report.findings)
+    remark(f"{count} finding{'s' * (count > 1)} in {seconds:.1f} s", fg="red")
+
+
+def _as_object(db: str, report: Report) -> dict[str, Any]:
+    """A report for programs. A finding that `is_unseen` says that nobody could look, not that something is wrong."""
+    return {
+        "store": db,
+        "is_whole": not report.findings,
+        "findings": [
+            {
+                "file": finding.file,
+                "what": finding.what,
+                "repair": finding.repair,
+                "is_unseen": finding.is_unseen,
+            }
+            for finding in report.findings
+        ],
+        "counts": report.counts,
+        "size_bytes": report.size_bytes,
+        "unchecked": list(report.unchecked),
+        "is_older": report.is_older,
+    }
 
 
 def _line(finding: Finding) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from bridge.console import check_files
+
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
@@ -21,6 +23,7 @@ def convert(files: tuple[str, ...], logs: tuple[str, ...], extended: bool, redac
     from tracen_otel.otlp import UndecodableBody
     from viewer.logs import one_line
 
+    check_files((*files, *logs))
     try:
         for line in convert_files(files, logs, extended=extended, redacts=redact):
             click.echo(line)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
+import json
 import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from bridge.asking import Server, ServerError
-from bridge.console import linked, progress, remark
+from bridge.console import bar_a_stage, command_on, linked, remark
 from bridge.destination import Destination, destination, destination_options
-from viewer.settings import default_db
+
+if TYPE_CHECKING:
+    from bridge.sending import Sender
 
 MAX_COUNT = 100_000
 _TIMEOUT_S = 120.0
@@ -36,9 +40,21 @@ _SHOWN = (
 )
 @click.option("--seed", metavar="N", type=int, help="The same traces each time; default: others each time.")
 @click.option("--delete", "is_deletion", is_flag=True, help="Delete what this command made, of this account.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object: how much came, and the pages of the first traces.",
+)
 @destination_options
 def demo(
-    count: int, seed: int | None, is_deletion: bool, endpoint: str | None, key: str | None, db: str
+    count: int,
+    seed: int | None,
+    is_deletion: bool,
+    as_json: bool,
+    endpoint: str | None,
+    key: str | None,
+    db: str,
 ) -> None:
     """Fill an instance with varied traces of the last days: agents, tools, failures, many languages and dialects.
 
@@ -49,66 +65,87 @@ def demo(
     try:
         with destination(endpoint, key, db, "tracen demo") as found:
             if is_deletion:
-                _delete(found)
-            else:
-                _fill(found, count, time.time_ns() % 1_000_000 if seed is None else seed, db)
-    except ServerError as error:
-        raise click.ClickException(str(error)) from None
+                _delete(found, as_json=as_json)
+                return
+            filled = _fill(found, count, time.time_ns() % 1_000_000 if seed is None else seed)
     except KeyboardInterrupt:
         remark("Interrupted; `tracen demo --delete` takes away what has come.")
         raise
+    if as_json:
+        click.echo(json.dumps(asdict(filled), ensure_ascii=False))
+    else:
+        _tell(filled, db if found.is_local else None)
 
 
-def _fill(found: Destination, count: int, seed: int, db: str) -> None:
-    from bridge.demo.filling import Filling
-    from bridge.sending import MAX_BODY_BYTES, Ahead, Batch, Sender
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """What came. `pages`: of the first traces what each shows, and where; `url`: of the list of all."""
+
+    traces: int
+    spans: int
+    seconds: float
+    pages: list[dict[str, str]]
+    url: str
+
+
+def _fill(found: Destination, count: int, seed: int) -> _Filled:
+    from bridge.importing.importer import pages
+    from bridge.sending import Sender
+    from viewer.logs import one_line
 
     server = Server(found.endpoint, found.key, timeout_s=_TIMEOUT_S)
-    sender, batch = Sender(server), Batch()
-    started_s, first = time.monotonic(), list[str]()
-    with progress() as bar, Ahead(sender) as ahead:
-        task = bar.add_task("Sending traces", total=count)
-        for told in Filling(count, seed, time.time_ns()).traces():
+    sender, started_s = Sender(server), time.monotonic()
+    first = _send(sender, count, seed)
+    if sender.refused:
+        raise ServerError("; ".join(f"{spans:,} spans: {reason}" for reason, spans in sender.refused.items()))
+    seconds = round(time.monotonic() - started_s, 1)
+    told = [
+        {"what": what, "url": one_line(str(page["url"]))}
+        for page, what in zip(pages(server, first), _SHOWN, strict=False)
+    ]
+    return _Filled(count, sender.sent, seconds, told, f"{found.pages}/app/traces")
+
+
+def _send(sender: Sender, count: int, seed: int) -> list[str]:
+    """Send traces, and count those that are on disk there; answers the ids of the first ones. Raises ServerError."""
+    from bridge.demo.filling import Filling
+    from bridge.sending import MAX_BODY_BYTES, Ahead, Batch
+
+    first, batch = list[str](), Batch()
+    under_way = 0
+    with bar_a_stage() as watch, Ahead(sender) as ahead:
+        for number, told in enumerate(Filling(count, seed, time.time_ns()).traces(), 1):
             if len(first) < len(_SHOWN):
                 first.append(str(told.spans[0]["traceId"]))
             for span in told.spans:
                 batch.add(told.resource, told.scope, span)
             if batch.size >= MAX_BODY_BYTES:
-                ahead.send(batch)
-                batch = Batch()
-            bar.advance(task)
+                ahead.send(batch)  # returns once those before it are there
+                if under_way:
+                    watch("Sending traces", under_way, count)
+                batch, under_way = Batch(), number
         ahead.send(batch)
-    if sender.refused:
-        raise ServerError("; ".join(f"{spans:,} spans: {reason}" for reason, spans in sender.refused.items()))
-    took_s = time.monotonic() - started_s
-    _tell(server, first, f"{count:,} traces, {sender.sent:,} spans in {took_s:.1f} s", found, db)
+    return first
 
 
-def _tell(server: Server, first: list[str], done: str, found: Destination, db: str) -> None:
-    from bridge.importing.importer import pages
-    from viewer.logs import one_line
-
-    remark(done, fg="green")
-    for page, what in zip(pages(server, first), _SHOWN, strict=False):
-        click.echo(f"{what:30}  {linked(one_line(str(page['url'])))}")
-    remark(f"All of them: {linked(found.pages + '/app/traces', err=True)}")
-    if found.is_local:
-        remark(f"To log in there: {_login(db)}")
+def _tell(filled: _Filled, db: str | None) -> None:
+    """`db`: the store that was filled, if it is on this machine."""
+    remark(f"{filled.traces:,} traces, {filled.spans:,} spans in {filled.seconds:.1f} s", fg="green")
+    for page in filled.pages:
+        click.echo(f"{page['what']:30}  {linked(page['url'])}")
+    remark(f"All of them: {linked(filled.url, err=True)}")
+    if db is not None:
+        remark(f"To log in there: {command_on(db, 'open', '--app')}")
 
 
-def _login(db: str) -> str:
-    """The command that opens the list of the store that was filled."""
-    words = ["tracen", "open", "--app", *(() if db == default_db() else ("--db", db))]
-    return shlex.join(words)
-
-
-def _delete(found: Destination) -> None:
+def _delete(found: Destination, *, as_json: bool) -> None:
     from bridge.demo.removal import delete_all
 
     count = 0
-    with progress() as bar:
-        task = bar.add_task("Deleting demo traces", total=None)
+    with bar_a_stage() as watch:
         for was_there in delete_all(lambda: Server(found.endpoint, found.key, timeout_s=_TIMEOUT_S)):
             count += was_there
-            bar.update(task, completed=count)
+            watch("Deleting demo traces", count, 0)
+    if as_json:
+        click.echo(json.dumps({"deleted": count}))
     remark(f"{count:,} demo {'trace' if count == 1 else 'traces'} deleted", fg="green")

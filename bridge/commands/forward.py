@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -13,7 +14,7 @@ import click
 
 from bridge import presence
 from bridge.commands.serve import WithSettings, serve_with, with_settings
-from bridge.console import file_named, json_option, on_store, remark
+from bridge.console import clear_errors, command_on, complain, on_store, remark, sqlite_file
 from tracen_otel.endpoint import normal_url
 from viewer.logs import one_line
 from viewer.settings import Settings
@@ -47,9 +48,13 @@ class _Forward(WithSettings):
 @click.option(
     "--status", is_flag=True, help="Tell how the deliveries stand, beside a running server or without one."
 )
-@json_option
 @click.option(
-    "--forget", metavar="URL", help="Forget all that is kept of an endpoint that is delivered to no more."
+    "--json", "as_json", is_flag=True, help="With --status: as a JSON array, an object for each endpoint."
+)
+@click.option(
+    "--forget",
+    metavar="URL",
+    help="Forget all that is kept of an endpoint that is delivered to no more; the server must be stopped.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask whether to forget it.")
 def forward(*, status: bool, as_json: bool, forget: str | None, yes: bool, **options: Any) -> None:
@@ -76,10 +81,7 @@ def forward(*, status: bool, as_json: bool, forget: str | None, yes: bool, **opt
     if not settings.forward_to:
         raise click.UsageError("deliver where? Give --to URL; --status tells how deliveries stand")
     if "://" not in settings.db and presence.find(settings.db):
-        remark(
-            f"tracen: a server is using {settings.db} already; give --forward-to to that `tracen serve`",
-            fg="red",
-        )
+        complain(f"a server is using {settings.db} already; give --forward-to to that `tracen serve`")
         raise click.exceptions.Exit(2)
     serve_with(settings)
 
@@ -88,24 +90,23 @@ def _tell(db: str, *, as_json: bool) -> None:
     from bridge.forwarding.standing import as_json as in_json
     from bridge.forwarding.standing import lines
 
-    if "://" not in db and not file_named(db).exists():
-        raise click.BadParameter(f"there is no store {db}", param_hint="--db")
     now_ns = time.time_ns()
     standings = on_store(db, lambda store: store.delivery_standings(now_ns))
     doors = presence.find(db)
     served = doors.forward_to if doors else ""
-    if not standings:
+    told = [(one, one.target.url == served) for one in _worth_telling(standings, served)]
+    if as_json:
+        objects = [in_json(standing, now_ns, is_running=is_running) for standing, is_running in told]
+        click.echo(json.dumps(objects, ensure_ascii=False))
+        return
+    if not told:
         remark("Nothing is delivered from this store: `tracen serve` was never given --forward-to.")
-    for number, standing in enumerate(_worth_telling(standings, served)):
-        is_running = standing.target.url == served
-        if as_json:
-            click.echo(json.dumps(in_json(standing, now_ns, is_running=is_running), ensure_ascii=False))
-        else:
-            click.echo(("\n" if number else "") + "\n".join(lines(standing, now_ns, is_running=is_running)))
+    for number, (standing, is_running) in enumerate(told):
+        click.echo(("\n" if number else "") + "\n".join(lines(standing, now_ns, is_running=is_running)))
 
 
 def _forget(db: str, url: str, *, is_sure: bool) -> None:
-    """Forget an endpoint. Raises click.ClickException where it is delivered to, or where there is none such."""
+    """Forget an endpoint. Raises click.ClickException where a server has the store, or there is none such."""
     standings = on_store(db, lambda store: store.delivery_standings(time.time_ns()))
     standing = next((one for one in standings if one.target.url == normal_url(url)), None)
     if standing is None:
@@ -113,27 +114,36 @@ def _forget(db: str, url: str, *, is_sure: bool) -> None:
         raise click.BadParameter(
             f"nothing is kept of {one_line(url)}; known are:{known}", param_hint="--forget"
         )
-    _check_is_unused(db, standing.target.url)
+    _check_is_stopped(db)
     if not is_sure:
         if not sys.stdin.isatty():
             raise click.UsageError("--forget asks first: give --yes where nobody can answer")
         waiting = standing.counts[DeliveryState.WAITING] + standing.counts[DeliveryState.HELD]
         what = f"Forget {one_line(standing.target.url)}: {waiting:,} traces that wait, {standing.posts:,} delivered"
         click.confirm(f"{what}? What is there stays there.", abort=True, err=True)
-    _check_is_unused(db, standing.target.url)
-    on_store(db, lambda store: store.forget_deliveries(standing.target.url))
+    _check_is_stopped(db)
+    with clear_errors(), _alone_at(db):
+        on_store(db, lambda store: store.forget_deliveries(standing.target.url))
     remark(f"{one_line(standing.target.url)} is forgotten here.")
 
 
-def _check_is_unused(db: str, url: str) -> None:
+def _check_is_stopped(db: str) -> None:
     try:
         doors = presence.look(db)
     except presence.Untold as error:
         raise click.ClickException(f"{error}; so nothing is forgotten") from None
-    if doors and doors.forward_to and normal_url(doors.forward_to) == url:
+    if doors:
         raise click.ClickException(
-            f"the server that is running delivers to {one_line(url)}: stop it, or have it deliver elsewhere"
+            f"the server at {doors.http} has this store, and writes its queue: end it (`{command_on(db, 'stop')}`), "
+            "forget, and start it again"
         )
+
+
+def _alone_at(db: str) -> contextlib.AbstractContextManager[None]:
+    """Keep servers away while the queue is written: of a file only one connection may write at a time."""
+    from viewer.store.aside import only_one
+
+    return contextlib.nullcontext() if "://" in db else only_one(sqlite_file(db).resolve())
 
 
 def _worth_telling(standings: Sequence[Standing], served: str) -> list[Standing]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
-from bridge.asking import Server, ServerError
-from bridge.console import json_option, linked, progress, remark
+from bridge.asking import Server
+from bridge.console import bar_a_stage, check_files, complain, json_option, linked, remark
 from bridge.destination import destination, destination_options
 
 if TYPE_CHECKING:
-    from bridge.importing.importer import Import, Progress
+    from bridge.importing.importer import Import
 
 _SHOWN_PAGES = 5
 _SHOWN_COMPLAINTS = 20
@@ -42,6 +42,7 @@ def import_(
     from bridge.importing.importer import Import
     from bridge.sending import Sender
 
+    check_files(files)
     try:
         if dry_run:
             run = Import(None)
@@ -60,8 +61,6 @@ def import_(
                     run.account.skip(reason, count)
                 _tell(run, "imported")
                 _list(server, list(run.account.trace_ids), found.pages, as_json)
-    except ServerError as error:
-        raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         remark("Interrupted; import again to have the rest.")
         raise
@@ -74,24 +73,17 @@ def _take(run: Import, files: tuple[str, ...]) -> None:
     from bridge.importing.reading import KNOWN, NO_KNOWN_FORMAT
     from viewer.logs import one_line
 
-    with _bar() as advance:
+    with bar_a_stage(in_bytes=True) as watch:
         for file in files:
             count = 0
-            for name, complaint in run.read([file], advance):
+            for name, complaint in run.read([file], partial(watch, "Importing")):
                 count += 1
                 if count <= _SHOWN_COMPLAINTS:
-                    remark(one_line(f"{name}: {complaint}"), fg="red")
+                    complain(one_line(f"{name}: {complaint}"))
             if count > _SHOWN_COMPLAINTS:
-                remark(one_line(f"{file}: and {count - _SHOWN_COMPLAINTS:,} more"), fg="red")
+                complain(one_line(f"{file}: and {count - _SHOWN_COMPLAINTS:,} more"))
     if NO_KNOWN_FORMAT in run.account.skipped:
         remark(f"Known are {KNOWN}")
-
-
-@contextlib.contextmanager
-def _bar() -> Iterator[Progress]:
-    with progress() as bar:
-        task = bar.add_task("Importing", total=None)
-        yield lambda position, size: bar.update(task, completed=position, total=size or None)
 
 
 def _tell(run: Import, done: str) -> None:

@@ -56,14 +56,16 @@ def keys_create(email: str, label: str, db: str) -> None:
 @json_option
 @db_option
 def keys_list(email: str, as_json: bool, db: str) -> None:
-    """List keys, less the revoked ones: account, first and last digits, label, scopes, made, last used, state.
+    """List keys: account, first and last digits, label, scopes, made, last used, and whether they are valid.
+
+    One that was revoked is listed for three days more.
 
     Example: tracen keys list --account ada@team.example
     """
     from bridge.key_rows import as_object, cells, rows_of
 
     address = _address(email) if email else ""
-    rows = on_store(db, lambda store: rows_of(store, address))
+    rows = on_store(db, lambda store: rows_of(store, address, with_revoked=True))
     now_ns = time.time_ns()
     if as_json:
         for row in rows:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
 
 from bridge.asking import Server, ServerError
 from bridge.completing import Traces
-from bridge.console import db_option, endpoint_option, key_option, known_key, linked, on_store, remark
-from bridge.whereabouts import Whereabouts, whereabouts
+from bridge.console import db_option, endpoint_option, key_option, linked, on_store, remark
+from bridge.whereabouts import Whereabouts, key_for, whereabouts
 
 if TYPE_CHECKING:
     from viewer.store.base import Store
@@ -31,18 +32,15 @@ def open_(trace: str, is_app: bool, no_browser: bool, endpoint: str | None, key:
     """Open the newest trace in a browser, or the one that is given; print its URL.
 
     TRACE is a page id, an OTel trace id or a URL of the server. The server is the one at --endpoint; without that, the
-    one that runs on --db. With --app, or where there is no key, the list of traces is opened; a link that logs in once,
-    within 15 minutes, needs the store's file.
+    one that runs on --db, and there it is the local account's newest trace where no key is given. With --app, the list
+    of traces is opened; a link that logs in once, within 15 minutes, needs the store's file.
 
-    Example: TRACEN_KEY=tracen_sk_… tracen open
+    Example: tracen open --app
     """
     if is_app and trace:
         raise click.UsageError("--app opens the list; leave TRACE out")
     found = whereabouts(endpoint, db)
-    if not is_app and not trace and not key and found.doors:
-        remark("No key (--key, TRACEN_KEY): the list of traces is opened instead.")
-        is_app = True
-    url = _list_url(db, found) if is_app else _page_url(trace, key, found)
+    url = _list_url(db, found) if is_app else _page_url(trace, key, found, db)
     click.echo(linked(url))
     if not no_browser:
         _show(url)
@@ -55,17 +53,14 @@ def _show(url: str) -> None:
         remark(f"No browser was opened: {reason}. Copy the URL to one.")
 
 
-def _page_url(trace: str, key: str | None, found: Whereabouts) -> str:
+def _page_url(trace: str, key: str | None, found: Whereabouts, db: str) -> str:
     from bridge.opening import NotThere, Pages
 
-    pages = Pages(Server(found.endpoint, key), found.base_url)
+    needs_key = not trace or ("-" not in trace and "://" not in trace)
     try:
-        if trace:
-            if "-" not in trace and "://" not in trace:
-                known_key(key)
-            return pages.named(trace)
-        known_key(key)
-        return pages.newest()
+        with key_for(found, key, db, "tracen open") if needs_key else nullcontext(key) as known:
+            pages = Pages(Server(found.endpoint, known), found.base_url)
+            return pages.named(trace) if trace else pages.newest()
     except NotThere as error:
         raise click.ClickException(str(error)) from None
     except ServerError as error:
@@ -73,9 +68,16 @@ def _page_url(trace: str, key: str | None, found: Whereabouts) -> str:
 
 
 def _list_url(db: str, found: Whereabouts) -> str:
-    """With a link that logs in where the store is here; elsewhere whoever opens it logs in by password."""
+    """With a link that logs in where the store is here; elsewhere whoever opens it logs in by password.
+
+    Raises click.ClickException where nobody is: what is printed can be opened.
+    """
     base_url = found.base_url
     if found.doors is None:
+        try:
+            Server(found.endpoint).ask("GET", "/healthz")
+        except ServerError as error:
+            raise found.refusal(error) from None
         return base_url + _LIST
 
     async def work(store: Store) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from bridge.console import BaseUrl, db_option, json_option, linked, progress, remark
+from bridge.console import BaseUrl, bar_a_stage, complain, db_option, json_option, linked, remark
 
 if TYPE_CHECKING:
     from bridge.push.found import Found, Unusable
@@ -103,13 +102,12 @@ class _Shipment:
 
         In a terminal the URLs are the progress.
         """
-        with contextlib.nullcontext() if sys.stdout.isatty() else progress() as bar:
-            task = bar.add_task("sent", total=None) if bar else None
+        with bar_a_stage() as watch:
             for each in found:
                 if not self._send(each):
                     break
-                if bar and task is not None:
-                    bar.advance(task)
+                if not sys.stdout.isatty():
+                    watch("sent", self._sent, 0)
 
     def _send(self, found: Found | Unusable) -> bool:
         """Send one trace; False where none that follows would succeed."""
@@ -171,7 +169,7 @@ class _Shipment:
         from viewer.logs import one_line
 
         self._failed += 1
-        remark(f"{one_line(where)}: {one_line(reason)}", fg="red")
+        complain(f"{one_line(where)}: {one_line(reason)}")
 
 
 # -- before anything is sent -----------------------------------------------------------------------------

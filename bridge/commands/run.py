@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.console import BaseUrl, db_option, remark
+from bridge.console import BaseUrl, complain, db_option, remark
 from viewer.settings import default_db
 
 if TYPE_CHECKING:
@@ -98,10 +98,10 @@ def run(
             except BrokenPipeError:  # whoever read has seen enough, and the exit code is still the program's
                 _close_streams()
     except NotStarted as error:
-        click.secho(f"tracen: {error}", fg="red", err=True)
+        complain(str(error))
         sys.exit(error.code)
     except NoPlace as error:
-        click.secho(f"tracen: {error}", fg="red", err=True)
+        complain(str(error))
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
@@ -115,7 +115,7 @@ def _tell(outcome: Outcome, as_json: bool, output: str | None) -> None:
     from viewer.wording import plural
 
     if outcome.error:
-        remark(f"tracen: what arrived can not be asked for: {outcome.error}", fg="red")
+        complain(f"what arrived can not be asked for: {outcome.error}")
         return
     if as_json:
         for line in json_lines(outcome.traces):
@@ -125,7 +125,7 @@ def _tell(outcome: Outcome, as_json: bool, output: str | None) -> None:
             with open(output, "w", encoding="utf-8") as file:
                 file.writelines(line + "\n" for line in json_lines(outcome.traces))
         except OSError as error:
-            remark(f"tracen: {output}: {error.strerror or error}", fg="red")
+            complain(f"{output}: {error.strerror or error}")
     if outcome.traces:
         for line in lines(outcome.traces, outcome.total):
             click.echo(line, err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from bridge import presence
-from bridge.console import BaseUrl, clear_errors, file_named, run
+from bridge.console import BaseUrl, clear_errors, command_on, file_named, run
 from bridge.help import Sectioned
-from viewer.settings import Settings, default_db, duration_ns, flag_of
+from viewer.settings import Settings, duration_ns, flag_of
 
 if TYPE_CHECKING:
     from bridge.server import Ready
@@ -236,7 +235,7 @@ def serve_with(settings: Settings) -> None:
             run(serve_until_stopped(settings, partial(_announce, settings)))
         except PortTaken as error:
             if "://" not in settings.db and presence.find(settings.db) is not None:
-                stop = shlex.join(["tracen", "stop", *_of(settings.db)])
+                stop = command_on(settings.db, "stop")
                 hint = f"a server has {settings.db} already: stop it (`{stop}`), or give --db another too"
                 raise PortTaken(f"{error}; {hint}") from None
             raise
@@ -245,6 +244,7 @@ def serve_with(settings: Settings) -> None:
 def _announce(settings: Settings, ready: Ready) -> None:
     """Machines read stdout, people stderr unless logs are for machines, other commands what is beside the store."""
     from tracen_otel.endpoint import normal_url
+    from viewer.accounts.addresses import LOCAL
 
     db, is_for_people = settings.db, settings.log_format != "json"
     if "://" not in db:
@@ -258,27 +258,14 @@ def _announce(settings: Settings, ready: Ready) -> None:
             err=True,
         )
     elif ready.lacks_key and is_for_people:
-        click.echo(f"The local account has no key that lasts: `{_key_command(db)}` makes one.", err=True)
+        create = command_on(db, "keys", "create", "--account", LOCAL)
+        click.echo(f"The local account has no key that lasts: `{create}` makes one.", err=True)
     if is_for_people:
-        click.echo(f"`{_open_command(db)}` opens the traces of the local account in a browser.", err=True)
+        click.echo(
+            f"`{command_on(db, 'open', '--app')}` opens the traces of the local account in a browser.",
+            err=True,
+        )
     if sys.stderr.isatty():
         click.secho(f"Tracen is at {ready.base_url} (Ctrl-C ends it)", err=True, bold=True)
     click.echo(f"ready http={ready.http} otlp-grpc={ready.otlp_grpc} otlp-http={ready.otlp_http}")
     sys.stdout.flush()
-
-
-def _key_command(db: str) -> str:
-    """What makes a key of the local account, from any folder."""
-    from viewer.accounts.addresses import LOCAL
-
-    return shlex.join(["tracen", "keys", "create", "--account", LOCAL, *_of(db)])
-
-
-def _open_command(db: str) -> str:
-    """What logs in to this server from any folder, with the file where that is not the default."""
-    return shlex.join(["tracen", "open", "--app", *_of(db)])
-
-
-def _of(db: str) -> tuple[str, ...]:
-    """What names a store that is not the default; a URL may hold a password, and stays in TRACEN_DB."""
-    return () if db == default_db() or "://" in db else ("--db", os.path.abspath(db))

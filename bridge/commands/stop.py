@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from bridge import presence
-from bridge.console import db_option
+from bridge.console import db_option, remark
 from bridge.running.hold import held_pid
 from bridge.running.log import log_of, told_of_death
 
@@ -31,8 +31,8 @@ def stop(db: str) -> None:
     except presence.Untold as untold:
         raise click.ClickException(f"{untold}; end it as it was started") from None
     if doors is None:
-        death = told_of_death(db)
-        raise click.ClickException(f"no server runs on {db}" + (f"; {death}" if death else ""))
+        death = told_of_death(db) or "--db names another store"
+        raise click.ClickException(f"no server runs on {db}; {death}")
     if not doors.pid:
         raise click.ClickException(f"the server at {doors.http} does not tell which process it is")
     if not is_open_in(doors.pid, f"{Path(db).expanduser().resolve()}.lock"):
@@ -54,6 +54,7 @@ def stop(db: str) -> None:
         held_pid(db) == doors.pid and time.monotonic() < end_s
     ):  # it notes as the last thing that it has ended
         time.sleep(_LOOK_EVERY_S)
+    remark(f"The server at {doors.http} (process {doors.pid}) has ended.")
 
 
 def is_open_in(pid: int, path: str, proc: Path = Path("/proc")) -> bool:

@@ -24,6 +24,7 @@ from bridge.diagnosis.target import Target, Transport
 from bridge.diagnosis.tracen_server import KeyCheck, KeyState, TracenServer
 from bridge.diagnosis.web import Unanswered, Web
 from bridge.secrecy import shown
+from viewer.store.people import Scope
 
 _GLANCE_S = 1.0
 """For a look whether the API is there as well: one that is slower is found by what its door answers."""
@@ -59,7 +60,7 @@ class Examination:
         self._environment = Environment(variables, options.endpoint, options.key, doors, self._machine.db)
         self._clock_ns = clock_ns
         self._pace = pace or Pace()
-        self._network = Network(self._pace, doors, resolve)
+        self._network = Network(self._pace, doors, resolve, self._machine.start)
         self._sender = Sender(specimen := Specimen(clock_ns()), self._pace, doors)
         self._pages = Pages(specimen, self._pace)
         self._specimen = specimen
@@ -184,13 +185,16 @@ class Examination:
             return subject.skipped(door, "not tried: there is no key that could be right")
         if target.secret in self._state_by_secret and not self._state_by_secret[target.secret]:
             return subject.skipped(door, "not tried: the key is refused")
+        state = self._state_by_secret.get(target.secret)
+        if state is not None and Scope.WRITE not in state.scopes:
+            return subject.skipped(door, "not tried: the key may not write")
         span_id = self._specimen.new_span_id()
         try:
             taken = self._sender.send(target, transport, address, span_id)
         except Refused as refused:
             return subject.failure(door, refused.found, *refused.repair)
         finding = self._pages.read_back(taken, transport, span_id, _api_of(taken, target, api), subject)
-        return _counted(finding, self._state_by_secret.get(target.secret)) if target.is_api else finding
+        return _counted(finding, state) if target.is_api else finding
 
 
 def _is_repeated(finding: Finding, last: Finding | None) -> bool:

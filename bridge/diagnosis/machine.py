@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bridge import presence
+from bridge.console import bytes_told
 from bridge.diagnosis.command_line import STORE, quoted
 from bridge.diagnosis.environment import grpc_url, is_at
 from bridge.diagnosis.finding import Finding, Subject, place_of, port_of
@@ -20,9 +21,8 @@ from bridge.secrecy import shown
 from viewer.store.base import StoreError
 from viewer.store.people import Key
 
-_MIB, _GIB = 1024**2, 1024**3
-_AMPLE_BYTES = 10 * _GIB
-_SCARCE_BYTES, _NONE_BYTES = 512 * _MIB, 8 * _MIB
+_MB = 10**6
+_SCARCE_BYTES, _NONE_BYTES = 500 * _MB, 8 * _MB
 _MENDED_SQLITE = (3, 51, 3)
 _OLDEST_SDK = (1, 30)
 _PACKAGES = (
@@ -45,6 +45,14 @@ class Machine:
         self.doors, self.untold = _doors_of(self.db)
         """Of the server that has the store; why they can not be told, "" where they are, or where none has it."""
 
+    @property
+    def start(self) -> str:
+        """The command that starts a server on the store."""
+        is_named = (
+            self._is_chosen and "://" not in self.db
+        )  # a URL may hold a password, and stays in TRACEN_DB
+        return f"tracen serve --db {quoted(self.db, STORE)}" if is_named else "tracen serve"
+
     def judge(self, meant: Meant) -> Iterator[Finding]:
         """Where Tracen runs, whether its store can be written, versions."""
         asked = (*meant.otlp, *([meant.api] if meant.api else []))
@@ -60,9 +68,9 @@ class Machine:
         """Nothing is where a server is by default, and nobody has said that it is elsewhere."""
         place = place_of(usual.url)
         found = f"no Tracen runs here: no server has the store, and nothing listens at {place}"
-        start = f"tracen serve{f' --db {quoted(self.db, STORE)}' if self._is_chosen else ''}"
         run = "or, for one program, `tracen run -- COMMAND`, which needs no key and no variable"
-        return self._subject.failure("running", found, start, "its first start prints a key", run)
+        absent = Subject("Tracen")  # a heading of its own: this machine is judged after the environment
+        return absent.failure("running", found, self.start, "its first start prints a key", run)
 
     def judge_secrecy(self) -> Finding:
         """No key goes to the usual address while the server of the store is somewhere else."""
@@ -100,8 +108,7 @@ class Machine:
         subject, name = self._subject, shown(str(db))
         if not os.path.exists(db):
             found = f"there is no store {name}" if self._is_chosen else "no store yet"
-            make = f"tracen serve --db {quoted(str(db), STORE)}" if self._is_chosen else "tracen serve"
-            yield subject.warning("store", found, make)
+            yield subject.warning("store", found, self.start)
             return
         locked = _unwritable(db)
         if locked is None:
@@ -120,8 +127,7 @@ class Machine:
         except OSError as error:
             return self._subject.failure("store", f"{shown(str(db))}: {error.strerror}")
         free_bytes = told.f_bavail * told.f_frsize
-        free = f"{free_bytes // _MIB:,} MiB" if free_bytes < _AMPLE_BYTES else f"{free_bytes // _GIB:,} GiB"
-        found = f"{shown(str(db))}, {free} are free"
+        found = f"{shown(str(db))}, {bytes_told(free_bytes)} are free"
         repair = "make room on that disk, or set --retention for traces that nobody looks at"
         if free_bytes < _NONE_BYTES:
             return self._subject.failure("store", f"the disk is full: {found}", repair)

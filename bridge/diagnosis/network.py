@@ -36,12 +36,22 @@ def addresses_of(host: str, port: int) -> list[str]:
 
 
 class Network:
-    """Goes to places within a pace. `doors`: of a server on this machine, to name where one should have gone."""
+    """Goes to places within a pace. `doors`: of a server on this machine, to name where one should have gone.
 
-    def __init__(self, pace: Pace, doors: Doors | None, resolve: Resolve = addresses_of) -> None:
+    `start`: what starts one, where there is none.
+    """
+
+    def __init__(
+        self,
+        pace: Pace,
+        doors: Doors | None,
+        resolve: Resolve = addresses_of,
+        start: str = "tracen serve",
+    ) -> None:
         self._pace = pace
         self._doors = doors
         self._resolve = resolve
+        self._start = start
         self._address_by_place: dict[tuple[str, bool, bool], Address | None] = {}
 
     def is_open(self, target: Target) -> bool:
@@ -126,7 +136,7 @@ class Network:
 
     def _where_to(self, target: Target) -> tuple[str, ...]:
         if target.is_local:
-            return (sent_here(target, self._doors),) if self._doors else ("tracen serve",)
+            return (sent_here(target, self._doors),) if self._doors else (self._start,)
         return (f"is Tracen running there, and {target.port} its port? `tracen serve` prints its ports",)
 
     def _shake_hands(
@@ -153,17 +163,22 @@ class Network:
         return True
 
 
-def sent_here(target: Target, doors: Doors | None) -> str:
-    """The line that sends a target's traces to the server that runs here."""
-    if doors is None:
-        return "tracen serve"
+def sent_here(target: Target, doors: Doors) -> str:
+    """The line that sends a target's traces to the server that runs here.
+
+    Where nobody has chosen a protocol it says that too: of a default both are tried, and one variable can name one.
+    """
     if target.is_api:
         return exported("TRACEN_ENDPOINT", doors.http)
     variable = "OTEL_EXPORTER_OTLP_ENDPOINT"
     if target.variable and target.variable != variable:
         url = grpc_url(doors) if target.is_grpc else f"{doors.otlp_http}/v1/traces"
         return exported(target.variable, url)
-    return exported(variable, grpc_url(doors) if target.is_grpc else doors.otlp_http)
+    is_free = not target.protocol_variable
+    is_grpc = target.is_grpc and not (is_free and not target.variable)
+    line = exported(variable, grpc_url(doors) if is_grpc else doors.otlp_http)
+    protocol = "grpc" if is_grpc else "http/protobuf"
+    return f"{line} OTEL_EXPORTER_OTLP_PROTOCOL={protocol}" if is_free else line
 
 
 def _other_name(target: Target, doors: Doors | None) -> str:

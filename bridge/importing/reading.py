@@ -99,7 +99,7 @@ class Reading:
     def _read(self, piece: Piece) -> Iterator[OtlpSpan | Skipped]:
         told = next((told for told in self._known if told.knows(piece)), None)
         if told is None:
-            self._seen = self._seen or f"an object with {_names(piece.value)}"
+            self._seen = self._seen or f"is an object with {_names(piece.value)}"
             if not piece.parts and len(self._unlike) < _MAX_UNLIKE:
                 self._unlike.append(
                     Skipped(piece.line, f"is of no known format: it has {_names(piece.value)}")
@@ -124,8 +124,8 @@ class Reading:
         if not self._source.head.strip():
             return UnknownFormat("it is empty", "empty")
         is_json = self._source.head.lstrip().startswith(_STARTS_OF_JSON)
-        seen = self._seen if has_pieces else "no whole object" if is_json else "no JSON"
-        return UnknownFormat(f"{NO_KNOWN_FORMAT}: seen was {seen}")
+        seen = self._seen if has_pieces else "has no whole object" if is_json else "is not JSON"
+        return UnknownFormat(f"{NO_KNOWN_FORMAT}: it {seen}")
 
 
 def _pieces(source: Source) -> Iterable[Piece | Skipped]:

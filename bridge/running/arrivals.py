@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.asking import ServerError
 from bridge.running.place import Place
-from bridge.tail import Tail
+from bridge.tail import newest
 
 _LOOK_S = 0.1
 _QUIET_LOOKS = 3
@@ -69,7 +69,7 @@ def told_traces(place: Place, arrivals: Arrivals, at_most: int) -> list[dict[str
 
 def _summaries(place: Place, wanted: set[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    listed = Tail(place.server).newest(max(2 * len(wanted), 20), set())
+    listed = newest(place.server, max(2 * len(wanted), 20), set())
     for trace in listed:
         if trace.get("otel_trace_id") in wanted:
             found[trace["otel_trace_id"]] = trace

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import time
 from pathlib import Path
 from typing import IO
@@ -104,7 +105,7 @@ def _read(file: IO[bytes]) -> tuple[int, int]:
 def _opened(db: str) -> IO[bytes]:
     path = _path_of(db)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("a+b", buffering=0)
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "a+b", buffering=0)
 
 
 def _path_of(db: str) -> Path:

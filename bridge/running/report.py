@@ -20,6 +20,7 @@ SHOWN = 20
 """Traces; of more the last ones are listed."""
 _MAX_NAME = 40
 _COLOURS = {"error": "red", "success": "green", "unfinished": "yellow"}
+_STATUS_WIDTH = max(map(len, _COLOURS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Line:
         """Read `GET /api/traces`."""
         latency_ms = trace.get("total_latency_ms")
         facts = [
-            wording.duration(latency_ms * 1_000_000) if isinstance(latency_ms, int) else "",
+            duration_told(latency_ms) if isinstance(latency_ms, int) else "",
             _tokens(trace),
         ]
         name = one_line(str(trace.get("title") or trace.get("otel_trace_id") or "unnamed"))
@@ -48,6 +49,18 @@ def status_of(trace: Mapping[str, Any]) -> str:
     """How a trace ended, or that it has not."""
     status = str(trace.get("status") or "arrived")
     return "unfinished" if trace.get("lacks_root") and status != "error" else one_line(status)
+
+
+def status_told(status: str, width: int = 0) -> str:
+    """A status in its colour, padded so that what follows is aligned."""
+    return click.style(f"{status:{width or _STATUS_WIDTH}}", fg=_COLOURS.get(status))
+
+
+def duration_told(latency_ms: int) -> str:
+    """As on the page, as far as the API tells it, which is in whole milliseconds: 0.13 ms there are < 1 ms here."""
+    if latency_ms < 10:
+        return f"{latency_ms} ms" if latency_ms else "< 1 ms"
+    return wording.duration(latency_ms * 1_000_000)
 
 
 def _tokens(trace: Mapping[str, Any]) -> str:
@@ -71,7 +84,7 @@ def lines(traces: Sequence[Mapping[str, Any]], total: int) -> Iterator[str]:
     )
     is_narrow = sys.stderr.isatty() and size > shutil.get_terminal_size().columns
     for line in shown:
-        status = click.style(f"{line.status:{status_size}}", fg=_COLOURS.get(line.status))
+        status = status_told(line.status, status_size)
         name = set_cell_size(line.name, name_size)
         facts = line.facts + " " * (facts_size - cell_len(line.facts))
         url = linked(line.url, err=True)

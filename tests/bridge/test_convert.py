@@ -71,19 +71,25 @@ def test_convert_reads_either_encoding_from_stdin(body: bytes) -> None:
         ("runs.json", b'[{"run_type": "chain"}]', "expected a JSON object"),
         ("empty.json", b"\n", "the file is empty"),
         ("a.json.gz", gzip.compress(b"{}", mtime=0), "it is compressed"),
-        ("gone.pb", None, "No such file or directory"),
     ],
 )
 def test_convert_names_the_file_that_it_can_not_read(
-    tmp_path: Path, name: str, content: bytes | None, told: str
+    tmp_path: Path, name: str, content: bytes, told: str
 ) -> None:
     """Exit 1, the file in the message, what is wrong with it and what would be taken, no traceback."""
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
+    (tmp_path / name).write_bytes(content)
     done = convert(str(tmp_path / name))
     assert done.returncode == 1
     assert done.stderr.decode().startswith(f"tracen: {tmp_path / name}: ")
     assert told in done.stderr.decode()
+
+
+def test_convert_of_no_file_is_wrong_use(tmp_path: Path) -> None:
+    """As with every command that takes files; nothing of the others is printed."""
+    (tmp_path / "whole.json").write_bytes(b"{}")
+    done = convert(str(tmp_path / "whole.json"), "--logs", str(tmp_path / "gone.pb"))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"tracen: there is no file '{tmp_path / 'gone.pb'}'" in done.stderr.decode()
 
 
 def test_convert_without_files_explains_itself() -> None:

@@ -123,7 +123,7 @@ def test_result_that_nobody_reads_is_no_error(tracen: TracenProcess) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["stop", "--db", "no.db"], 1, r"tracen: no server runs on no\.db"),
+        (["stop", "--db", "no.db"], 1, r"tracen: no server runs on no\.db; --db names another store"),
         (["keys", "creat"], 2, r"Usage: .*\n.*--help.*\n\ntracen: No such command.*"),
         (["check", "--db", "/dev/null/t.db"], 2, r"tracen: .*/dev/null/t\.db.*"),
     ],

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from bridge.cli import COMMANDS, tracen
 from bridge.help import _broken, summary
+from tests.processes import TracenProcess
 from tests.reference import each_command
 
 EVERY = [pytest.param(path, command, id=path) for path, command in each_command(tracen, "tracen")]
@@ -144,12 +145,13 @@ def said_in_latin_1(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     ],
 )
 def test_terminal_gets_no_colour_that_it_does_not_want(
-    variables: dict[str, str], is_coloured: bool, is_link: bool
+    tracen: TracenProcess, variables: dict[str, str], is_coloured: bool, is_link: bool
 ) -> None:
     """NO_COLOR, and a terminal that knows none; that one gets no links either."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("TRACEN_", "NO_COLOR"))}
     words = f"{sys.executable} -m bridge"
-    lines = f"{words} doctor --no-post --endpoint nonsense; {words} open --app --no-browser --endpoint http://127.0.0.1:9"
+    at = f"--endpoint {tracen.http}"
+    lines = f"{words} doctor --no-post --endpoint nonsense; {words} open --app --no-browser {at}"
     done = subprocess.run(
         ["script", "-qec", lines, "/dev/null"],
         stdin=subprocess.DEVNULL,
@@ -158,7 +160,7 @@ def test_terminal_gets_no_colour_that_it_does_not_want(
         timeout=60,
         env=kept | variables,
     )
-    assert "http://127.0.0.1:9/app/traces" in done.stdout
+    assert f"{tracen.http}/app/traces" in done.stdout
     assert ("\x1b[" in done.stdout) is is_coloured
     assert ("\x1b]8;;" in done.stdout) is is_link
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from bridge.commands.serve import _open_command
+from bridge.console import command_on
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
 from tests.processes import TracenProcess, running_tracen, serve_command, start_tracen
 from viewer.settings import default_db
@@ -108,7 +108,7 @@ def test_serve_says_how_to_have_a_key_where_the_first_was_another_accounts(tmp_p
 
 def test_command_of_the_first_start_leaves_out_what_is_the_default() -> None:
     """It is read by somebody who has just begun."""
-    assert _open_command(default_db()) == "tracen open --app"
+    assert command_on(default_db(), "open", "--app") == "tracen open --app"
 
 
 @pytest.mark.parametrize(

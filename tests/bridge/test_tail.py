@@ -13,8 +13,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from bridge.asking import Server, ServerError
+from bridge.tail import Tail
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
 from tests.processes import TracenProcess, running_tracen
+from tests.tracen_otel.scripted_server import Step, answer, scripted_server
 from tests.viewer.markup import Page
 from tests.viewer.samples import PLAIN
 
@@ -60,6 +63,73 @@ def test_tail_prints_each_new_trace_and_ends_on_ctrl_c(tracen: TracenProcess, ke
         assert tail.stderr.read() == ""
 
 
+def test_tail_tells_status_and_day_as_other_lists_do(tracen: TracenProcess, key: str) -> None:
+    """What has no end yet is no success; the hour of another day alone would say nothing."""
+    headers = {"content-type": "application/json", "x-tracen-key": key}
+    spans = [
+        json_span(fresh_id(), name="unfinished", parentSpanId="ab" * 8),
+        json_span(fresh_id(), name="long ago", startTimeUnixNano=str(1_700_000_000 * 10**9)),
+    ]
+    for span in spans:
+        answer = httpx2.post(
+            f"{tracen.http}/v1/traces", content=json_body(span), headers=headers, trust_env=False, timeout=60
+        )
+        assert answer.status_code == 200
+    command = tail_command(tracen.http, "--key", key)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tail:
+        assert tail.stdout is not None
+        told = {line[26:66].strip(): line for line in (tail.stdout.readline() for _ in spans)}
+        tail.send_signal(signal.SIGINT)
+    assert told["unfinished"][14:26] == "unfinished  "
+    assert told["long ago"].startswith("Nov 14  2023  success     ")
+
+
+def test_tail_needs_no_key_where_the_store_is(tmp_path: Path) -> None:
+    """It follows the local account, and revokes the key of its own at the end."""
+    with running_tracen(tmp_path / "t.db") as tracen:
+        export(tracen, tracen.key, "of the local account")
+        command = [sys.executable, "-m", "bridge", "tail", "--db", str(tracen.db)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tail:
+            assert tail.stdout is not None
+            assert "of the local account" in tail.stdout.readline()
+            tail.send_signal(signal.SIGINT)
+            assert tail.wait(60) == 0
+        listed = [sys.executable, "-m", "bridge", "keys", "list", "--db", str(tracen.db)]
+        keys = subprocess.run(listed, capture_output=True, text=True, timeout=60, check=True).stdout
+    state_by_label = {line.split("\t")[2]: line.split("\t")[6] for line in keys.splitlines()}
+    assert state_by_label == {"First key": "valid", "tracen tail": "revoked"}
+
+
+def test_tail_looks_for_the_server_before_it_asks_for_a_key(tmp_path: Path) -> None:
+    """Who has none running has no use for a key."""
+    done = subprocess.run(
+        tail_command("http://127.0.0.1:9", "--db", str(tmp_path / "t.db")),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "http://127.0.0.1:9 can not be reached: Connection refused" in done.stderr
+
+
+def listing(*trace_ids: str) -> Step:
+    traces = [{"trace_id": trace_id} for trace_id in trace_ids]
+    return answer(200, json.dumps({"traces": traces, "next": None}).encode())
+
+
+def test_tail_goes_on_with_another_key_when_its_own_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is made for it ends after a day; what came meanwhile is told, and nothing twice."""
+    monkeypatch.setattr("bridge.tail.POLL_S", 0)
+    tail = Tail(last=10)
+    with scripted_server(listing("a"), answer(401), listing("b", "a")) as server:
+        first = tail.follow(Server(server.endpoint))
+        assert next(first)["trace_id"] == "a"
+        with pytest.raises(ServerError, match="refuses the key"):
+            next(first)
+        assert tail.is_answered
+        assert next(tail.follow(Server(server.endpoint)))["trace_id"] == "b"
+
+
 def test_tail_says_in_its_help_how_it_ends() -> None:
     """As it does: Ctrl-C is its normal end."""
     command = [sys.executable, "-m", "bridge", "tail", "--help"]
@@ -102,7 +172,7 @@ def test_tail_says_what_keeps_it_from_starting(tracen: TracenProcess, key: str) 
     for arguments, code, words in (
         (("http://127.0.0.1:9", "--key", "k"), 1, "can not be reached"),
         ((tracen.http, "--key", "wrong"), 1, "refuses the key"),
-        ((tracen.http, "--key", ""), 2, "tracen keys create --account local@tracen"),
+        ((tracen.http, "--key", "", "--db", "/nowhere/t.db"), 2, "tracen keys create --account local@tracen"),
         ((f"{tracen.http}/nowhere", "--key", key), 1, "404"),
         (("nonsense", "--key", "k"), (1, 2), "nonsense"),
     ):

@@ -130,8 +130,8 @@ class SqliteAccounts:
     async def key(self, sha256: bytes) -> Key | None:
         return await self._read(lambda c: keys.by_sha256(c, sha256))
 
-    async def keys_of(self, account_id: str) -> list[Key]:
-        return await self._read(lambda c: keys.of_account(c, account_id))
+    async def keys_of(self, account_id: str, *, with_revoked: bool = False) -> list[Key]:
+        return await self._read(lambda c: keys.of_account(c, account_id, with_revoked=with_revoked))
 
     async def key_hits(self, account_id: str, since_ns: int) -> dict[str, int]:
         return await self._read(lambda c: keys.hits(c, account_id, since_ns))

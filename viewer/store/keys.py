@@ -67,8 +67,9 @@ def by_sha256(connection: sqlite3.Connection, sha256: bytes) -> Key | None:
     return _key(row) if row else None
 
 
-def of_account(connection: sqlite3.Connection, account_id: str) -> list[Key]:
-    sql = f"{_SELECT} and keys.account_id = ? and revoked_ns is null order by keys.created_ns desc, keys.rowid desc"
+def of_account(connection: sqlite3.Connection, account_id: str, *, with_revoked: bool = False) -> list[Key]:
+    which = "" if with_revoked else " and revoked_ns is null"
+    sql = f"{_SELECT} and keys.account_id = ?{which} order by keys.created_ns desc, keys.rowid desc"
     return [_key(row) for row in connection.execute(sql, (int(account_id),))]
 
 

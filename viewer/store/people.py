@@ -206,8 +206,8 @@ class Accounts(Protocol):
         """Look a key up, revoked and expired ones included."""
         ...
 
-    async def keys_of(self, account_id: str) -> list[Key]:
-        """List the keys of an account, newest first, less the revoked ones."""
+    async def keys_of(self, account_id: str, *, with_revoked: bool = False) -> list[Key]:
+        """List the keys of an account, newest first; `with_revoked`: those that were revoked lately too."""
         ...
 
     async def key_hits(self, account_id: str, since_ns: int) -> dict[str, int]:

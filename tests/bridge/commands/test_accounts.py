@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pty
 import subprocess
@@ -72,6 +73,22 @@ def test_list_is_a_line_an_account(db: Path) -> None:
     ]
     done(db, "unsubscribe", EMAIL)
     assert done(db, "list").splitlines()[0].split("\t")[3:] == ["-", "-"]
+
+
+def test_list_is_an_object_an_account_for_programs(db: Path) -> None:
+    """With the same figures, times in ISO 8601."""
+    done(db, "subscribe", EMAIL, "--plan", "pro", "--until", "2190-01-02")
+    (told,) = [
+        one for one in map(json.loads, done(db, "list", "--json").splitlines()) if one["email"] == EMAIL
+    ]
+    assert told | {"created_at": None} == {
+        "email": EMAIL,
+        "created_at": None,
+        "has_password": False,
+        "plan": "pro",
+        "is_subscribed": True,
+        "subscribed_until": "2190-01-03T00:00:00Z",
+    }
 
 
 def test_list_is_a_table_in_a_terminal(kept_db: Path) -> None:

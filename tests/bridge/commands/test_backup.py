@@ -90,7 +90,7 @@ def test_backup_has_what_waits_to_be_delivered(tmp_path: Path) -> None:
     backup = tmp_path / "nightly.db"
 
     def waiting(db: Path) -> int:
-        told = json.loads(run("forward", "--status", "--json", "--db", db).stdout)
+        (told,) = json.loads(run("forward", "--status", "--json", "--db", db).stdout)
         assert told["to"] == target
         count: int = told["waiting"]
         return count

@@ -39,6 +39,10 @@ def test_check_beside_a_running_server_finds_it_whole(tracen: TracenProcess, mor
     assert (done.returncode, done.stdout) == (0, "")
     assert f"{tracen.db} is whole: " in done.stderr
     assert "accounts" in done.stderr
+    done = run("--db", tracen.db, *more, "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["is_whole"], told["findings"]) == (0, True, [])
+    assert told["counts"]["accounts"] > 0
 
 
 def test_findings_are_a_line_each(tmp_path: Path) -> None:
@@ -52,8 +56,10 @@ def test_findings_are_a_line_each(tmp_path: Path) -> None:
     (line,) = done.stdout.splitlines()
     assert line.startswith(f"{bodies} is empty. Repair: stop the server, then `tracen backup --db BACKUP")
     assert "1 finding in" in done.stderr
-    told = json.loads(run("--db", store.path, "--json").stdout)
-    assert told.keys() == {"file", "what", "repair"}
+    done = run("--db", store.path, "--json")
+    assert (done.returncode, json.loads(done.stdout)["is_whole"]) == (1, False)
+    (told,) = json.loads(done.stdout)["findings"]
+    assert told.keys() == {"file", "what", "repair", "is_unseen"}
     repair = (
         told["repair"].partition("`tracen ")[2].partition("`")[0].replace("BACKUP", str(tmp_path / "b.db"))
     )
@@ -85,13 +91,15 @@ def test_name_that_is_only_like_that_of_a_store_is_called_wrongly(
 
 
 def test_store_that_can_not_be_looked_at_is_no_damaged_one(tmp_path: Path) -> None:
-    """Exit code 2: whoever asks by the code does not restore over it."""
+    """It is told apart from what is wrong, so that nobody restores over it; 2 is for what was called wrongly."""
     store = filled(tmp_path / "t.db")
     back_up(store.path, tmp_path / "b.db")
     with closing(sqlite3.connect(tmp_path / "b.db", isolation_level=None)) as other:
         other.execute("begin exclusive")
         done = run("--db", tmp_path / "b.db", "--quick")
-    assert done.returncode == 2
+        (told,) = json.loads(run("--db", tmp_path / "b.db", "--quick", "--json").stdout)["findings"]
+    assert told["is_unseen"]
+    assert done.returncode == 1
     assert "could not be looked at: database is locked. Repair: another program has it locked" in done.stdout
 
 

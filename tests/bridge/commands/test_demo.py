@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -115,6 +116,26 @@ def test_demo_finds_the_server_of_a_file_and_leaves_no_key(tracen: TracenProcess
     assert f"To log in there: tracen open --app --db {tracen.db}\n" in done.stderr
     assert "tracen demo" not in asyncio.run(labels_of_keys(tracen.db))
     assert run_demo("--db", str(tracen.db), "--delete").stderr.endswith("1 demo trace deleted\n")
+
+
+def test_demo_tells_programs_what_came(tracen: TracenProcess) -> None:
+    """In one object; the server of the store is the same under its address, and needs no key there either."""
+    at = ("--endpoint", tracen.http, "--db", str(tracen.db), "--json")
+    done = run_demo(*at, "--count", "2")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["traces"], len(told["pages"])) == (0, 2, 2), done.stderr
+    assert told["pages"][0]["what"] == "a support agent"
+    assert httpx2.get(told["pages"][0]["url"], trust_env=False, timeout=60).status_code == 200
+    assert json.loads(run_demo(*at, "--delete").stdout) == {"deleted": 2}
+
+
+def test_demo_at_a_dead_address_is_told_without_a_count(tmp_path: Path) -> None:
+    """Before a key is asked for, and with what helps."""
+    for key in ([], ["--key", "k"]):
+        done = run_demo("--endpoint", "http://127.0.0.1:9", *key, "--db", str(tmp_path / "t.db"))
+        assert (done.returncode, done.stdout) == (1, "")
+        words = "can not be reached: Connection refused; --endpoint names another server"
+        assert done.stderr.startswith(f"tracen: http://127.0.0.1:9 {words}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

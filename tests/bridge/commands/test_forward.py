@@ -58,7 +58,7 @@ def test_status_is_told_beside_the_server_and_without_it(tmp_path: Path) -> None
             while len(strict.pages) < 3:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-            told = json.loads(run("forward", "--status", "--json", TRACEN_DB=str(db)).stdout)
+            (told,) = json.loads(run("forward", "--status", "--json", TRACEN_DB=str(db)).stdout)
             assert (told["is_running"], told["to"]) == (True, strict.endpoint)
             second = run("forward", "--to", strict.endpoint, "--key", KEY, "--db", str(db))
             assert second.returncode == 2
@@ -75,11 +75,7 @@ def test_status_beside_a_server_that_does_not_deliver(tmp_path: Path) -> None:
         with running_tracen(db, "--forward-to", url, "--forward-key", KEY):
             pass
     with running_tracen(db):
-        told = [
-            json.loads(line)
-            for line in run("forward", "--status", "--json", TRACEN_DB=str(db)).stdout.split("\n")
-            if line
-        ]
+        told = json.loads(run("forward", "--status", "--json", TRACEN_DB=str(db)).stdout)
     assert [(one["to"], one["is_running"]) for one in told] == [("http://127.0.0.1:9", False)]
 
 
@@ -90,22 +86,29 @@ def test_status_of_a_store_that_delivers_nothing(tmp_path: Path) -> None:
     status = run("forward", "--status", "--db", str(db))
     assert (status.returncode, status.stdout) == (0, "")
     assert "--forward-to" in status.stderr
+    assert json.loads(run("forward", "--status", "--json", "--db", str(db)).stdout) == []
     assert not list(tmp_path.glob("*-forward"))
 
 
 def test_endpoint_is_forgotten_that_is_delivered_to_no_more(tmp_path: Path) -> None:
-    """Not while it is delivered to, nor one that is not known, nor without a word in a pipe."""
+    """Not beside a server, which writes the same file; nor one that is not known, nor without a word in a pipe."""
     db, mistyped, used = tmp_path / "t.db", "http://127.0.0.1:9/mistyped", "http://127.0.0.1:9"
     with running_tracen(db, "--forward-to", mistyped, "--forward-key", KEY):
         pass
-    with running_tracen(db, "--forward-to", used, "--forward-key", KEY):
-        for url, flags, code, words in (
-            (used, ("--yes",), 1, "the server that is running delivers to"),
-            ("http://127.0.0.1:9/other", ("--yes",), 2, mistyped),
-            (mistyped, (), 2, "give --yes"),
-            (f"{mistyped}/", ("--yes",), 0, "is forgotten"),
-            (mistyped, ("--yes",), 2, "nothing is kept"),
-        ):
-            done = run("forward", "--forget", url, *flags, "--db", str(db))
-            assert (done.returncode, words in done.stderr) == (code, True), done
+    with running_tracen(db, "--forward-to", used, "--forward-key", KEY) as tracen:
+        for url in (used, mistyped):
+            done = run("forward", "--forget", url, "--yes", "--db", str(db))
+            assert (done.returncode, done.stdout) == (1, "")
+            assert (
+                f"{tracen.http} has this store, and writes its queue: end it (`tracen stop --db {db}`)"
+                in done.stderr
+            )
+    for url, flags, code, words in (
+        ("http://127.0.0.1:9/other", ("--yes",), 2, mistyped),
+        (mistyped, (), 2, "give --yes"),
+        (f"{mistyped}/", ("--yes",), 0, "is forgotten"),
+        (mistyped, ("--yes",), 2, "nothing is kept"),
+    ):
+        done = run("forward", "--forget", url, *flags, "--db", str(db))
+        assert (done.returncode, words in done.stderr) == (code, True), done
     assert mistyped.encode() not in (tmp_path / "t.db-forward").read_bytes()

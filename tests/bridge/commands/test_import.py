@@ -166,15 +166,26 @@ def test_what_is_whole_is_imported_and_the_rest_named(
     cut.write_bytes((EXPORTS / "phoenix-rest.json").read_bytes()[:2_000])
     other = tmp_path / "other.json"
     other.write_text('{"rows": 3}')
-    files = [str(cut), str(other), str(tmp_path / "missing.json"), str(EXPORTS / "jaeger.json")]
+    files = [str(cut), str(other), str(EXPORTS / "jaeger.json")]
     done = run_import("--endpoint", tracen.http, "--key", key, "--json", *files)
     assert done.returncode == 1
     assert done.stdout.count("\n") == 2
     assert f"{cut}: line 55 (byte 2,000): is cut off, in what begins at line 45" in done.stderr
-    assert f"{other}: of no known format: seen was an object with the fields rows" in done.stderr
+    assert f"{other}: of no known format: it is an object with the fields rows" in done.stderr
     assert done.stderr.count("Known are spans of Phoenix") == 1
-    assert f"{files[2]}: No such file or directory" in done.stderr
-    assert "2 traces, 5 spans imported (Jaeger, Phoenix); 3 skipped" in done.stderr
+    assert "2 traces, 5 spans imported (Jaeger, Phoenix); 2 skipped" in done.stderr
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_file_that_is_not_there_is_told_before_anything_is_done(tmp_path: Path, more: list[str]) -> None:
+    """As every command tells it, also where no server runs: exit code 2, and nothing of the others is taken."""
+    gone = str(tmp_path / "gone.json")
+    done = run_import(*more, str(EXPORTS / "jaeger.json"), gone, "--db", str(tmp_path / "none.db"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"tracen: there is no file '{gone}'" in done.stderr
+    done = run_import(*more, str(tmp_path))
+    assert done.returncode == 2
+    assert "is a folder; name its files" in done.stderr
 
 
 def test_dry_run_needs_no_server() -> None:
@@ -185,12 +196,12 @@ def test_dry_run_needs_no_server() -> None:
 
 
 def test_closed_standard_input_is_a_complaint() -> None:
-    """As a file that is not there: the others are read."""
+    """As an empty file: the others are read."""
     command = f'"{sys.executable}" -m bridge import --dry-run - "{EXPORTS / "jaeger.json"}" <&-'
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "-: it is empty",
+        "tracen: -: it is empty",
         "1 trace, 3 spans would be imported (Jaeger); 1 skipped: 1 × empty",
     ]
 
@@ -202,7 +213,7 @@ def test_export_of_nothing_is_told_and_no_failure(tmp_path: Path) -> None:
     done = run_import("--dry-run", str(path))
     assert (done.returncode, done.stderr) == (
         0,
-        f"{path}: nothing in it\n0 traces, 0 spans would be imported\n",
+        f"tracen: {path}: nothing in it\n0 traces, 0 spans would be imported\n",
     )
 
 

@@ -40,7 +40,9 @@ def test_keys_are_listed_and_revoked(tmp_path: Path) -> None:
         done = run(db, "revoke", name, "--yes")
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
         assert not any(secret in done.stderr for secret in secrets)
-    assert listed(db) == []
+    assert [row[6] for row in listed(db)] == ["revoked"] * 3
+    again = run(db, "revoke", secrets[0], "--yes")
+    assert (again.returncode, "revoked already" in again.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("name", ["tracen_sk_", "tracen_sk_0000", "nonsense", "tracen_sk_" + "0" * 36])

@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from tests.bridge.otlp_bodies import fresh_id, json_body, json_span
-from tests.processes import TracenProcess
+from tests.processes import TracenProcess, running_tracen
 
 TIMEOUT_S = 60
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -109,9 +109,21 @@ def test_app_logs_in_once(tracen: TracenProcess) -> None:
         assert client.get("/app/traces").status_code == 200
         assert client.get(link).status_code == 410
     assert opened("--app", "--endpoint", tracen.http) == f"{tracen.http}/app/traces"
-    without_key = run("--db", str(tracen.db))
-    assert "/login/link?ticket=" in without_key.stdout
-    assert "the list of traces is opened instead" in without_key.stderr
+    assert "/login/link?ticket=" in opened("--app", "--endpoint", tracen.http, "--db", str(tracen.db))
+
+
+def test_local_account_needs_no_key(tmp_path: Path) -> None:
+    """Where the store is: its newest trace, with a key that is revoked again."""
+    with running_tracen(tmp_path / "t.db") as tracen:
+        at = ("--db", str(tracen.db), "--no-browser")
+        assert "this account has no trace yet" in run(*at).stderr
+        url = export(tracen, tracen.key, fresh_id())
+        assert opened(*at) == url
+        assert opened(*at, "--endpoint", tracen.http) == url
+        listed = [sys.executable, "-m", "bridge", "keys", "list", "--db", str(tracen.db), "--json"]
+        keys = subprocess.run(listed, capture_output=True, text=True, timeout=TIMEOUT_S, check=True).stdout
+        valid = [key["label"] for key in map(json.loads, keys.splitlines()) if key["is_valid"]]
+        assert valid == ["First key"]
 
 
 @pytest.mark.parametrize(
@@ -162,11 +174,22 @@ def test_deleted_page_is_told(tracen: TracenProcess, key: str) -> None:
 
 
 def test_nobody_there_is_told(tmp_path: Path) -> None:
-    """With the address; no key, with the way to have one."""
+    """With the address and what helps, before a key is asked for; and no URL that leads nowhere."""
     done = run(TRACEN_KEY="k", TRACEN_ENDPOINT="http://127.0.0.1:9")
     assert (done.returncode, done.stdout) == (1, "")
     assert "http://127.0.0.1:9" in done.stderr
-    done = run("--endpoint", "http://127.0.0.1:9")
+    for more in ([], ["--app"]):
+        done = run(*more, "--endpoint", "http://127.0.0.1:9")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert (
+            "http://127.0.0.1:9 can not be reached: Connection refused; --endpoint names another"
+            in done.stderr
+        )
+
+
+def test_server_that_is_somewhere_else_takes_a_key(tracen: TracenProcess, tmp_path: Path) -> None:
+    """Its store is not that of --db, so nobody can make one here."""
+    done = run("--endpoint", tracen.http, "--db", str(tmp_path / "other.db"))
     assert (done.returncode, done.stdout) == (2, "")
     assert "Give --key or set TRACEN_KEY" in done.stderr
 

@@ -14,7 +14,15 @@ import sys
 import httpx2
 import pytest
 
-from tests.bridge.diagnosis.clinic import GENERAL, HEADERS, STRANGE_KEY, add_key, over_grpc, over_http
+from tests.bridge.diagnosis.clinic import (
+    GENERAL,
+    HEADERS,
+    PROTOCOL,
+    STRANGE_KEY,
+    add_key,
+    over_grpc,
+    over_http,
+)
 from tests.processes import TracenProcess
 from tests.tracen_otel.scripted_server import closed_port
 
@@ -104,14 +112,15 @@ def test_setup_that_is_broken_ends_with_1_and_the_likeliest_cause(tracen: Tracen
     assert done.returncode == 1
     cause = f"nothing listens at 127.0.0.1:{port}; Tracen runs at {tracen.http}"
     assert f"  FAIL port          {cause}\n" in done.stdout
-    assert f"                     -> export {GENERAL}={tracen.otlp_http}\n" in done.stdout
+    repair = f"-> export {GENERAL}={tracen.otlp_http} {PROTOCOL}=http/protobuf"
+    assert f"                     {repair}\n" in done.stdout
     assert f"\nLikeliest cause (port): {cause}.\n" in done.stdout
-    assert done.stdout.splitlines()[-1] == f"-> export {GENERAL}={tracen.otlp_http}"
+    assert done.stdout.splitlines()[-1] == repair
     told = run("--json", **variables, TRACEN_DB=str(tracen.db))
     assert told.returncode == 1
     last = json.loads(told.stdout.splitlines()[-1])
     assert last["verdict"] == "fail"
-    assert last["repair"] == [f"export {GENERAL}={tracen.otlp_http}"]
+    assert last["repair"] == [repair.removeprefix("-> ")]
 
 
 def test_warnings_alone_end_with_0(tracen: TracenProcess, key: str) -> None:

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.bridge.certificates import EXPIRED, Pair, make_pair
 from tests.bridge.diagnosis.clinic import (
     GENERAL,
     OF_TRACES,
+    PROTOCOL,
     STRANGE_KEY,
     add_key,
     examine,
@@ -91,8 +93,23 @@ def test_newcomer_without_a_server_is_told_to_start_one() -> None:
         examined = examine({}, key=key, resolve=where_nobody_is)
         examined.failed("running", "no Tracen runs here", "tracen serve")
         assert "tracen run" in "\n".join(examined.of("running").repair)
+        headings = [about for about, _ in groupby(finding.about for finding in examined.findings)]
+        assert len(headings) == len(set(headings))
     chosen = examine({}, db="/nowhere/a b.db", is_db_chosen=True, resolve=where_nobody_is)
     assert "tracen serve --db '/nowhere/a b.db'" in chosen.of("running").repair
+
+
+def test_repairs_of_one_variable_agree(tracen: TracenProcess) -> None:
+    """Where no protocol is chosen SDKs begin with either: both are told the same address and the protocol with it."""
+    examined = examine({}, db=str(tracen.db), key=STRANGE_KEY, resolve=lambda host, port: ["127.77.77.77"])
+    lines = {line for finding in examined.findings for line in finding.repair if f"export {GENERAL}=" in line}
+    assert lines == {f"export {GENERAL}={tracen.otlp_http} {PROTOCOL}=http/protobuf"}
+
+
+def test_address_of_all_interfaces_is_this_machine(tracen: TracenProcess) -> None:
+    """0.0.0.0 is where a server listens, and who goes there comes here."""
+    examined = examine(over_http(f"http://0.0.0.0:{closed_port()}", STRANGE_KEY), db=str(tracen.db))
+    examined.failed("port", f"Tracen runs at {tracen.http}", f"export {GENERAL}={tracen.otlp_http}")
 
 
 def test_no_key_is_sent_to_the_usual_address_while_its_server_is_elsewhere(tmp_path: Path) -> None:
@@ -131,7 +148,7 @@ def test_server_on_other_ports_is_told_with_its_addresses(tracen: TracenProcess)
     port = closed_port()
     variables = over_http(f"http://127.0.0.1:{port}", STRANGE_KEY)
     examined = examine(variables, db=str(tracen.db))
-    repair = f"export {GENERAL}={tracen.otlp_http}"
+    repair = f"export {GENERAL}={tracen.otlp_http} {PROTOCOL}=http/protobuf"
     running = examined.of("running", Verdict.WARNING)
     assert running.found == f"Tracen runs at {tracen.http}, the environment points at 127.0.0.1:{port}"
     assert running.repair == (repair,)

@@ -71,6 +71,7 @@ def test_key_that_may_only_read_is_named(tracen: TracenProcess) -> None:
     key = add_key(tracen, Scope.READ)
     examined = with_posts(tracen, key)
     examined.failed("key", "may read and not write: it can send nothing", "/app/settings")
+    assert examined.of("POST", Verdict.SKIPPED).found == "not tried: the key may not write"
     over = examine(over_http(tracen.otlp_http, key))
     over.failed("HTTP protobuf", "may not write", "/app/settings")
 

@@ -86,7 +86,7 @@ class Forwarder:
         """What `tracen forward --status --json` tells. In this process: it is asked often."""
         done = CliRunner().invoke(tracen, ["forward", "--status", "--json", "--db", str(self.db)])
         assert done.exit_code == 0, done.output
-        value: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        value: dict[str, Any] = json.loads(done.stdout)[-1]
         return value
 
     def status_words(self) -> str:

@@ -359,7 +359,7 @@ def test_numbers_that_are_none_cost_nothing(orient: str, tmp_path: Path) -> None
     ("text", "told"),
     [
         ("", "it is empty"),
-        ("hello", "seen was no JSON"),
+        ("hello", "it is not JSON"),
         ('{"a": 1, "b": 2}', "an object with the fields a, b"),
         ("[1, 2]", "no whole object"),
         ("[{}, {", "an object with no fields"),
@@ -414,6 +414,6 @@ def test_time_goes_with_the_size_alone(tmp_path: Path) -> None:
     before_s = time.process_time()
     assert len(read(body)[0]) == 2
     assert len(read(line)[0]) == 1
-    with pytest.raises(UnknownFormat, match="no JSON"):
+    with pytest.raises(UnknownFormat, match="not JSON"):
         read(table)
     assert time.process_time() - before_s < 15

@@ -70,7 +70,7 @@ def test_what_a_server_says_is_in_a_log_that_its_owner_alone_reads(db: Path) -> 
     code, err = run(db, PYTHON, "-c", SPAN, "a secret title", options=("--verbose",))
     assert code == 0, err
     assert f"its log: {log_of(db)}" in err
-    assert stop(db) == ""
+    assert stop(db).endswith(") has ended.\n")
     said = log_of(db).read_text()
     assert log_of(db).stat().st_mode & 0o777 == 0o600
     assert f"serving from {db}" in said
@@ -109,8 +109,8 @@ def test_server_that_died_is_told_with_its_log(db: Path) -> None:
     assert f"(process {pid}) did not end in order: its log is {log_of(db)}" in said
     code, err = run(db, PYTHON, "-c", SPAN)
     assert (code, "tracen: 1 trace" in err) == (0, True), err
-    assert stop(db) == ""
-    assert stop(db) == f"tracen: no server runs on {db}\n"
+    assert stop(db).endswith(") has ended.\n")
+    assert stop(db) == f"tracen: no server runs on {db}; --db names another store\n"
 
 
 def test_server_that_dies_during_a_run_is_told_at_its_end(db: Path) -> None:

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -132,10 +134,16 @@ def test_server_goes_on_for_who_looks_and_ends_when_it_is_stopped(db: Path) -> N
         assert f"`tracen stop --db {db}` ends it" in err
         assert urllib3.request("GET", json.loads(out)["url"], timeout=60).status == 200
     stop = [PYTHON, "-P", "-m", "bridge", "stop", "--db", str(db)]
-    subprocess.run(stop, env=clean_environment(), check=True, timeout=TIMEOUT_S)
+    first = subprocess.run(stop, env=clean_environment(), capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert (first.returncode, first.stdout) == (0, "")
+    assert re.fullmatch(r"The server at http://127\.0\.0\.1:\d+ \(process \d+\) has ended\.\n", first.stderr)
     assert presence.find(str(db)) is None
+    assert stat.S_IMODE(Path(f"{db}.runs").stat().st_mode) == 0o600
     again = subprocess.run(stop, env=clean_environment(), capture_output=True, text=True, timeout=TIMEOUT_S)
-    assert (again.returncode, again.stderr) == (1, f"tracen: no server runs on {db}\n")
+    assert (again.returncode, again.stderr) == (
+        1,
+        f"tracen: no server runs on {db}; --db names another store\n",
+    )
 
 
 def test_server_that_stays_ends_once_it_is_late_enough(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import click
+import pytest
 from rich.cells import cell_len
 
-from bridge.running.report import SHOWN, as_json, lines
+from bridge.running.report import SHOWN, as_json, duration_told, lines
 
 
 def trace(title: str, **more: Any) -> dict[str, Any]:
@@ -32,6 +33,14 @@ def test_lines_are_aligned_whatever_names_are_like() -> None:
     assert not set("\x1b\r\n") & set("".join(told))
     assert [line.split()[0] for line in told[1:]] == ["success", "error", "success", "unfinished"]
     assert "1.20 s · 1,204 in" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("latency_ms", "told"), [(0, "< 1 ms"), (1, "1 ms"), (9, "9 ms"), (10, "10 ms"), (1200, "1.20 s")]
+)
+def test_duration_has_no_more_digits_than_the_api_tells(latency_ms: int, told: str) -> None:
+    """Whole milliseconds: a page that knows more may say 0.13 ms."""
+    assert duration_told(latency_ms) == told
 
 
 def test_last_ones_are_shown_and_all_are_counted() -> None:

@@ -52,10 +52,9 @@ def is_strange(main: Path) -> bool:
         return False
     try:
         with contextlib.closing(sqlite3.connect(readonly_uri(main.absolute()), uri=True)) as reading:
-            tables = {name for (name,) in reading.execute("select name from sqlite_master")}
+            return not _applied(reading, MAIN)  # as of another of Tracen's files, such as FILE-bodies
     except sqlite3.DatabaseError as error:
         return not is_unseen(error)
-    return Migrations.migrations_table not in tables
 
 
 def _is_there(path: Path, findings: Findings) -> bool:
