@@ -156,7 +156,7 @@ def standings(files: Files, now_ns: int) -> list[Standing]:
 
 
 def forget_target(files: Files, name: str | None, url: str) -> bool:
-    """Overwrite what is kept of a target, also beside a server that delivers to another; False where there is none."""
+    """Overwrite what is kept of a target; False where there is none. Whoever calls it has FILE.lock."""
     if not files.forward.exists():
         return False
     connection = files.open_forward(name)
