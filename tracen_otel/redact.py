@@ -4,17 +4,18 @@
     [withheld: the redaction hook failed]    a text that a hook of the user's could not look through
 
 What stands in their place holds neither quote nor backslash, so JSON in an attribute stays JSON. What a resource
-tells of the machine is left out without a word. Knows no SDK.
+or a span tells of the machine or of a person is left out without a word. Knows no SDK.
 """
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tracen_otel.machine import without_machine
+from tracen_otel.machine import event_without_person, without_machine, without_person
 from tracen_otel.model import Attributes, Event, LogRecord, Scope, Span
 from tracen_otel.secrets.absence import (
     MAX_CARD,
@@ -77,6 +78,7 @@ class Redaction:
         told, is_clean_resource = self._public_resource(span.resource)
         if told is not span.resource:
             span = replace(span, resource=told)
+        span = _without_person(span)
         if not self._looks_at_all and is_clean_resource and _is_clean_span(span):
             return span
         work = _Work(self)
@@ -98,6 +100,10 @@ class Redaction:
             masked=span.masked + (count if span.parent_id else work.count),
         )
 
+    def attributes(self, attributes: Attributes) -> Attributes:
+        """What of the attributes of a span or an event everybody may know; secrets are still in it."""
+        return without_person(attributes) if self.is_on else attributes
+
     def resource(self, attributes: Attributes) -> Attributes:
         """What of a resource's attributes everybody may know; secrets are still in it."""
         return without_machine(attributes) if self.is_on else attributes
@@ -113,7 +119,12 @@ class Redaction:
 
     def log_record(self, record: LogRecord) -> LogRecord:
         """The log record with its secrets masked, and counted in `masked`."""
-        if not self.is_on or (not self._looks_at_all and _is_clean_event(record.event)):
+        if not self.is_on:
+            return record
+        told = event_without_person(record.event)
+        if told is not record.event:
+            record = replace(record, event=told)
+        if not self._looks_at_all and _is_clean_event(record.event):
             return record
         work = _Work(self)
         event = work.event(record.event)
@@ -166,6 +177,15 @@ class Redaction:
         if not isinstance(looked_at, str):
             return WITHHELD, count + 1
         return looked_at, count + (looked_at != text)
+
+
+def _without_person(span: Span) -> Span:
+    """The same object where its attributes and events tell of nobody."""
+    attributes = without_person(span.attributes)
+    events = tuple([event_without_person(event) for event in span.events])
+    if attributes is span.attributes and all(map(operator.is_, events, span.events)):
+        return span
+    return replace(span, attributes=attributes, events=events)
 
 
 # -- nine of ten spans: nothing is there ---------------------------------------------------------------

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.tracen_otel.sdk_resources import CANARY, PRIVATE_BY_SDK, SERVICE, TOLD
-from tracen_otel.machine import without_machine
-from tracen_otel.model import Span
+from tracen_otel.machine import without_machine, without_person
+from tracen_otel.model import Event, LogRecord, Span
 from tracen_otel.redact import Redaction
 
 
@@ -66,3 +66,51 @@ def test_what_a_span_tells_of_a_command_stays() -> None:
         "a" * 32, "b" * 16, "run", attributes={"process.command_args": ["ls", "-l"], "host.name": "db"}
     )
     assert Redaction().span(span) is span
+
+
+@pytest.mark.parametrize(
+    ("told", "public"),
+    [
+        ({"user.email": "canary@mail.example", "a": 1}, {"a": 1}),
+        ({"user.full_name": "Canary Bird"}, {}),
+        ({"user.id": "canary@mail.example"}, {}),
+        ({"enduser.id": "canary@mail.example"}, {}),
+        ({"code.filepath": "/home/canary/app/main.py"}, {"code.filepath": "~/app/main.py"}),
+        ({"code.file.path": "/Users/canary/app/main.py"}, {"code.file.path": "~/app/main.py"}),
+        ({"code.file.path": "file:///Users/canary/app/main.js"}, {"code.file.path": "~/app/main.js"}),
+        ({"code.file.path": r"C:\Users\canary\main.cs"}, {"code.file.path": r"~\main.cs"}),
+    ],
+)
+def test_a_span_tells_no_address_of_a_person_and_nobodys_home(
+    told: dict[str, object], public: dict[str, object]
+) -> None:
+    """Nobody means to publish them."""
+    assert without_person(told) == public
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"user.id": "user-42", "enduser.id": 42, "session.id": "a@b"},
+        {"code.filepath": "src/home/main.py", "code.file.path": "/app/main.py"},
+        {"input.value": "Write to canary@mail.example, see /home/canary/notes.md"},
+    ],
+)
+def test_what_a_span_is_found_by_and_what_its_agent_did_stays(told: dict[str, object]) -> None:
+    """An id that somebody set is there to find traces by; a conversation is what the page is for."""
+    assert without_person(told) is told
+
+
+def test_redaction_leaves_persons_out_of_spans_events_and_log_records() -> None:
+    """It is no secret that was masked, and switched off with the rest."""
+    attributes = {"user.email": "canary@mail.example", "session.id": "s"}
+    event = Event("api_request", 1, attributes)
+    span = Span("a" * 32, "b" * 16, "chat", attributes=attributes, events=(event,))
+    record = LogRecord("a" * 32, "b" * 16, event)
+
+    masked, told = Redaction().span(span), Redaction().log_record(record)
+
+    assert masked.attributes == masked.events[0].attributes == told.event.attributes == {"session.id": "s"}
+    assert (masked.masked, told.masked) == (0, 0)
+    assert Redaction(redact=False).span(span) is span
+    assert Redaction(redact=False).log_record(record) is record
