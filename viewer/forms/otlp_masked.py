@@ -6,7 +6,7 @@ Nothing is told that was not looked at: a text in a field that a later opentelem
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from viewer.forms.otlp_steps import any_value
@@ -21,11 +21,17 @@ class Masking(Protocol):
 
     def json(self, value: Any) -> tuple[Any, int]: ...
 
+    def attributes(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What of the attributes of a span or an event everybody may know."""
+        ...
+
     def resource(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
         """What of a resource's attributes everybody may know."""
         ...
 
 
+_Told = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""From attributes to those of them that are told."""
 _NO_TEXTS = frozenset(
     {"traceId", "spanId", "parentSpanId", "startTimeUnixNano", "endTimeUnixNano", "timeUnixNano"}
 )
@@ -41,27 +47,33 @@ def masked(message: Mapping[str, Any], masking: Masking) -> Mapping[str, Any]:
 
 def masked_resource(group: Mapping[str, Any], masking: Masking) -> Mapping[str, Any]:
     """The group around a resource's spans alike; what is left out of the resource counts there as dropped."""
-    resource = group.get("resource", {})
-    came = resource.get("attributes", ())
-    told = [public for item in came if (public := _public(item, masking))]
+    return masked({**group, "resource": _public(group.get("resource", {}), masking.resource)}, masking)
+
+
+def _public(message: Mapping[str, Any], told_of: _Told) -> Mapping[str, Any]:
+    """A message with those of its attributes that everybody may know; what is left out counts there as dropped."""
+    came = message.get("attributes", ())
+    told = [public for item in came if (public := _public_item(item, told_of))]
     if told == list(came):
-        return masked(group, masking)
-    dropped = resource.get("droppedAttributesCount", 0) + len(came) - len(told)
+        return message
+    dropped = message.get("droppedAttributesCount", 0) + len(came) - len(told)
     counted = {"droppedAttributesCount": min(dropped, _MAX_COUNT)} if dropped else {}
-    return masked({**group, "resource": {**resource, "attributes": told, **counted}}, masking)
+    return {**message, "attributes": told, **counted}
 
 
-def _public(item: Mapping[str, Any], masking: Masking) -> Mapping[str, Any] | None:
-    """An attribute of a resource; None for one that is left out, the same object for one that is told as it came."""
+def _public_item(item: Mapping[str, Any], told_of: _Told) -> Mapping[str, Any] | None:
+    """An attribute; None for one that is left out, the same object for one that is told as it came."""
     value = item.get("value", {})
     key, came = item.get("key", ""), value.get("stringValue")
-    told = masking.resource({key: came})
+    told = told_of({key: came})
     if key not in told:
         return None
     return item if told[key] is came else {"key": key, "value": {"stringValue": told[key]}}
 
 
 def _message(message: Mapping[str, Any], masking: Masking) -> dict[str, Any]:
+    if "attributes" in message:
+        message = _public(message, masking.attributes)
     return {name: _field(name, value, masking) for name, value in message.items()}
 
 

@@ -100,6 +100,7 @@ class Both:
     def __init__(self, redaction: Redaction, masks: Masks) -> None:
         self.is_on = redaction.is_on or masks.is_on
         self._each = (redaction, masks)
+        self.attributes = redaction.attributes
         self.resource = redaction.resource
 
     def text(self, text: str) -> tuple[str, int]:

@@ -416,3 +416,20 @@ def test_render_leaves_out_what_a_resource_tells_of_the_machine_and_counts_it(sd
         assert all(json.dumps(key) in whole for key in private)
         assert CANARY not in masked
         assert "2.1.0" not in masked
+
+
+def test_render_leaves_out_whose_address_and_home_a_span_tells_and_counts_it() -> None:
+    """Of its events too; an id stays, and everything where masking is off."""
+    private = {"user.email": f"{CANARY}@mail.example", "code.file.path": f"/home/{CANARY}/main.py"}
+    told = attributes({"user.id": "user-42", **private})
+    event = {"name": "asked", "attributes": attributes({"user.email": f"{CANARY}@mail.example"})}
+    span = {"traceId": TRACE_ID, "spanId": "b" * 16, "name": "chat", "attributes": told, "events": [event]}
+    form = BodyKind.OTLP_JSON, json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
+    whole = render([form], TRACE_ID, Trace(), Redaction(redact=False)).decode()
+    masked = render([form], TRACE_ID, Trace())
+    (shown,) = json.loads(masked)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+
+    assert CANARY not in masked.decode()
+    assert all(json.dumps(value) in whole for value in private.values())
+    assert shown["attributes"] == attributes({"user.id": "user-42", "code.file.path": "~/main.py"})
+    assert (shown["droppedAttributesCount"], shown["events"][0]["droppedAttributesCount"]) == (1, 1)
