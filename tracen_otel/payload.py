@@ -20,8 +20,14 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tracen_otel.attributes import nests_deeper
-from tracen_otel.fields import MAX_BODY_BYTES as MAX_BODY_BYTES
-from tracen_otel.fields import STEP_FIELDS, TOKEN_FIELDS, TRACE_FIELDS, Field, whole
+from tracen_otel.fields import (
+    MAX_BODY_BYTES as MAX_BODY_BYTES,
+    STEP_FIELDS,
+    TOKEN_FIELDS,
+    TRACE_FIELDS,
+    Field,
+    whole,
+)
 from tracen_otel.interpret import MAX_LATENCY_NS
 from tracen_otel.model import Event, Message, Part, Provider, Source, Status, Step, StepKind, Trace, Usage
 from tracen_otel.redact import Redaction

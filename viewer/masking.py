@@ -10,8 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tracen_otel.fields import TOKEN_FIELDS, fitting
-from tracen_otel.fields import whole as integer
+from tracen_otel.fields import TOKEN_FIELDS, fitting, whole as integer
 from tracen_otel.redact import Redaction
 
 _TIME = "time_unix_nano"

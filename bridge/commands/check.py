@@ -44,9 +44,7 @@ def check(db: str, quick: bool, repair: bool, as_json: bool) -> None:
 
     Example: tracen check --db nightly.db && echo whole
     """
-    from viewer.store.check import Depth
-    from viewer.store.check import check as look
-    from viewer.store.check import repair as put_right
+    from viewer.store.check import Depth, check as look, repair as put_right
     from viewer.store.durable import existing
 
     started_s = time.monotonic()

@@ -87,8 +87,7 @@ def forward(*, status: bool, as_json: bool, forget: str | None, yes: bool, **opt
 
 
 def _tell(db: str, *, as_json: bool) -> None:
-    from bridge.forwarding.standing import as_json as in_json
-    from bridge.forwarding.standing import lines
+    from bridge.forwarding.standing import as_json as in_json, lines
 
     now_ns = time.time_ns()
     standings = on_store(db, lambda store: store.delivery_standings(now_ns))

@@ -109,8 +109,7 @@ def run(
 
 
 def _tell(outcome: Outcome, as_json: bool, output: str | None) -> None:
-    from bridge.running.report import as_json as json_lines
-    from bridge.running.report import lines
+    from bridge.running.report import as_json as json_lines, lines
     from viewer.logs import one_line
     from viewer.wording import plural
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.tracen_otel.made_spans import CHILD, GRANDCHILD, ROOT, STRANGER, TRACE_ID, llm, span
 from tracen_otel.assemble import assemble, assemble_all

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.tracen_otel.measured import calls_in, peak_bytes_of
 from tracen_otel.attributes import (

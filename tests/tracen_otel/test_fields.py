@@ -8,8 +8,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from tracen_otel import payload
 from tracen_otel.fields import STEP_FIELDS, TRACE_FIELDS, Field

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.tracen_otel.made_spans import TRACE_ID
 from tracen_otel.journal_lines import SpanLines

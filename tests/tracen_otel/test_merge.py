@@ -6,8 +6,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tracen_otel.assemble import PARENTS_MISSING, ROOT_MISSING, assemble
 from tracen_otel.merge import merge

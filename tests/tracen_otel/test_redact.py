@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.tracen_otel.captured import CAPTURES, CORPUS, logs_in, spans_in
 from tests.tracen_otel.made_secrets import SECRET_BY_KIND, texts_with_secrets

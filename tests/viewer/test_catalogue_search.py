@@ -8,8 +8,7 @@ import unicodedata
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.viewer.listed import Told, found, listed, page_of, paged
 from tests.viewer.stores import NOW, key_in

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.viewer.compare_samples import research_trace
 from tests.viewer.samples import MS, agent_trace, chain_trace, failed_trace, said, step

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from viewer.compare.difference import MAX_BY_WORDS, MAX_COMPARED, MAX_LINES, Change, Difference, difference
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import pytest
 import zstandard
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from viewer.inflate import ENCODINGS, BrokenStream, Inflater, InflatesTooLarge
 

@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from viewer.limits import MAX_PER_HOUR, Guesses, SteadyClock, TooManyGuesses, plans_of
 from viewer.store.base import NS_PER_S, Limit

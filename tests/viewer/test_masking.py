@@ -6,8 +6,7 @@ import json
 import pickle
 from pathlib import Path
 
-from tests.viewer.test_api import PAYLOAD, STEP, Service, problem
-from tests.viewer.test_api import service as service
+from tests.viewer.test_api import PAYLOAD, STEP, Service, problem, service as service
 from viewer.bodies import BodyTooLarge
 
 SECRET, OTHER_SECRET = (f"sk-proj-{letter * 20}T3BlbkFJ" for letter in "aZ")

@@ -7,8 +7,7 @@ import os
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.viewer.stores import NOW, Open, accepted, key_in
 from viewer.store.base import MAX_SKEW_NS, NS_PER_S, Limit, LimitReached, Post, Store

@@ -13,8 +13,7 @@ import pytest
 from jinja2 import nodes
 
 from viewer import contexts, pages
-from viewer.accounts import contexts as accounts
-from viewer.accounts import frame, key_contexts
+from viewer.accounts import contexts as accounts, frame, key_contexts
 from viewer.my_traces import contexts as my_traces
 from viewer.pages import ENVIRONMENT, TEMPLATE_BY_CONTEXT, TEMPLATES
 from viewer.reference import contexts as reference

@@ -10,8 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from viewer import summary
-from viewer.accounts.answers import HOME as INSIDE
-from viewer.accounts.answers import led_to
+from viewer.accounts.answers import HOME as INSIDE, led_to
 from viewer.accounts.frame import Frame, frame_of, headers_with
 from viewer.accounts.key_list import pastes_of
 from viewer.accounts.sessions import Sessions

@@ -21,11 +21,7 @@ from pathlib import Path
 
 from viewer.store.aside import (
     BackupFailed as BackupFailed,
-)
-from viewer.store.aside import (
     BackupRefused as BackupRefused,
-)
-from viewer.store.aside import (
     has_aside,
     is_half_in_place,
     make_alike,

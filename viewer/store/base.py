@@ -20,12 +20,12 @@ from viewer.store.body_kind import BodyKind as BodyKind  # told here as well: it
 from viewer.store.people import Accounts
 from viewer.store.trace_records import (
     Document as Document,
+    Page as Page,
+    Progress as Progress,
+    RecentTrace as RecentTrace,
+    Sharing as Sharing,
+    Telling as Telling,
 )  # what a store tells of a trace, told here as well
-from viewer.store.trace_records import Page as Page
-from viewer.store.trace_records import Progress as Progress
-from viewer.store.trace_records import RecentTrace as RecentTrace
-from viewer.store.trace_records import Sharing as Sharing
-from viewer.store.trace_records import Telling as Telling
 
 if TYPE_CHECKING:
     from viewer.store.catalogue import Catalogue

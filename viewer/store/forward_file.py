@@ -17,8 +17,7 @@ from typing import TypeVar
 from viewer.store import delivery_rows, delivery_targets
 from viewer.store.base import StoreUnavailable, StoreUnusable
 from viewer.store.deliveries import Standing
-from viewer.store.files import FORWARD_REPAIR as REPAIR
-from viewer.store.files import Files
+from viewer.store.files import FORWARD_REPAIR as REPAIR, Files
 from viewer.store.writer import Writer
 
 T = TypeVar("T")

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import httpx2
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bridge.forwarding.terms import Terms

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.bridge.forwarding.strict_tracen import (
     ANSWER_LOST,

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from bridge.importing.reading import UnknownFormat
 from tests.bridge.importing.exports_of import EXPORTS, WRITERS, Facts, Writer, facts_of, read

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Browser
-from playwright.sync_api import Page as Tab
+from playwright.sync_api import Browser, Page as Tab
 
 from tests.browsers import running_browser
 from tests.processes import TracenProcess, running_tracen

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.viewer.samples import MS, START_NS, agent_trace, step
 from tracen_otel.model import Step, StepKind, Trace
