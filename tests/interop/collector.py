@@ -71,11 +71,15 @@ class Collector:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredCollector(Collector):
-    """One with a configuration of examples/. `grpc` and `http`: where it listens, as HOST:PORT and as URL."""
+    """One with a configuration of examples/. `grpc` and `http`: where it listens, as HOST:PORT and as URL.
+
+    `health` is the URL that tells whether it is ready.
+    """
 
     process: subprocess.Popen[bytes]
     grpc: str
     http: str
+    health: str
 
     def send_over_http(self, body: bytes, signal: str = "traces") -> None:
         """Hand over a request body of OTLP/HTTP in protobuf; it is in the exporters' queues then."""
@@ -104,10 +108,11 @@ def configured_collector(
 
     With the same folder another one takes up what is queued there.
     """
-    grpc_port, http_port = lasting_ports(2)
+    grpc_port, http_port, health_port = lasting_ports(3)
     told = {
         "COLLECTOR_GRPC": f"127.0.0.1:{grpc_port}",
         "COLLECTOR_HTTP": f"127.0.0.1:{http_port}",
+        "COLLECTOR_HEALTH": f"127.0.0.1:{health_port}",
         "COLLECTOR_STORAGE": str(folder / "queue"),
     }
     folder.mkdir(exist_ok=True)
@@ -119,9 +124,8 @@ def configured_collector(
         grpc.insecure_channel(told["COLLECTOR_GRPC"]) as channel,
     ):
         _wait_until_ready(channel, log)
-        yield ConfiguredCollector(
-            log, channel, process, told["COLLECTOR_GRPC"], f"http://{told['COLLECTOR_HTTP']}"
-        )
+        http, health = (f"http://{told[name]}" for name in ("COLLECTOR_HTTP", "COLLECTOR_HEALTH"))
+        yield ConfiguredCollector(log, channel, process, told["COLLECTOR_GRPC"], http, health)
 
 
 def _wait_until_ready(channel: grpc.Channel, log: Path) -> None:

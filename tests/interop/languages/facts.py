@@ -42,7 +42,7 @@ def assert_page_tells_the_run(url: str, language: str) -> None:
     _assert_models(*(step for step in payload["steps"] if step["kind"] == "llm"))
     _assert_tools(*(step for step in payload["steps"] if step["kind"] == "tool"))
     _assert_shown(page, language)
-    _assert_rows(_rows(page), payload["steps"])
+    _assert_rows(rows_of(page), payload["steps"])
     _assert_step_pages(chat, postcard)
 
 
@@ -136,7 +136,8 @@ class Row:
         return float(number) * MS_BY_UNIT[unit]
 
 
-def _rows(page: Page) -> list[Row]:
+def rows_of(page: Page) -> list[Row]:
+    """The lines of a page's timeline."""
     rows = list[Row]()
     for element in page.elements:
         kind = element.attributes.get("class", "")
