@@ -173,7 +173,7 @@ def test_a_span_larger_than_the_defaults_of_a_collector_passes(
     request, trace = ExportTraceServiceRequest(), os.urandom(16)
     span = request.resource_spans.add().scope_spans.add().spans.add(trace_id=trace, span_id=os.urandom(8))
     span.name, span.start_time_unix_nano, span.end_time_unix_nano = "chat", START_NS, START_NS + 1
-    span.attributes.add(key="input").value.string_value = "x" * (40 * MIB)
+    span.attributes.add(key="input").value.string_value = "x" * (34 * MIB)
     environment = {"TRACEN_ENDPOINT": tracen.http, "TRACEN_KEY": key}
     with configured_collector("collector.yaml", tmp_path / "collector", environment) as collector:
         send = collector.send if door == "grpc" else collector.send_over_http

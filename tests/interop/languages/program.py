@@ -77,5 +77,5 @@ class Program:
 
 def with_path(environment: Mapping[str, str]) -> dict[str, str]:
     """What programs are found and started with, and what is told them."""
-    base = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    base = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LC_ALL": "C.UTF-8"}
     return base | {name: value for name, value in environment.items() if value}
