@@ -71,15 +71,11 @@ class Collector:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredCollector(Collector):
-    """One with a configuration of examples/. `grpc` and `http`: where it listens, as HOST:PORT and as URL.
-
-    `health` is the URL that tells whether it is ready.
-    """
+    """One with a configuration of examples/. `grpc` and `http`: where it listens, as HOST:PORT and as URL."""
 
     process: subprocess.Popen[bytes]
     grpc: str
     http: str
-    health: str
 
     def send_over_http(self, body: bytes, signal: str = "traces") -> None:
         """Hand over a request body of OTLP/HTTP in protobuf; it is in the exporters' queues then."""
@@ -124,8 +120,9 @@ def configured_collector(
         grpc.insecure_channel(told["COLLECTOR_GRPC"]) as channel,
     ):
         _wait_until_ready(channel, log)
-        http, health = (f"http://{told[name]}" for name in ("COLLECTOR_HTTP", "COLLECTOR_HEALTH"))
-        yield ConfiguredCollector(log, channel, process, told["COLLECTOR_GRPC"], http, health)
+        yield ConfiguredCollector(
+            log, channel, process, told["COLLECTOR_GRPC"], f"http://{told['COLLECTOR_HTTP']}"
+        )
 
 
 def _wait_until_ready(channel: grpc.Channel, log: Path) -> None:

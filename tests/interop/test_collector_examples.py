@@ -27,7 +27,7 @@ from tests.interop.collector import (
 from tests.interop.languages.facts import ANSWER, PROMPT, assert_page_tells_the_run
 from tests.interop.languages.program import GRPC, PROTOBUF, Program
 from tests.interop.languages.programs import PROGRAMS, python
-from tests.interop.ports import port_flags
+from tests.interop.ports import lasting_ports, port_flags
 from tests.interop.stream import Stream, assert_shown, wait_until
 from tests.processes import TracenProcess, start_tracen
 
@@ -117,11 +117,37 @@ def test_spans_with_a_key_that_is_nobodys_are_dropped_and_told(tracen: TracenPro
     assert "401" in error
 
 
-def test_a_collector_that_is_ready_says_so(tracen: TracenProcess, tmp_path: Path) -> None:
-    """At the address of its health."""
-    environment = {"TRACEN_ENDPOINT": tracen.http, "TRACEN_KEY": tracen.key}
-    with configured_collector("collector.yaml", tmp_path / "collector", environment) as collector:
-        assert wait_until(lambda: httpx2.get(collector.health, trust_env=False).status_code == 200)
+def test_first_lines_start_a_collector(tracen: TracenProcess, tmp_path: Path) -> None:
+    """What it keeps is in the folder that they name, in the home of whoever types them. Ports alone are others here."""
+    (tmp_path / "otelcol-contrib").symlink_to(require_collector())
+    head = (CONFIGURATIONS / "collector.yaml").read_text(encoding="utf-8").split("receivers:")[0]
+    *exports, command = (
+        line[6:].replace("tracen_sk_…", tracen.key).replace("http://127.0.0.1:8000", tracen.http)
+        for line in head.splitlines()
+        if line.startswith("#     ")
+    )
+    names = ("COLLECTOR_GRPC", "COLLECTOR_HTTP", "COLLECTOR_HEALTH")
+    told = {name: f"127.0.0.1:{port}" for name, port in zip(names, lasting_ports(3), strict=True)}
+    started = subprocess.Popen(
+        ["sh", "-ec", "\n".join([*exports, f"exec {command}"])],
+        cwd=CONFIGURATIONS.parents[1],
+        env={**told, "PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert wait_until(lambda: answers(f"http://{told['COLLECTOR_HEALTH']}"))
+        assert list((tmp_path / ".otelcol").iterdir())
+    finally:
+        started.terminate()
+        started.wait(60)
+
+
+def answers(url: str) -> bool:
+    """Whether there is somebody who says that all is well."""
+    try:
+        return httpx2.get(url, trust_env=False).status_code == 200
+    except httpx2.TransportError:
+        return False
 
 
 def pages(tracen: TracenProcess, key: str) -> list[str]:
