@@ -17,7 +17,7 @@ from tracen_otel.redact import Redaction
 from viewer.bodies import BodyTooLarge, drained, media_type_of, read_body, stream_of
 from viewer.keys import Authenticator, ScopeMissing, Unauthenticated, secret_of
 from viewer.limits import Guesses, Limiter
-from viewer.listing import Listing, next_cursor, parse_cursor, parse_limit
+from viewer.listing import Listing, cursor_after, parse_cursor, parse_limit
 from viewer.masking import masked, repeats_a_name
 from viewer.network import address_of
 from viewer.policy import with_key
@@ -187,7 +187,7 @@ class Api:
         found = await self._store.recent_traces(key.account_id, cursor, limit)
         entries = await self._listing.entries(key.account_id, found, self._clock_ns())
         told = [entry | self._where(str(entry["trace_id"])) for entry in entries]
-        more = next_cursor(found, cursor) if len(found) == limit else None
+        more = cursor_after(found[-1]) if len(found) == limit else None
         return JSONResponse({"traces": told, "next": more})
 
     async def list_requests(self, request: Request) -> Response:

@@ -78,6 +78,8 @@ class Failure:
     headline: str
     message: Draft | None
     origin: StepLink | None
+    cause: str
+    """What the step said in which it began, where the run says something else."""
     others: tuple[StepLink, ...]
     """Failed steps beside the origin."""
     others_omitted: str

@@ -47,7 +47,12 @@ def model_line(step: Step) -> str:
 
 def error_line(step: Step) -> str:
     """The beginning of a step's error as one line."""
-    return one_line(step.error_message or "", _ERROR_LINE)
+    return line_of_error(step.error_message or "")
+
+
+def line_of_error(message: str) -> str:
+    """The beginning of an error's message as one line."""
+    return one_line(message, _ERROR_LINE)
 
 
 def told_usage(step: Step) -> Usage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from viewer.timeline.waterfall import axis_of
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 _MAX_TITLE = 200
+_CURSOR = re.compile("[0-9]{1,19}-[0-9a-f]{32}")
 
 _TOLD = (
     "status",
@@ -47,23 +49,19 @@ def parse_limit(text: str | None) -> int:
     return int(text)
 
 
-def parse_cursor(text: str | None) -> tuple[int, int] | None:
-    """Where an earlier answer ended. Raises InvalidQuery."""
+def parse_cursor(text: str | None) -> RecentTrace | None:
+    """The last trace of an earlier answer. Raises InvalidQuery."""
     if not text:
         return None
-    before, _, skip = text.partition("-")
-    if not (text.isascii() and before.isdigit() and skip.isdigit() and len(text) < 40):
-        raise InvalidQuery(f"cursor: expected `next` of an earlier answer, got {text[:40]!r}")
-    return min(int(before), 1 << 62), int(skip)
+    if _CURSOR.fullmatch(text) is None:
+        raise InvalidQuery(f"cursor: expected `next` of an earlier answer, got {text[:60]!r}")
+    received_ns, _, otel_trace_id = text.partition("-")
+    return RecentTrace(bytes.fromhex(otel_trace_id), min(int(received_ns), 1 << 62))
 
 
-def next_cursor(traces: list[RecentTrace], before: tuple[int, int] | None) -> str:
-    """The cursor that goes on after `traces`."""
-    last_ns = traces[-1].received_ns
-    skip = sum(trace.received_ns == last_ns for trace in traces)
-    if before is not None and before[0] == last_ns:
-        skip += before[1]
-    return f"{last_ns}-{skip}"
+def cursor_after(trace: RecentTrace) -> str:
+    """The cursor that goes on after a trace."""
+    return f"{trace.received_ns}-{trace.otel_trace_id.hex()}"
 
 
 class Listing:

@@ -9,7 +9,7 @@ from tracen_otel.model import Status, Trace
 from tracen_otel.timestamps import format_timestamp
 from viewer import pieces, wording
 from viewer.contexts import Fact, Failure, StepLink, TokenSum
-from viewer.labels import provider_label, token_counts, token_details
+from viewer.labels import line_of_error, provider_label, token_counts, token_details
 from viewer.legible import Draft, clip, joined, one_line
 from viewer.pieces import quoted
 from viewer.provenance import TokenLine
@@ -130,6 +130,7 @@ def failure(trace: Trace, outline: Outline, view: View, quoter: Quoter) -> Failu
         else f"{wording.plural(outline.failure_count, 'step')} failed; the run went on",
         message=quoted(quoter.text(message, is_code=_is_code(message))) if message else None,
         origin=origin,
+        cause=origin.error_line if origin and origin.error_line != line_of_error(message) else "",
         others=tuple(others[:_MAX_FAILURES]),
         others_omitted=wording.plural(omitted, "more") if omitted > 0 else "",
     )

@@ -238,7 +238,7 @@ def test_keys_are_explained_and_leave_typing_alone(browser: Browser, tracen: Tra
     assert page.get_by_role("searchbox").input_value() == "e?"
     page.keyboard.press("Escape")
     page.keyboard.press("?")
-    assert page.get_by_role("dialog", name="Keys").is_visible()
+    assert page.get_by_role("dialog", name="Shortcuts").is_visible()
     page.keyboard.press("Escape")
     assert page.get_by_role("dialog").count() == 0
     page.context.close()
@@ -247,7 +247,7 @@ def test_keys_are_explained_and_leave_typing_alone(browser: Browser, tracen: Tra
 def test_letters_can_be_switched_off(browser: Browser, tracen: TracenProcess) -> None:
     """For good, by a button that needs no letter; arrows go on to work (WCAG 2.1.4)."""
     page = opened(browser, publish(tracen, failed_trace()))
-    page.get_by_role("button", name="Keys").click()
+    page.get_by_role("button", name="Shortcuts").click()
     page.get_by_role("checkbox", name="Letters work anywhere").uncheck()
     page.get_by_role("button", name="Close").click()
     page.reload()

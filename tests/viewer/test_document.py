@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
 
+from tests.tracen_otel.captured import CAPTURES, logs_in, spans_in
 from tests.viewer.markup import document_of
 from tests.viewer.samples import HOSTILE, agent_trace, chain_trace, failed_trace, hostile_trace, step
+from tracen_otel.assemble import assemble
 from tracen_otel.model import Trace
-from viewer.document import PART_BYTES, ROWS_PER_PART, STEPS_PER_PART, Document, PartMissing, encode
+from viewer.document import FORMAT, PART_BYTES, ROWS_PER_PART, STEPS_PER_PART, Document, PartMissing, encode
+
+SAVED = {3: "f37a5f25d6d20ee3"}
+"""The documents of tests/captures, by the format in which they are saved."""
 
 
 @pytest.mark.parametrize(
@@ -20,6 +26,16 @@ from viewer.document import PART_BYTES, ROWS_PER_PART, STEPS_PER_PART, Document,
 def test_trace_comes_back_as_it_was(trace: Trace) -> None:
     """Every field of every step."""
     assert document_of(trace).trace() == trace
+
+
+def test_what_is_saved_changes_with_its_format() -> None:
+    """What an earlier build saved would otherwise be shown as it was: raise FORMAT, and write the new digest."""
+    digest = hashlib.sha256()
+    for folder in sorted(path for path in CAPTURES.iterdir() if path.is_dir()):
+        document = document_of(assemble(spans_in(folder), logs_in(folder)))
+        for name in sorted(encode(document.trace())):
+            digest.update(name.encode() + document.body(name))
+    assert {FORMAT: digest.hexdigest()[:16]} == SAVED
 
 
 def test_parts_hold_a_bounded_number_of_steps_and_bytes() -> None:

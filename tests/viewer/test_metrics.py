@@ -203,7 +203,15 @@ def test_list_of_traces_goes_on_by_its_cursor(served: TracenProcess) -> None:
     assert sorted(titles[:7]) == [f"second {n}" for n in range(7)]
     assert sorted(titles[7:]) == [f"first {n}" for n in range(7)]
     assert request(served, "GET", "/api/traces", other).json() == {"traces": [], "next": None}
-    for wrong in ("limit=0", "limit=101", "limit=x", "limit=", "cursor=x", "cursor=1-x"):
+    for wrong in (
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "limit=",
+        "cursor=x",
+        "cursor=1-x",
+        "cursor=1800000000-2",
+    ):
         assert request(served, "GET", f"/api/traces?{wrong}").status_code == 422, wrong
 
 

@@ -126,6 +126,14 @@ def test_failure_began_where_the_trace_says_so() -> None:
     assert "It began in step 5, get_weather" in page_of(trace).text
 
 
+def test_failure_of_the_run_is_told_beside_that_of_the_step_in_which_it_began() -> None:
+    """Each says its own: what the agent gave up with is nothing that its tool said."""
+    trace = replace(failed_trace(), error_message="the agent gave up", sources={})
+    (told,) = page_of(trace).all("section", class_="failure is-fatal")
+    assert "the agent gave up" in told.text
+    assert "It began in step 6, chat gpt-4.1: RateLimitError: 429, try again in 2 s" in told.text
+
+
 @pytest.mark.parametrize("name", ["plain", "single"])
 def test_what_needs_no_explanation_has_none(name: str) -> None:
     """Nothing is known of a plain payload, and everything of one step comes from it."""

@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.viewer.stores import MANY_BYTES, NOW, Open, key_in, post
 from tracen_otel.otlp import Encoding, decode_spans
-from viewer.store.base import NS_PER_S, Batch, BodyKind, Page, Store
+from viewer.store.base import NS_PER_S, Batch, BodyKind, Page, RecentTrace, Store
 from viewer.store.people import Key
 
 pytestmark = pytest.mark.anyio
@@ -238,13 +238,34 @@ async def test_recent_traces_are_listed_once_newest_first(store: Store) -> None:
     assert {int.from_bytes(t.otel_trace_id, "big"): t.received_ns for t in every} == times
     assert [t.received_ns for t in every] == sorted(times.values(), reverse=True)
     for size in (1, 2, 3):
-        paged = []
-        before = None
-        while found := await store.recent_traces(key.account_id, before, size):
+        paged = list[RecentTrace]()
+        while found := await store.recent_traces(key.account_id, paged[-1] if paged else None, size):
             paged += found
-            last_ns = found[-1].received_ns
-            before = (last_ns, sum(t.received_ns == last_ns for t in paged))
         assert paged == every
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_list_goes_on_whatever_comes_and_goes_between_its_pages(store: Store, seed: int) -> None:
+    """What was there all the time is listed once, in order; nothing is listed twice. Times repeat, as in a burst."""
+    key, rng = await key_in(store), random.Random(seed)
+    for _ in range(12):
+        names = {rng.randrange(40): "a" for _ in range(rng.randint(1, 6))}
+        await sent(store, key, names, at_ns=NOW + rng.randrange(4))
+    stays = {t.otel_trace_id: t for t in await store.recent_traces(key.account_id, None, 100)}
+    paged = list[RecentTrace]()
+    last = None
+    while found := await store.recent_traces(key.account_id, last, rng.randint(1, 4)):
+        paged, last = paged + found, found[-1]
+        for number in rng.sample(range(40), 4):
+            moved = trace(number)
+            stays.pop(moved, None)
+            if rng.random() < 0.3:
+                await sent(store, key, {number: "again"}, at_ns=NOW + 10 + len(paged))
+            elif page := await store.page_of(key.account_id, moved, NOW):
+                await store.delete(page, NOW)
+    ids = [t.otel_trace_id for t in paged]
+    assert len(ids) == len(set(ids))
+    assert [t for t in paged if t.otel_trace_id in stays] == list(stays.values())
 
 
 async def test_many_traces_are_all_found(open_store: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,6 @@ from starlette.types import Message, Receive, Scope, Send
 from tracen_otel.timestamps import format_timestamp
 from viewer.accounts.frame import NO_STORE
 from viewer.document import Document, json_pieces
-from viewer.listing import next_cursor, parse_cursor
 from viewer.policy import session_of
 from viewer.store.base import RecentTrace, Store, StoreUnavailable
 from viewer.store.people import Account, Key
@@ -130,9 +129,9 @@ class _Export:
 
     async def _traces(self, since_ns: int) -> AsyncIterator[bytes]:
         """Traces of which something was received since then, newest first."""
-        before: tuple[int, int] | None = None
+        last: RecentTrace | None = None
         while True:
-            traces = await self._store.recent_traces(self._account.id, before, _TRACES_PER_PAGE)
+            traces = await self._store.recent_traces(self._account.id, last, _TRACES_PER_PAGE)
             for trace in traces:
                 if trace.received_ns < since_ns:
                     return
@@ -140,7 +139,7 @@ class _Export:
                     yield piece
             if len(traces) < _TRACES_PER_PAGE:
                 return
-            before = parse_cursor(next_cursor(traces, before))
+            last = traces[-1]
 
     async def _trace(self, trace: RecentTrace) -> AsyncIterator[bytes]:
         page = await self._store.page_of(self._account.id, trace.otel_trace_id, self._now_ns)

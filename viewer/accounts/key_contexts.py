@@ -135,7 +135,10 @@ class StartPage:
     has_keys: bool
     refusal: str
     """Why no key can be made."""
+    run: NamedPaste
+    """For who has a program."""
     first: NamedPaste
+    """For who has none at hand."""
     others: tuple[NamedPaste, ...]
     events_url: str
     arrived: Arrived | None

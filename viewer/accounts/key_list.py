@@ -22,6 +22,8 @@ _SCOPES_IN_WORDS = {
 }
 MAX_LABEL = 100
 _MAX_MESSAGE = 600
+_OF_A_RUN = "tracen run "
+"""How the keys begin that the command makes for a run, and revokes at its end."""
 
 
 def name_of(key: Key) -> str:
@@ -82,8 +84,10 @@ def _line(record: RequestRecord, name_by_key: Mapping[str, str], now_ns: int) ->
 
 
 def _name_of_revoked(record: RequestRecord) -> str:
-    """`tracen run python agent.py (revoked)`: what ended in order must not look like a breach."""
+    """`tracen run python agent.py (ended)`: what ended in order must not look like a breach."""
     name = one_line(record.key_name, MAX_LABEL)
+    if name.startswith(_OF_A_RUN):
+        return f"{name} (ended)"
     return f"{name} (revoked)" if name else "a key that was revoked"
 
 

@@ -23,7 +23,7 @@ from viewer.accounts.sessions import Sessions
 from viewer.keys import sha256_of
 from viewer.network import address_of, network_of
 from viewer.policy import session_of, with_session
-from viewer.reference.snippets import COLLECTOR, CURL, EXPORTER, JAVASCRIPT, OTLP, PYTHON
+from viewer.reference.snippets import COLLECTOR, CURL, EXPORTER, JAVASCRIPT, OTLP, PYTHON, RUN
 from viewer.settings import Settings
 from viewer.store.base import TooManyKeys
 from viewer.store.people import ALL_SCOPES, Accounts, Key
@@ -68,13 +68,14 @@ class StartPages:
         news = await self._arrivals.now(subject)
         shown = secret if key else None
         keys = await self._accounts.keys_of(session.account.id)
-        first, *others = pastes_of((CURL, *_OTHERS), self._settings.base_url, shown, now_ns)
+        run, first, *others = pastes_of((RUN, CURL, *_OTHERS), self._settings.base_url, shown, now_ns)
         page = StartPage(
             title="Send your first trace · Tracen",
             frame=frame_for(request, START),
             secret=shown or "",
             has_keys=any(key.is_valid_at(now_ns) for key in keys),
             refusal=await self._keyring.refusal(session.account.id),
+            run=run,
             first=first,
             others=tuple(others),
             events_url=f"{START}/events?since={subject.since_ns}",

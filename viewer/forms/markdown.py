@@ -143,7 +143,10 @@ class _Page:
         step = self._rows[origin.number - 1].step if origin else None
         message = self._trace.error_message or (step and step.error_message) or ""
         label = f"## {failure.headline}"
-        if origin:
+        if origin and failure.cause:
+            where = f"It began in step {origin.number}, {inline(origin.name, self._name)}"
+            label += f"\n\n{where}: {inline(failure.cause, self._name)}"
+        elif origin:
             label += f"\n\nIn step {origin.number}, {inline(origin.name, self._name)}:"
         others = [
             f"- Step {other.number}, {inline(other.name, self._name)}: {inline(other.error_line, self._name)}"

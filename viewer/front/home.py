@@ -22,7 +22,7 @@ from viewer.front.sample import page_of_sample
 from viewer.pages import render
 from viewer.policy import public, with_session
 from viewer.quotes import Quoter
-from viewer.reference.snippets import CURL, EXPORTER, OTLP
+from viewer.reference.snippets import CURL, EXPORTER, OTLP, RUN
 from viewer.settings import Settings
 from viewer.store.base import Store, StoreUnavailable
 from viewer.tellings import Documents
@@ -32,7 +32,7 @@ from viewer.view import View
 _TITLE = "Tracen: share what your agent did"
 _DESCRIPTION = "Run an LLM agent, get a URL. Whoever opens it sees what happened."
 
-_DOORS = (CURL, EXPORTER, OTLP)
+_DOORS = (RUN, CURL, EXPORTER, OTLP)
 
 
 class Front:

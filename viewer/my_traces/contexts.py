@@ -105,6 +105,7 @@ class MyTracesPage:
     """The list as its form sends it along, to come back to."""
     edition: str
     events_url: str
+    base_url: str
 
 
 @dataclass(frozen=True, slots=True)

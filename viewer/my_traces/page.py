@@ -90,6 +90,7 @@ def render_list(
             list_query=list_query(filters),
             edition=listed.edition,
             events_url=f"{PATH}/events",
+            base_url=base_url,
         )
     )
 

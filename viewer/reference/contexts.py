@@ -36,6 +36,14 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class WayGroup:
+    """Set-ups of SDKs and frameworks that run on the same."""
+
+    title: str
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FieldRow:
     """A field of the payload: its path, what it may hold, and what for."""
 
@@ -83,6 +91,7 @@ class DocsPage:
     """What stands in the snippets for a key."""
     contents: tuple[Entry, ...]
     ways: tuple[Way, ...]
+    setups: tuple[WayGroup, ...]
     answer: Paste
     requests: tuple[RequestRow, ...]
     max_body: str

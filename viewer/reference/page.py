@@ -12,10 +12,11 @@ from viewer.accounts.frame import Frame
 from viewer.contexts import Link
 from viewer.limits import plans_of
 from viewer.reference import examples
-from viewer.reference.contexts import DocsPage, Entry, FieldRow, Paste, RefusalRow, RequestRow, Way
+from viewer.reference.contexts import DocsPage, Entry, FieldRow, Paste, RefusalRow, RequestRow, Way, WayGroup
 from viewer.reference.errors import limits_in_words, refusals, size_in_words
 from viewer.reference.operation import WITH_A_KEY
 from viewer.reference.operations import operations
+from viewer.reference.setups import GROUPS
 from viewer.reference.snippets import PLACEHOLDER, SNIPPETS, Snippet
 from viewer.settings import Settings
 from viewer.store.base import RESERVATIONS, Limit
@@ -28,6 +29,7 @@ _SECTIONS = {
     "extension": "The extension",
     "limits": "Rate limiting and errors",
 }
+_SETUPS = Link("#setups", "SDKs and frameworks")
 
 
 def docs_page(settings: Settings, at: datetime, frame: Frame | None = None) -> DocsPage:
@@ -48,6 +50,7 @@ def docs_page(settings: Settings, at: datetime, frame: Frame | None = None) -> D
         placeholder=PLACEHOLDER,
         contents=tuple(_contents(ways)),
         ways=ways,
+        setups=tuple(_setups(settings.base_url, at)),
         answer=_json("answer", "200 OK", examples.accepted(settings.base_url)),
         requests=tuple(_requests(settings)),
         max_body=size_in_words(settings.max_body_bytes),
@@ -73,12 +76,17 @@ def _links(settings: Settings) -> Iterable[Link]:
 
 def _contents(ways: Iterable[Way]) -> Iterable[Entry]:
     for section, title in _SECTIONS.items():
-        inner = tuple(Link(f"#{way.id}", way.title) for way in ways) if section == "first-call" else ()
+        inner = (*(Link(f"#{way.id}", way.title) for way in ways), _SETUPS) if section == "first-call" else ()
         yield Entry(Link(f"#{section}", title), inner)
 
 
 def _way(snippet: Snippet, base_url: str, at: datetime) -> Way:
     return Way(snippet.name, snippet.title, snippet.note, snippet.paste(base_url, PLACEHOLDER, at))
+
+
+def _setups(base_url: str, at: datetime) -> Iterable[WayGroup]:
+    for group in GROUPS:
+        yield WayGroup(group.title, tuple(_way(snippet, base_url, at) for snippet in group.snippets))
 
 
 def _requests(settings: Settings) -> Iterable[RequestRow]:

@@ -24,7 +24,7 @@ OTEL_TRACE_ID: Schema = {
     "not": {"const": "0" * 32},
     "description": "The OTel trace id: 32 hex digits, not all zero.",
 }
-CURSOR: Schema = {"type": "string", "pattern": "^([0-9]{1,19}-[0-9]{1,18})?$"}
+CURSOR: Schema = {"type": "string", "pattern": "^([0-9]{1,19}-[0-9a-f]{32})?$"}
 
 
 def ref(name: str) -> Schema:

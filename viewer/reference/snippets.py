@@ -36,6 +36,14 @@ class Snippet:
         return Paste(id=f"snippet-{self.name}", caption=self.caption, text=text)
 
 
+def _run(base_url: str, key: str, at: datetime) -> str:
+    return f"""\
+export TRACEN_ENDPOINT={shlex.quote(base_url)}
+export TRACEN_KEY={shlex.quote(key)}
+tracen run -- python agent.py
+"""
+
+
 def _curl(base_url: str, key: str, at: datetime) -> str:
     payload = examples.payload(at)
     return f"""\
@@ -182,6 +190,14 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+RUN = Snippet(
+    "run",
+    "Run your agent",
+    "Shell, beside agent.py",
+    "After pip install 'tracen-otel[server]'. The program is not changed: its environment says where to send and to "
+    "record what is said. The URL of each trace is printed.",
+    _run,
+)
 CURL = Snippet("curl", "cURL", "Shell", "One request from any shell.", _curl)
 JAVASCRIPT = Snippet(
     "javascript",
@@ -213,4 +229,4 @@ COLLECTOR = Snippet(
     "One more exporter, and its name in the lists of the pipelines. Before version 0.144 it is called otlphttp.",
     _collector,
 )
-SNIPPETS = (CURL, JAVASCRIPT, PYTHON, EXPORTER, OTLP, COLLECTOR)
+SNIPPETS = (RUN, CURL, JAVASCRIPT, PYTHON, EXPORTER, OTLP, COLLECTOR)

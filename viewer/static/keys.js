@@ -115,7 +115,7 @@ function plant() {
   tree.role = "tree";
   const tools = trace.querySelector(".timeline-tools");
   if (!tools.querySelector(".keys")) {
-    const button = made("button", { className: "keys", type: "button" }, "Keys");
+    const button = made("button", { className: "keys", type: "button" }, "Shortcuts");
     button.addEventListener("click", help);
     tools.append(button);
   }
@@ -220,7 +220,7 @@ function help() {
   box.addEventListener("change", () => localStorage.setItem(SWITCH, box.checked ? "on" : "off"));
   const choice = made("p", {}, made("label", {}, box, " Letters work anywhere on the page"));
   const form = made("form", { method: "dialog" }, choice, made("button", {}, "Close"));
-  const dialog = made("dialog", { className: "help" }, made("h2", { id: "help" }, "Keys"), made("dl", {}, ...lines), form);
+  const dialog = made("dialog", { className: "help" }, made("h2", { id: "help" }, "Shortcuts"), made("dl", {}, ...lines), form);
   dialog.setAttribute("aria-labelledby", "help");
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

@@ -318,12 +318,12 @@ class Store(Protocol):
         ...
 
     async def recent_traces(
-        self, account_id: str, before: tuple[int, int] | None, limit: int
+        self, account_id: str, after: RecentTrace | None, limit: int
     ) -> list[RecentTrace]:
         """List an account's traces, newest first by what was received last of each; deleted ones are not there.
 
-        `before` goes on from an earlier answer: the `received_ns` of its last trace, and how many with just
-        that time have been listed.
+        Those of one time are in the order of their ids. `after` goes on from the last of an earlier answer, whatever
+        came or was deleted meanwhile, that trace included.
         """
         ...
 

@@ -278,10 +278,10 @@ class SqliteStore:
         await self._writer.submit(lambda connection: pages.mark_opened(connection, page, now_ns))
 
     async def recent_traces(
-        self, account_id: str, before: tuple[int, int] | None, limit: int
+        self, account_id: str, after: RecentTrace | None, limit: int
     ) -> list[RecentTrace]:
         return await self._read(
-            lambda connection: tellings.recent(connection, self._index, account_id, before, limit)
+            lambda connection: tellings.recent(connection, self._index, account_id, after, limit)
         )
 
     async def telling(self, page: Page, max_bytes: int, version: int | None = None) -> Telling:

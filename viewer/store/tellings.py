@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 
 from viewer.store import pages, posts
 from viewer.store.base import BodyKind, Page, Progress, RecentTrace, Telling
@@ -143,28 +145,33 @@ def recent(
     connection: sqlite3.Connection,
     index: TraceIndex,
     account_id: str,
-    before: tuple[int, int] | None,
+    after: RecentTrace | None,
     limit: int,
 ) -> list[RecentTrace]:
     """See `viewer.store.base.Store.recent_traces`."""
-    from_ns, skip = before or (1 << 62, 0)
     found: list[RecentTrace] = []
-    seen: set[bytes] = set()
-    for received_ns, otel_trace_id in _arrivals(connection, account_id, from_ns):
+    for arrival in _each_once(connection, account_id, after):
         if len(found) == limit:
             break
-        if otel_trace_id in seen:
-            continue
-        seen.add(otel_trace_id)
-        if _newest_ns(connection, index, account_id, otel_trace_id) != received_ns:
+        if _newest_ns(connection, index, account_id, arrival.otel_trace_id) != arrival.received_ns:
             continue  # listed above, or on an earlier page of the list
-        if _is_deleted(connection, account_id, otel_trace_id):
-            continue
-        if received_ns == from_ns and skip > 0:
-            skip -= 1
-        else:
-            found.append(RecentTrace(otel_trace_id, received_ns))
+        if not _is_deleted(connection, account_id, arrival.otel_trace_id):
+            found.append(arrival)
     return found
+
+
+def _each_once(
+    connection: sqlite3.Connection, account_id: str, after: RecentTrace | None
+) -> Iterator[RecentTrace]:
+    """Newest first, those of one time by their ids; from behind `after`."""
+    from_ns, last_id = (after.received_ns, after.otel_trace_id) if after else (1 << 62, b"")
+    seen: set[bytes] = set()
+    for received_ns, arrivals in groupby(_arrivals(connection, account_id, from_ns), itemgetter(0)):
+        ids = sorted({otel_trace_id for _, otel_trace_id in arrivals} - seen)
+        seen.update(ids)
+        for otel_trace_id in ids:
+            if received_ns < from_ns or otel_trace_id > last_id:
+                yield RecentTrace(otel_trace_id, received_ns)
 
 
 def _arrivals(connection: sqlite3.Connection, account_id: str, from_ns: int) -> Iterator[tuple[int, bytes]]:
@@ -174,7 +181,7 @@ def _arrivals(connection: sqlite3.Connection, account_id: str, from_ns: int) -> 
     return merge(
         _each_trace(connection.execute(sql.format("otel_trace_ids", "batches"), values)),
         _each_trace(connection.execute(sql.format("otel_trace_id", "posts"), values)),
-        key=lambda item: item[0],
+        key=itemgetter(0),
         reverse=True,
     )
 

@@ -228,5 +228,6 @@ def _commonest(names: Iterable[str]) -> list[str]:
     return [clip(name) for name, _ in Counter(names).most_common(MAX_DIALECTS)]
 
 
-def _dialects_of(step: Step) -> set[str]:
-    return {source.dialect for source in step.sources.values()}
+def _dialects_of(step: Step) -> Iterable[str]:
+    """Each once, in an order that is the same in every process."""
+    return dict.fromkeys(source.dialect for source in step.sources.values())

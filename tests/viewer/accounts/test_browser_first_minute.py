@@ -89,8 +89,8 @@ def test_first_minute(browser: Browser, tracen: TracenProcess) -> None:
         page.get_by_role("button", name="Copy the key").click()
         expect(page.get_by_role("button", name="Copy the key")).to_have_text("Copied")
         assert clipboard(page) == member.secret
-        page.get_by_role("button", name="Copy: Shell").click()
-        expect(page.get_by_role("button", name="Copy: Shell")).to_have_text("Copied")
+        page.get_by_role("button", name="Copy: Shell", exact=True).click()
+        expect(page.get_by_role("button", name="Copy: Shell", exact=True)).to_have_text("Copied")
         url = json.loads(shell(clipboard(page)))["url"]
         link = page.get_by_role("link", name=url)
         expect(link).to_be_visible()

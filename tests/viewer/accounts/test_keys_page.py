@@ -311,6 +311,15 @@ def test_requests_of_a_revoked_key_are_still_told(ada: Visitor) -> None:
     assert "nightly run (revoked)" in ada.get("/app/settings").text
 
 
+def test_key_of_a_run_that_is_over_alarms_nobody(ada: Visitor) -> None:
+    """`tracen run` makes a key for each run and revokes it at its end."""
+    ada.post(make(ada, "tracen run python agent.py"))
+    ada.submit(actions(ada, "revoke")[0])
+    page = ada.get("/app/settings").text
+    assert "tracen run python agent.py (ended)" in page
+    assert "(revoked)" not in page
+
+
 def test_scopes_are_kept(portal: Portal, ada: Visitor) -> None:
     """As they were chosen."""
     for scope in Scope:

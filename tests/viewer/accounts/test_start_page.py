@@ -47,10 +47,11 @@ def test_first_key_is_there_while_it_is_being_copied(portal: Portal, ada: Visito
         page = ada.get("/app/start")
         assert page.headers["cache-control"] == "no-store"
         assert "set-cookie" not in page.headers
-        assert page.text.count(ada.member.secret) == 7
+        assert page.text.count(ada.member.secret) == 8
         assert PLACEHOLDER not in page.text
     assert ada.member.secret not in ada.get("/app/settings").text
     assert "Waiting for your trace" in part(ada, "waiting")
+    assert "Nothing appears? tracen doctor" in part(ada, "waiting")
 
 
 def test_decoy_looks_like_a_first_key(portal: Portal) -> None:

@@ -90,6 +90,13 @@ def test_render_of_a_failed_run_says_where_it_failed() -> None:
     assert told.index(error) < told.index("## Prompt")
 
 
+def test_render_says_what_the_step_said_in_which_a_failure_began() -> None:
+    """Beside what the run says; neither is put into the other's mouth."""
+    told = markdown_of(replace(failed_trace(), error_message="the agent gave up", sources={}))
+    began = "It began in step 6, chat gpt-4.1: RateLimitError: 429, try again in 2 s"
+    assert f"## The run failed\n\n{began}\n\n```\nthe agent gave up\n```" in told
+
+
 def test_render_tells_the_error_even_where_there_is_little_room() -> None:
     """In 500 characters the reader learns what failed, and where to see more."""
     told = markdown_of(failed_trace(), 500)

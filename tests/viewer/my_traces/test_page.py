@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +120,7 @@ def test_empty_lists_say_what_to_do(service: MyTracesService) -> None:
     """With no traces at all: how to send one; with filters that nothing matches: how to be rid of them."""
     page = service.open()
     assert "No traces yet" in page.text
+    assert re.search(r"tracen run --endpoint http\S+ -- python agent.py", page.text)
     assert page.all("a", href="/app/start")
     page = service.open("?q=nothing")
     assert "Nothing matches" in page.text

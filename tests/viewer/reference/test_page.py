@@ -22,6 +22,7 @@ from viewer.problems import titles_by_status
 from viewer.reference.examples import EXAMPLE_TIME
 from viewer.reference.operations import operations
 from viewer.reference.page import docs_page
+from viewer.reference.setups import GROUPS
 from viewer.reference.snippets import CURL, SNIPPETS
 from viewer.settings import Settings
 
@@ -66,6 +67,23 @@ def test_page_has_every_snippet_with_its_copy_button(snippet: object) -> None:
     (button,) = PAGE.all("button", **{"data-copy": paste.id})
     assert PAGE.all("pre", id=paste.id)
     assert button.attributes["type"] == "button"
+
+
+def test_page_has_every_setup_folded_under_what_it_runs_on() -> None:
+    """With the server's own URL, to be opened without a script, and found by its name in the address."""
+    assert PAGE.texts("h4") == [group.title for group in GROUPS]
+    for snippet in (snippet for group in GROUPS for snippet in group.snippets):
+        (found,) = PAGE.all("pre", id=f"snippet-{snippet.name}")
+        assert found.text.strip()
+        assert "details" in found.inside
+        assert PAGE.all("details", id=snippet.name)
+        assert snippet.title in PAGE.texts("summary")
+
+
+def test_page_says_where_to_look_if_nothing_appears() -> None:
+    """The command with this server in it, and the request that tells the same."""
+    assert f"tracen doctor --endpoint {URL}" in PAGE.text
+    assert "GET /api/requests" in PAGE.text
 
 
 def test_page_has_every_field_and_which_are_required() -> None:
@@ -119,6 +137,7 @@ def test_page_is_made_of_known_tags() -> None:
     """And nothing in it is loaded from elsewhere."""
     assert {element.tag for element in PAGE.elements} <= OWN_TAGS | {
         "article",
+        "h4",
         "figure",
         "figcaption",
         "strong",
@@ -155,7 +174,7 @@ def tab(browser: Browser, server: TracenProcess) -> Iterator[Tab]:
 @pytest.mark.browser
 def test_copy_button_copies_what_stands_below_it(tab: Tab, server: TracenProcess) -> None:
     """All of it, as it is pasted; the button and a screen reader are told."""
-    button = tab.get_by_role("button", name="Copy: Shell")
+    button = tab.get_by_role("button", name="Copy: Shell", exact=True)
     button.click()
     tab.get_by_role("status").get_by_text("Copied").wait_for(state="attached")
     copied = tab.evaluate("navigator.clipboard.readText()")

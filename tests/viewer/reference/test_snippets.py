@@ -61,7 +61,7 @@ def text_of(snippet: Snippet, tracen: TracenProcess) -> str:
     return snippet.paste(tracen.http, tracen.key).text
 
 
-def run(command: list[str], text: str = "", **environment: str) -> str:
+def run(command: list[str], text: str = "", folder: Path | None = None, **environment: str) -> str:
     """What a program prints that reads `text`; it must succeed."""
     clean = {
         name: value
@@ -69,7 +69,13 @@ def run(command: list[str], text: str = "", **environment: str) -> str:
         if not name.startswith(("TRACEN_", "OTEL_", "PYTHON"))
     }
     done = subprocess.run(
-        command, input=text, capture_output=True, text=True, timeout=TIMEOUT_S, env=clean | environment
+        command,
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        env=clean | environment,
+        cwd=folder,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -92,6 +98,26 @@ def newest_url(tracen: TracenProcess, ignored: str = "") -> str:
     found = answer.raise_for_status().json()["traces"]
     url: str = found[0]["url"] if found else ""
     return "" if url == ignored else url
+
+
+def test_run_sends_what_a_program_does(tracen: TracenProcess, tmp_path: Path) -> None:
+    """A program with an exporter of its own, in a shell that has `tracen` and `python` on its PATH."""
+    before = newest_url(tracen)
+    (tmp_path / "agent.py").write_text(OTLP_PROGRAM, encoding="utf-8")
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name, words in {"tracen": f"{sys.executable} -m bridge", "python": sys.executable}.items():
+        (commands / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
+        (commands / name).chmod(0o755)
+    run(
+        ["sh"],
+        text_of(snippets.RUN, tracen),
+        tmp_path,
+        PATH=f"{commands}:{os.environ['PATH']}",
+        PYTHONPATH=str(Path(snippets.__file__).parents[2]),
+        HOME=str(tmp_path),
+    )
+    assert_page(tracen, newest_url(tracen, ignored=before))
 
 
 def test_curl_answers_the_url_of_a_page(tracen: TracenProcess) -> None:
