@@ -10,6 +10,7 @@ RFC 9110 7.8 lets a server ignore.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import sys
 from typing import Any
@@ -18,6 +19,8 @@ from httptools import HttpParserCallbackError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bridge.lingering import LingeringTransport
+
+logger = logging.getLogger("tracen.bridge")
 
 MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 100
@@ -102,6 +105,9 @@ class GuardedProtocol(HttpToolsProtocol):
         head, rest = bytes(self._head[:end]), bytes(self._head[end:])
         if head == _HTTP2:
             GuardedProtocol.http2_count += 1
+            logger.warning(
+                "HTTP/2, gRPC's, came to a port of HTTP/1.1: send gRPC to the port for it, 4317 by default"
+            )
         self._head.clear()
         self._awaits_head = False
         return _UPGRADE.sub(b"", head) + rest

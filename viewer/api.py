@@ -43,6 +43,11 @@ MAX_IDEMPOTENCY_KEY = 255
 _WRITE, _READ = frozenset({Scope.WRITE}), frozenset({Scope.READ})
 _MAX_UNWANTED_BYTES = 64 * 1024
 """Of a body where none is wanted."""
+_NOT_RECEIVED = (
+    "Nothing was received of this trace with a key of this account. Through a Collector it may take a moment longer. "
+    "If nothing comes: the log of the program's OpenTelemetry SDK, `tracen doctor` in the program's environment, and "
+    "GET /api/requests with its key tell why."
+)
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -224,9 +229,7 @@ class Api:
             return _no_otel_trace_id()
         page = await self._store.page_of(key.account_id, otel_trace_id, self._clock_ns())
         if page is None:
-            return problem(
-                404, "No such trace", "Nothing was received of this trace with a key of this account."
-            )
+            return problem(404, "No such trace", _NOT_RECEIVED)
         return self._told(page)
 
     async def reserve(self, request: Request) -> Response:

@@ -172,8 +172,9 @@ def test_guard_does_not_blame_the_sender_for_want_of_memory() -> None:
         assert exhausted.answer_to(GET).startswith(b"HTTP/1.1 200")
 
 
-def test_http2_is_refused_and_counted(server: Server) -> None:
-    """gRPC that was sent to a port of OTLP/HTTP: whoever looks for its spans can be told."""
+def test_http2_is_refused_counted_and_logged(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """gRPC that was sent to a port of OTLP/HTTP: whoever looks for its spans can be told, and where to send them."""
     before = GuardedProtocol.http2_count
     assert server.answer_to(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").startswith(b"HTTP/1.1 400")
     assert GuardedProtocol.http2_count == before + 1
+    assert "send gRPC to the port for it, 4317 by default" in caplog.text

@@ -104,10 +104,11 @@ def configured_collector(
 
     With the same folder another one takes up what is queued there.
     """
-    grpc_port, http_port = lasting_ports(2)
+    grpc_port, http_port, health_port = lasting_ports(3)
     told = {
         "COLLECTOR_GRPC": f"127.0.0.1:{grpc_port}",
         "COLLECTOR_HTTP": f"127.0.0.1:{http_port}",
+        "COLLECTOR_HEALTH": f"127.0.0.1:{health_port}",
         "COLLECTOR_STORAGE": str(folder / "queue"),
     }
     folder.mkdir(exist_ok=True)

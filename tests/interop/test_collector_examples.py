@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,9 +24,10 @@ from tests.interop.collector import (
     configured_collector,
     require_collector,
 )
-from tests.interop.languages.facts import PROMPT, assert_page_tells_the_run
-from tests.interop.languages.program import EXAMPLES, GRPC, PROTOBUF
-from tests.interop.ports import port_flags
+from tests.interop.languages.facts import ANSWER, PROMPT, assert_page_tells_the_run
+from tests.interop.languages.program import GRPC, PROTOBUF, Program
+from tests.interop.languages.programs import PROGRAMS, python
+from tests.interop.ports import lasting_ports, port_flags
 from tests.interop.stream import Stream, assert_shown, wait_until
 from tests.processes import TracenProcess, start_tracen
 
@@ -59,37 +59,95 @@ def test_every_configuration_is_tested() -> None:
 # -- one tier -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("protocol", [GRPC, PROTOBUF])
+@pytest.mark.parametrize("language", PROGRAMS)
 def test_page_of_a_program_behind_a_collector_tells_the_run(
-    protocol: str, tracen: TracenProcess, tmp_path: Path
+    language: str, tracen: TracenProcess, tmp_path: Path
 ) -> None:
-    """Each span once. The program has no key: the Collector has it."""
+    """Each span once; the program waits for its page, which is there a moment after it has sent its spans."""
+    program = PROGRAMS[language]()
+    key = tracen.create_key(f"{language}@collector-examples.example")
+    environment = {"TRACEN_ENDPOINT": tracen.http, "TRACEN_KEY": key}
+    with configured_collector("collector.yaml", tmp_path / "collector", environment) as collector:
+        ended = run_behind(collector, program, **environment)
+    assert_ended_well(ended)
+    (url,) = pages(tracen, key)
+    assert url in ended.stdout
+    assert_page_tells_the_run(url, language)
+
+
+def run_behind(
+    collector: ConfiguredCollector, program: Program, protocol: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a program that sends its spans to a Collector, without a key for them: the Collector has it."""
+    over_grpc = (protocol or program.default_protocol) == GRPC
+    return program.started(
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{collector.grpc}" if over_grpc else collector.http,
+        OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+        **environment,
+    )
+
+
+def assert_ended_well(ended: subprocess.CompletedProcess[str]) -> None:
+    assert ended.returncode == 0, ended.stderr
+    assert ANSWER in ended.stdout
+
+
+@pytest.mark.parametrize("protocol", [GRPC, PROTOBUF])
+def test_a_program_without_a_key_ends_well(protocol: str, tracen: TracenProcess, tmp_path: Path) -> None:
+    """Its page is there all the same; where, it can not ask, and says so."""
     key = tracen.create_key(f"{protocol.replace('/', '-')}@collector-examples.example")
     environment = {"TRACEN_ENDPOINT": tracen.http, "TRACEN_KEY": key}
     with configured_collector("collector.yaml", tmp_path / "collector", environment) as collector:
-        told = run_agent(collector, protocol, tracen.http)
-        assert wait_until(lambda: len(pages(tracen, key)) == 1), told
+        ended = run_behind(collector, python(), protocol)
+        assert wait_until(lambda: len(pages(tracen, key)) == 1), ended.stderr
+    assert_ended_well(ended)
+    assert "TRACEN_KEY is not set" in ended.stderr
     (url,) = pages(tracen, key)
     assert_page_tells_the_run(url, "python")
 
 
-def run_agent(collector: ConfiguredCollector, protocol: str, http: str) -> str:
-    """Run the Python example; answers what it said on stderr.
+def test_spans_with_a_key_that_is_nobodys_are_dropped_and_told(tracen: TracenProcess, tmp_path: Path) -> None:
+    """As the configuration's first lines say: no outage, so that nothing is kept for a better key."""
+    environment = {"TRACEN_ENDPOINT": tracen.http, "TRACEN_KEY": "tracen_sk_nobodys"}
+    stream = Stream()
+    with configured_collector("collector.yaml", tmp_path / "collector", environment) as collector:
+        stream.send_one(collector.send)
+        assert wait_until(lambda: "otlp_http" in collector.errors(DROPPED))
+        (error, *_) = collector.errors(DROPPED)["otlp_http"]
+    assert "401" in error
 
-    At its end it asks in vain for its page: it has no key, and the Collector has hardly handed the trace on.
-    """
-    return subprocess.run(
-        [sys.executable, EXAMPLES / "python" / "weather_agent.py"],
-        env={
-            "PATH": os.environ["PATH"],
-            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{collector.grpc}" if protocol == GRPC else collector.http,
-            "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
-            "TRACEN_ENDPOINT": http,
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-    ).stderr
+
+def test_first_lines_start_a_collector(tracen: TracenProcess, tmp_path: Path) -> None:
+    """What it keeps is in the folder that they name, in the home of whoever types them. Ports alone are others here."""
+    (tmp_path / "otelcol-contrib").symlink_to(require_collector())
+    head = (CONFIGURATIONS / "collector.yaml").read_text(encoding="utf-8").split("receivers:")[0]
+    *exports, command = (
+        line[6:].replace("tracen_sk_…", tracen.key).replace("http://127.0.0.1:8000", tracen.http)
+        for line in head.splitlines()
+        if line.startswith("#     ")
+    )
+    names = ("COLLECTOR_GRPC", "COLLECTOR_HTTP", "COLLECTOR_HEALTH")
+    told = {name: f"127.0.0.1:{port}" for name, port in zip(names, lasting_ports(3), strict=True)}
+    started = subprocess.Popen(
+        ["sh", "-ec", "\n".join([*exports, f"exec {command}"])],
+        cwd=CONFIGURATIONS.parents[1],
+        env={**told, "PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert wait_until(lambda: answers(f"http://{told['COLLECTOR_HEALTH']}"))
+        assert list((tmp_path / ".otelcol").iterdir())
+    finally:
+        started.terminate()
+        started.wait(60)
+
+
+def answers(url: str) -> bool:
+    """Whether there is somebody who says that all is well."""
+    try:
+        return httpx2.get(url, trust_env=False).status_code == 200
+    except httpx2.TransportError:
+        return False
 
 
 def pages(tracen: TracenProcess, key: str) -> list[str]:
@@ -133,12 +191,15 @@ def end(tracen: TracenProcess, how: Callable[[TracenProcess], object]) -> None:
 def test_a_span_larger_than_the_defaults_of_a_collector_passes(
     door: str, tracen: TracenProcess, tmp_path: Path
 ) -> None:
-    """Its receivers refuse more than 4 MiB over gRPC, and 20 MiB over HTTP, where the configuration does not say."""
+    """Its receivers refuse more than 4 MiB over gRPC, and 20 MiB over HTTP, where the configuration does not say.
+
+    And a span that is larger than a batch may be is dropped.
+    """
     key = tracen.create_key(f"large-{door}@collector-examples.example")
     request, trace = ExportTraceServiceRequest(), os.urandom(16)
     span = request.resource_spans.add().scope_spans.add().spans.add(trace_id=trace, span_id=os.urandom(8))
     span.name, span.start_time_unix_nano, span.end_time_unix_nano = "chat", START_NS, START_NS + 1
-    span.attributes.add(key="input").value.string_value = "x" * (21 * MIB)
+    span.attributes.add(key="input").value.string_value = "x" * (34 * MIB)
     environment = {"TRACEN_ENDPOINT": tracen.http, "TRACEN_KEY": key}
     with configured_collector("collector.yaml", tmp_path / "collector", environment) as collector:
         send = collector.send if door == "grpc" else collector.send_over_http
@@ -249,6 +310,21 @@ def test_a_collector_beside_the_programs_sends_to_the_gateway(
         stream.send_all(near.send)
         for bridge in bridges:
             assert_each_is_whole(stream, bridge)
+
+
+def test_page_of_a_program_behind_the_gateway_tells_the_run(
+    gateway: ConfiguredCollector, bridges: list[Bridge]
+) -> None:
+    """On one bridge, whichever it is, and on that one alone."""
+
+    def shown() -> set[str]:
+        return {url for bridge in bridges for url in pages(bridge.tracen, bridge.key)}
+
+    before = shown()
+    assert_ended_well(run_behind(gateway, python()))
+    assert wait_until(lambda: shown() != before)
+    (url,) = shown() - before
+    assert_page_tells_the_run(url, "python")
 
 
 def test_log_records_follow_their_span(gateway: ConfiguredCollector, bridges: list[Bridge]) -> None:

@@ -386,6 +386,14 @@ def test_by_otel_finds_the_page_of_its_own_account_alone(service: Service) -> No
         problem(get(path + malformed, headers={"x-tracen-key": service.key}), 404)
 
 
+def test_by_otel_says_where_to_look_for_a_trace_that_has_not_come(service: Service) -> None:
+    """It is the last line of a program whose spans were refused."""
+    answer = service.client.get(f"/api/traces/by-otel/{'ab' * 16}", headers={"x-tracen-key": service.key})
+    detail = answer.json()["detail"]
+    for place in ("Collector", "SDK", "tracen doctor", "GET /api/requests"):
+        assert place in detail
+
+
 @pytest.mark.parametrize(
     "page_id", ["6c1dc117-4987-4f8e-ab27-8c4254502db9", "x", "..%2f..%2fetc", "%00", "a" * 10_000, "'--"]
 )

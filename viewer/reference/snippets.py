@@ -179,6 +179,9 @@ service:
   pipelines:
     traces:
       exporters: [otlp_http/tracen]
+    logs: # prompts and answers that some instrumentations send as log records
+      receivers: [otlp]
+      exporters: [otlp_http/tracen]
 """
 
 
@@ -215,14 +218,15 @@ OTLP = Snippet(
     "otlp",
     "OpenTelemetry in any language",
     "Environment of the program",
-    "Every OpenTelemetry SDK with an OTLP exporter reads these; the program is not changed.",
+    "An SDK that is set up from its environment reads these; the program is not changed. An exporter that is made in "
+    "code may not, and speak gRPC instead, which is answered at port 4317.",
     _otlp,
 )
 COLLECTOR = Snippet(
     "collector",
     "OpenTelemetry Collector",
     "Beside the exporters that are there",
-    "One more exporter, and its name in the list of the pipeline. Before version 0.144 it is called otlphttp.",
+    "One more exporter, and its name in the lists of the pipelines. Before version 0.144 it is called otlphttp.",
     _collector,
 )
 SNIPPETS = (RUN, CURL, JAVASCRIPT, PYTHON, EXPORTER, OTLP, COLLECTOR)

@@ -25,6 +25,8 @@ STEPS = [
 """Name, kind, name of the step that it is part of, status; in reading order."""
 TOKENS = {2: "42 → 17", 4: "78 → 14"}
 """By the number of the step."""
+WORK_MS = {2: 30, 3: 10, 4: 30}
+"""By the number of the step: how long each model call, and the tool that answers, takes at least."""
 MS_BY_UNIT = {"ms": 1.0, "s": 1000.0}
 PART_OF_ROW = ("row-title", "row-kind", "row-duration", "row-tokens", "row-error")
 
@@ -40,7 +42,7 @@ def assert_page_tells_the_run(url: str, language: str) -> None:
     _assert_models(*(step for step in payload["steps"] if step["kind"] == "llm"))
     _assert_tools(*(step for step in payload["steps"] if step["kind"] == "tool"))
     _assert_shown(page, language)
-    _assert_rows(_rows(page), payload["steps"])
+    _assert_rows(rows_of(page), payload["steps"])
     _assert_step_pages(chat, postcard)
 
 
@@ -134,7 +136,8 @@ class Row:
         return float(number) * MS_BY_UNIT[unit]
 
 
-def _rows(page: Page) -> list[Row]:
+def rows_of(page: Page) -> list[Row]:
+    """The lines of a page's timeline."""
     rows = list[Row]()
     for element in page.elements:
         kind = element.attributes.get("class", "")
@@ -164,7 +167,9 @@ def _assert_times(steps: list[dict[str, Any]]) -> None:
     start_ns = [int(step["start_time_unix_nano"]) for step in steps]
     end_ns = [start + int(step["latency_ns"]) for start, step in zip(start_ns, steps, strict=True)]
     assert start_ns == sorted(start_ns)
-    assert 0 < end_ns[0] - start_ns[0] < 60 * 10**9
+    assert end_ns[0] - start_ns[0] < 60 * 10**9
+    for number, work_ms in WORK_MS.items():
+        assert end_ns[number - 1] - start_ns[number - 1] > work_ms * 1_000_000 - slack_ns, number
     assert max(end_ns) <= end_ns[0] + slack_ns
     assert all(end <= start + slack_ns for end, start in zip(end_ns[1:], start_ns[2:], strict=False))
 

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from tests.interop.languages import programs
 from tests.interop.languages.facts import assert_page_tells_the_run
-from tests.interop.languages.program import EXAMPLES, GRPC, PROTOBUF, Program
-from tests.interop.languages.toolchains import built, require
+from tests.interop.languages.program import GRPC, PROTOBUF, Program
+from tests.interop.languages.wire import assert_came_as_asked
 from tests.processes import TracenProcess
 
 
 @pytest.fixture(scope="module")
 def program() -> Program:
-    """Built as `go run .` builds it, with the packages of go.sum and no others."""
-    require("go")
-    folder = built(
-        "go",
-        EXAMPLES / "go",
-        download="go mod download",
-        build="GOPROXY=off go build -o weather-agent .",
-    )
-    return Program("go", ("./weather-agent",), folder, default_protocol=PROTOBUF)
+    return programs.go()
 
 
 @pytest.mark.parametrize(("protocol", "compression"), [("", ""), (PROTOBUF, "gzip"), (GRPC, "gzip")])
 def test_page_tells_the_run(program: Program, protocol: str, compression: str, tracen: TracenProcess) -> None:
-    """Over the default protocol, and over each that the SDK has."""
-    url = program.run(tracen, protocol, OTEL_EXPORTER_OTLP_COMPRESSION=compression)
+    """Over the default protocol, and over each that the SDK has, which is the one that is spoken."""
+    run = program.run(tracen, protocol, compression)
 
-    assert_page_tells_the_run(url, program.language)
+    assert_page_tells_the_run(run.url, program.language)
+    assert_came_as_asked(run, tracen)

@@ -6,6 +6,8 @@ A program that does not compile fails it everywhere.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -43,9 +45,25 @@ def built(language: str, sources: Path, *, download: str, build: str = "true", *
     moved: what a build leaves in it must not name its own place.
     """
     folder = cache() / f"{language}-{digest(sources, download, build)}"
-    if folder.exists():
-        return folder
+    with _alone(language):
+        if not folder.exists():
+            _build(language, sources, folder, (download, build), environment)
+    return folder
+
+
+@contextlib.contextmanager
+def _alone(language: str) -> Iterator[None]:
+    """No other process builds for this language meanwhile."""
     cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / f".{language}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(
+    language: str, sources: Path, folder: Path, commands: tuple[str, str], environment: dict[str, str]
+) -> None:
+    download, build = commands
     with tempfile.TemporaryDirectory(prefix="build.", dir=cache()) as name:
         copy = Path(name) / language
         shutil.copytree(sources, copy, ignore=LEFT_BY_USERS)
@@ -55,7 +73,6 @@ def built(language: str, sources: Path, *, download: str, build: str = "true", *
         failed = _failure(build, copy, environment)
         assert not failed, failed
         copy.rename(folder)
-    return folder
 
 
 def cache() -> Path:

@@ -58,6 +58,7 @@ public final class WeatherAgent {
         "otel.service.name", "weather-agent-java", "otel.metrics.exporter", "none", "otel.logs.exporter", "none");
     var sdk = AutoConfiguredOpenTelemetrySdk.builder()
         .addPropertiesSupplier(() -> defaults)
+        .disableShutdownHook() // it is closed below
         .build()
         .getOpenTelemetrySdk();
     Run run;
