@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 import grpc
 from starlette.applications import Starlette
@@ -54,14 +55,16 @@ class _PostRoute(PolicyRoute):
         return super().matches(scope) if scope.get("method") == "POST" else (Match.NONE, {})
 
 
-def create_otlp_app(routes: Sequence[Route], cors_origins: Sequence[str] = ()) -> ASGIApp:
+def create_otlp_app(
+    routes: Sequence[Route], elsewhere: Elsewhere, cors_origins: Sequence[str] = ()
+) -> ASGIApp:
     """The OTLP/HTTP routes alone, for a port of their own; any other path is told where they are.
 
     Browsers of `cors_origins` may send.
     """
     app = Starlette(
         routes=routes,
-        exception_handlers={HTTPException: _elsewhere},
+        exception_handlers={HTTPException: elsewhere},
         middleware=[_cors(cors_origins)] if cors_origins else [],
     )
     app.router.redirect_slashes = (
@@ -91,11 +94,36 @@ def _cors(origins: Sequence[str]) -> Middleware:
     )
 
 
-async def _elsewhere(request: Request, error: Exception) -> Response:
-    paths = ", ".join(f"/v1/{signal}" for signal in Signal)
-    message = f"nothing is received at {request.scope['path'][:200]}; the paths of OTLP/HTTP are {paths}"
-    encoding = _encoding(request.headers.get("content-type"))
-    return _refused(encoding, Refusal(grpc.StatusCode.UNIMPLEMENTED, 404, message))
+class Elsewhere:
+    """Answers what is sent to no path of OTLP, and has it remembered for the owner of its key."""
+
+    def __init__(self, receiver: Receiver, requests: Requests, proxies: int = 0) -> None:
+        self._receiver = receiver
+        self._requests = requests
+        self._proxies = proxies
+
+    async def __call__(self, request: Request, error: Exception) -> Response:
+        paths = ", ".join(f"/v1/{signal}" for signal in Signal)
+        message = f"nothing is received at {request.scope['path'][:200]}; the paths of OTLP/HTTP are {paths}"
+        encoding = _encoding(request.headers.get("content-type"))
+        refusal = Refusal(grpc.StatusCode.UNIMPLEMENTED, 404, message)
+        secret = secret_of(request.headers.get("x-tracen-key"), request.headers.get("authorization"))
+        if request.method != "POST" or secret is None:
+            return await drained(request, _refused(encoding, refusal))
+        record = self._requests.begin(
+            Door.OTLP_HTTP,
+            Signal.TRACES,
+            encoding or "",
+            request.headers.get("user-agent"),
+            address_of(request, self._proxies),
+        )
+        record.outcome, response = "no_such_path", _refused(encoding, refusal, record)
+        try:
+            with suppress(*REFUSALS):  # whoever has no key is told the same
+                record.belongs_to(await self._receiver.authenticate(secret))
+        finally:
+            self._requests.end(record)
+        return await drained(request, response)
 
 
 class _Export:

@@ -26,7 +26,7 @@ from bridge.chores import Chores
 from bridge.forwarding.terms import check_no_loop, terms_of
 from bridge.grpc_server import GRACE_S, PortTaken, open_grpc
 from bridge.guard import GuardedProtocol
-from bridge.http_routes import create_otlp_app, otlp_routes
+from bridge.http_routes import Elsewhere, create_otlp_app, otlp_routes
 from bridge.quotas import Quotas
 from bridge.receive import Receiver
 from bridge.tls import Certificate, TlsUnusable
@@ -157,7 +157,9 @@ async def _serve_store(
             )
         doors.append(grpc_door)
         doors.append(await _open_http(viewer, ports.http, ports.tls))
-        otlp = create_otlp_app(routes, settings.cors_origin_list)
+        otlp = create_otlp_app(
+            routes, Elsewhere(receiver, requests, settings.proxies), settings.cors_origin_list
+        )
         doors.append(await _open_http(otlp, ports.otlp, ports.tls))
         ready = ports.ready(settings, grpc_door.port)
         if await store.accounts.is_empty():  # only now that every door is open: a key is shown once

@@ -354,6 +354,20 @@ def test_http_other_path_is_told_the_right_ones(sender: Sender, path: str, conte
     assert "/v1/traces" in status_of(answer)[1]
 
 
+def test_http_other_path_is_remembered_for_the_owner_of_the_key(sender: Sender) -> None:
+    """An exporter says "404" at most; whoever asks what became of the requests reads why nothing appears."""
+    key = sender.tracen.create_key("astray@example.com")
+    for secret in (key, "tracen_sk_nobodys"):
+        headers = {"content-type": PROTOBUF, "x-tracen-key": secret}
+        url = f"{sender.tracen.otlp_http}/otlp/v1/traces"
+        assert sender.client.post(url, content=b"x" * 100_000, headers=headers).status_code == 404
+    sender.client.get(f"{sender.tracen.otlp_http}/healthz", headers={"x-tracen-key": key})  # nothing was sent
+    asked = sender.client.get(f"{sender.tracen.http}/api/requests", headers={"x-tracen-key": key})
+    (told,) = asked.json()["requests"]
+    assert (told["outcome"], told["status"], told["encoding"]) == ("no_such_path", "404", PROTOBUF)
+    assert "nothing is received at /otlp/v1/traces" in told["message"]
+
+
 def test_http_absurd_times_are_shown_as_unknown(sender: Sender) -> None:
     """Negative, huge, of the wrong type: the span is kept, its page opens."""
     for time in ("-1", 10**30, -(10**25), "x", None, [1]):

@@ -61,6 +61,7 @@ _WORDING_BY_OUTCOME = {
     "store_unavailable": Wording("Busy", _AGAIN),
     "over_quota": Wording("Too much at once", "Exporters wait and send again by themselves."),
     "method_not_allowed": Wording("Wrong method", "Send it with POST."),
+    "no_such_path": Wording("Wrong path", "Send it to a path that the message names."),
     "no_trace_id": Wording("No trace id", "An OTel trace id is 32 hex digits, and not all zero."),
     "deleted": Wording("Deleted", "This trace was deleted, for good. A new run gets a page of its own."),
 }

@@ -13,7 +13,7 @@ REFUSALS = {*viewer.problems.REFUSALS, *bridge.status.REFUSALS}
 NAMES = {outcome_of(error.__new__(error), (error,)) for error in REFUSALS}
 
 
-@pytest.mark.parametrize("outcome", sorted(NAMES | {PARTIAL, GONE, UNEXPECTED}))
+@pytest.mark.parametrize("outcome", sorted(NAMES | {PARTIAL, GONE, UNEXPECTED, "no_such_path"}))
 def test_refusal_has_words_and_advice(outcome: str) -> None:
     """What is not told here is a name that only the code knows."""
     wording = wording_of(outcome)
