@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 
 import grpc
 from starlette.applications import Starlette
@@ -21,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bridge.receive import URL_FIELD, Receipt, Receiver
 from bridge.status import REFUSALS, Refusal, refusal_of
 from tracen_otel.otlp import Encoding, Signal
+from viewer.astray import Astray
 from viewer.bodies import ACCEPT_ENCODING, drained, media_type_of, read_body, stream_of
 from viewer.keys import CHALLENGE, secret_of
 from viewer.network import address_of
@@ -95,35 +95,17 @@ def _cors(origins: Sequence[str]) -> Middleware:
 
 
 class Elsewhere:
-    """Answers what is sent to no path of OTLP, and has it remembered for the owner of its key."""
+    """Answers what is sent to no path of OTLP with those that there are."""
 
-    def __init__(self, receiver: Receiver, requests: Requests, proxies: int = 0) -> None:
-        self._receiver = receiver
-        self._requests = requests
-        self._proxies = proxies
+    def __init__(self, astray: Astray) -> None:
+        self._astray = astray
 
     async def __call__(self, request: Request, error: Exception) -> Response:
         paths = ", ".join(f"/v1/{signal}" for signal in Signal)
         message = f"nothing is received at {request.scope['path'][:200]}; the paths of OTLP/HTTP are {paths}"
-        encoding = _encoding(request.headers.get("content-type"))
+        await self._astray.note(request, Door.OTLP_HTTP, message)
         refusal = Refusal(grpc.StatusCode.UNIMPLEMENTED, 404, message)
-        secret = secret_of(request.headers.get("x-tracen-key"), request.headers.get("authorization"))
-        if request.method != "POST" or secret is None:
-            return await drained(request, _refused(encoding, refusal))
-        record = self._requests.begin(
-            Door.OTLP_HTTP,
-            Signal.TRACES,
-            encoding or "",
-            request.headers.get("user-agent"),
-            address_of(request, self._proxies),
-        )
-        record.outcome, response = "no_such_path", _refused(encoding, refusal, record)
-        try:
-            with suppress(*REFUSALS):  # whoever has no key is told the same
-                record.belongs_to(await self._receiver.authenticate(secret))
-        finally:
-            self._requests.end(record)
-        return await drained(request, response)
+        return await drained(request, _refused(_encoding(request.headers.get("content-type")), refusal))
 
 
 class _Export:

@@ -34,6 +34,7 @@ from viewer import workers
 from viewer.accounts.addresses import LOCAL
 from viewer.accounts.tickets import login_url
 from viewer.app import create_app
+from viewer.astray import Astray
 from viewer.front.sample import plant
 from viewer.keys import Authenticator, create_key
 from viewer.metrics import Metrics
@@ -158,7 +159,7 @@ async def _serve_store(
         doors.append(grpc_door)
         doors.append(await _open_http(viewer, ports.http, ports.tls))
         otlp = create_otlp_app(
-            routes, Elsewhere(receiver, requests, settings.proxies), settings.cors_origin_list
+            routes, Elsewhere(Astray(keys, requests, settings.proxies)), settings.cors_origin_list
         )
         doors.append(await _open_http(otlp, ports.otlp, ports.tls))
         ready = ports.ready(settings, grpc_door.port)

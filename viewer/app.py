@@ -19,6 +19,7 @@ from viewer.accounts.sessions import Sessions
 from viewer.accounts.start_page import StartPages
 from viewer.accounts.throttle import Throttle
 from viewer.api import Api
+from viewer.astray import Astray
 from viewer.front.home import Front
 from viewer.headers import SecurityHeaders
 from viewer.keys import Authenticator
@@ -96,6 +97,7 @@ def create_app(
     app.state.gate = Gate(
         sessions, Hosts(settings.base_url, settings.allowed_hosts), settings.operator_token, refusals.told
     )
+    app.state.astray = Astray(keys, requests, settings.proxies)
     app.state.subscriptions = subscriptions  # what an account pays for ends with it
     app.state.streams = (traces.watcher, arrivals, mine.news)  # ended with the server
     app.router.redirect_slashes = False  # a redirect would be built from the Host header

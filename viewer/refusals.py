@@ -10,12 +10,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from viewer import pages
+from viewer.astray import secret_sent
+from viewer.bodies import drained
 from viewer.contexts import Link
 from viewer.headers import SECURITY_HEADERS
 from viewer.pages import HOME, LOG_IN, MINE
 from viewer.policy import Gate
 from viewer.problems import problem
 from viewer.reading import Gone
+from viewer.requests import Door
 from viewer.store.base import StoreUnavailable
 
 logger = logging.getLogger("tracen.viewer")
@@ -38,9 +41,20 @@ _FOR_PROGRAMS = ("/healthz", "/readyz", "/metrics", "/oembed")
 async def http_error(request: Request, error: Exception) -> Response:
     """Answer what a handler gave up on."""
     status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 404 and secret_sent(request):
+        return await _astray(request)
     headers = error.headers if isinstance(error, HTTPException) else None
     words = error.words if isinstance(error, Gone) else None
     return told(request, status, dict(headers or {}), words, await _ways_on(request))
+
+
+async def _astray(request: Request) -> Response:
+    """Answer a program that has sent something to no address, and have it remembered."""
+    path = request.scope["path"][:200]
+    message = f"nothing is received at {path}: payloads are posted to /api/traces, OTLP is to /v1/traces"
+    await request.app.state.astray.note(request, Door.POST, message)
+    answer = problem(404, "Nothing is received here", message, headers={"cache-control": "no-store"})
+    return await drained(request, answer)
 
 
 async def unavailable(request: Request, error: Exception) -> Response:

@@ -359,13 +359,21 @@ def test_http_other_path_is_remembered_for_the_owner_of_the_key(sender: Sender) 
     key = sender.tracen.create_key("astray@example.com")
     for secret in (key, "tracen_sk_nobodys"):
         headers = {"content-type": PROTOBUF, "x-tracen-key": secret}
-        url = f"{sender.tracen.otlp_http}/otlp/v1/traces"
-        assert sender.client.post(url, content=b"x" * 100_000, headers=headers).status_code == 404
-    sender.client.get(f"{sender.tracen.otlp_http}/healthz", headers={"x-tracen-key": key})  # nothing was sent
+        for door in (sender.tracen.otlp_http, sender.tracen.http):
+            answer = sender.client.post(f"{door}/otlp/v1/traces", content=b"x" * 100_000, headers=headers)
+            assert answer.status_code == 404
+    told = answer.json()["detail"]
+    assert told.startswith("nothing is received at /otlp/v1/traces: ")
+    for door in (sender.tracen.otlp_http, sender.tracen.http):
+        sender.client.get(f"{door}/traces/none", headers={"x-tracen-key": key})  # nothing was sent
     asked = sender.client.get(f"{sender.tracen.http}/api/requests", headers={"x-tracen-key": key})
-    (told,) = asked.json()["requests"]
-    assert (told["outcome"], told["status"], told["encoding"]) == ("no_such_path", "404", PROTOBUF)
-    assert "nothing is received at /otlp/v1/traces" in told["message"]
+    requests = asked.json()["requests"]
+    assert [(one["door"], one["outcome"], one["status"], one["encoding"]) for one in requests] == [
+        ("post", "no_such_path", "404", PROTOBUF),
+        ("otlp-http", "no_such_path", "404", PROTOBUF),
+    ]
+    assert requests[0]["message"] == told
+    assert "nothing is received at /otlp/v1/traces; " in requests[1]["message"]
 
 
 def test_http_absurd_times_are_shown_as_unknown(sender: Sender) -> None:
