@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
@@ -23,6 +24,7 @@ from bridge.console import complain
 
 _ERROR = re.compile(r"^Error: ", re.MULTILINE)
 """What click puts before a message."""
+_SOON_S = 0.05
 _PIPE_CLOSED = getattr(signal, "SIGPIPE", signal.SIGTERM)
 
 
@@ -73,8 +75,21 @@ def undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def insist(ignored: sys.UnraisableHookArgs) -> None:
+    """A `sys.unraisablehook`: an end that is raised amid a callback of the interpreter is dropped there; ask again."""
+    end = ignored.exc_value
+    if not isinstance(end, Ended | KeyboardInterrupt):
+        sys.__unraisablehook__(ignored)
+        return
+    number = end.number if isinstance(end, Ended) else signal.SIGINT
+    again = threading.Timer(_SOON_S, os.kill, (os.getpid(), number))  # now it would be dropped once more
+    again.daemon = True
+    again.start()
+
+
 def run_to_end(command: click.Command) -> NoReturn:
     """Run the command line, and end the process."""
+    sys.unraisablehook = insist
     try:
         with told():
             code = command.main(prog_name="tracen", standalone_mode=False)

@@ -134,3 +134,31 @@ def test_every_error_looks_the_same(arguments: list[str], code: int, told: str) 
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
     assert done.returncode == code
     assert re.fullmatch(rf"{told}\n", done.stderr), done.stderr
+
+
+CALLBACK = """
+import os, signal, sys, time, weakref
+from bridge.endings import Ended, insist, tidied
+
+sys.unraisablehook = insist
+
+class Module:
+    pass
+
+with tidied():
+    module = Module()
+    watched = weakref.ref(module, lambda _: os.kill(os.getpid(), signal.{name}))
+    try:
+        del module  # what a callback raises is dropped by the interpreter
+        time.sleep({timeout})
+    except (Ended, KeyboardInterrupt) as end:
+        print(type(end).__name__)
+"""
+
+
+@pytest.mark.parametrize(("name", "end"), [("SIGTERM", "Ended"), ("SIGINT", "KeyboardInterrupt")])
+def test_signal_that_comes_amid_a_callback_of_the_interpreter_is_not_lost(name: str, end: str) -> None:
+    """As while modules are imported: the program ends all the same, and says nothing of it."""
+    script = CALLBACK.format(name=name, timeout=TIMEOUT_S)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert (done.stdout, done.stderr) == (f"{end}\n", "")

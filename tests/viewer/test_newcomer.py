@@ -40,7 +40,7 @@ def test_newcomer_signs_up_sends_shares_and_deletes(browser: Browser, server: Tr
     key = _copied(page)
     assert key.startswith("tracen_sk_")
 
-    command = page.locator("figure pre").first.text_content() or ""
+    command = page.locator("figure pre", has_text="curl ").first.text_content() or ""
     assert key in command
     assert server.http in command
     sent = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
