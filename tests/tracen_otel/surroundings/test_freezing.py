@@ -73,7 +73,8 @@ def test_frozen_process_has_published_and_goes_on_over_a_new_connection(
         assert (program.wait(), program.stderr) == (0, "")
 
     assert pages(server) == pages_of(f"invocation {n}" for n in range(3))
-    assert server.connections == 3
+    at_once = 2 if server.reservations else 1  # a slow run has its page reserved, beside the posts
+    assert 3 <= server.connections <= 3 * at_once
 
 
 @pytest.mark.parametrize("processor", ["batch", "simple"])
