@@ -10,12 +10,13 @@ not, under that name either, nor whose home directory the code was in. What an a
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from tracen_otel.model import Attributes, Event
+from tracen_otel.model import Attributes, Event, Span
 
 _PRIVATE = ("host.", "process.", "user.", "enduser.", "device.id", "os.description", "container.command")
 """Beginnings of keys. Of hosts and processes all but the harmless: conventions grow. Go's `os.description` has the name
@@ -66,6 +67,15 @@ def event_without_person(event: Event) -> Event:
     """An event alike."""
     told = without_person(event.attributes)
     return event if told is event.attributes else replace(event, attributes=told)
+
+
+def span_without_person(span: Span) -> Span:
+    """A span alike: the same object where its attributes and events tell of nobody."""
+    attributes = without_person(span.attributes)
+    events = tuple([event_without_person(event) for event in span.events])
+    if attributes is span.attributes and all(map(operator.is_, events, span.events)):
+        return span
+    return replace(span, attributes=attributes, events=events)
 
 
 def _is_person(key: str, value: Any) -> bool:

@@ -9,13 +9,12 @@ or a span tells of the machine or of a person is left out without a word. Knows 
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tracen_otel.machine import event_without_person, without_machine, without_person
+from tracen_otel.machine import event_without_person, span_without_person, without_machine, without_person
 from tracen_otel.model import Attributes, Event, LogRecord, Scope, Span
 from tracen_otel.secrets.absence import (
     MAX_CARD,
@@ -78,7 +77,7 @@ class Redaction:
         told, is_clean_resource = self._public_resource(span.resource)
         if told is not span.resource:
             span = replace(span, resource=told)
-        span = _without_person(span)
+        span = span_without_person(span)
         if not self._looks_at_all and is_clean_resource and _is_clean_span(span):
             return span
         work = _Work(self)
@@ -177,15 +176,6 @@ class Redaction:
         if not isinstance(looked_at, str):
             return WITHHELD, count + 1
         return looked_at, count + (looked_at != text)
-
-
-def _without_person(span: Span) -> Span:
-    """The same object where its attributes and events tell of nobody."""
-    attributes = without_person(span.attributes)
-    events = tuple([event_without_person(event) for event in span.events])
-    if attributes is span.attributes and all(map(operator.is_, events, span.events)):
-        return span
-    return replace(span, attributes=attributes, events=events)
 
 
 # -- nine of ten spans: nothing is there ---------------------------------------------------------------
