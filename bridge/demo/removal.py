@@ -15,10 +15,7 @@ _AT_ONCE = 40
 
 
 def delete_all(connected: Callable[[], Server]) -> Iterator[bool]:
-    """Delete an account's demo traces; yield of each whether it was there. Raises ServerError."""
-    doomed = list(
-        _demo_traces(connected())
-    )  # before any is gone: a place in the list is told by those before it
+    """Delete an account's demo traces as they are found; yield of each whether it was there. Raises ServerError."""
     idle: SimpleQueue[Server] = SimpleQueue()
     for _ in range(_AT_ONCE):
         idle.put(connected())
@@ -31,7 +28,7 @@ def delete_all(connected: Callable[[], Server]) -> Iterator[bool]:
             idle.put(server)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        yield from pool.map(deleted, doomed)
+        yield from pool.map(deleted, _demo_traces(connected()))
 
 
 def _demo_traces(server: Server) -> Iterator[str]:
