@@ -159,7 +159,7 @@ class _Export:
     async def _receipt(
         self, context: grpc.aio.ServicerContext, metadata: Mapping[str, str], record: RequestRecord
     ) -> Receipt:
-        secret = secret_of(metadata.get("x-tracen-key"), metadata.get("authorization"))
+        secret = secret_of(metadata)
         key = await self._receiver.authenticate(secret)
         record.belongs_to(key)
         if self._calls.count > MAX_CALLS:

@@ -164,7 +164,7 @@ class _Export:
 
     async def _receipt(self, request: Request, encoding: Encoding | None, record: RequestRecord) -> Receipt:
         headers = request.headers
-        secret = secret_of(headers.get("x-tracen-key"), headers.get("authorization"))
+        secret = secret_of(headers)
         key = await self._receiver.authenticate(secret)
         record.belongs_to(key)
         if encoding is None:

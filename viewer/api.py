@@ -282,8 +282,7 @@ class Api:
 
         A network that keeps sending wrong ones is told to wait; right ones always pass.
         """
-        headers = request.headers
-        secret = secret_of(headers.get("x-tracen-key"), headers.get("authorization"))
+        secret = secret_of(request.headers)
         try:
             request.state.key = key = await self._keys.key_of(secret, None)
         except Unauthenticated:

@@ -20,7 +20,7 @@ def secret_sent(request: Request) -> str | None:
     """The secret of what was sent to be kept; None for whoever only asks, or has no key."""
     if request.method != "POST":
         return None
-    return secret_of(request.headers.get("x-tracen-key"), request.headers.get("authorization"))
+    return secret_of(request.headers)
 
 
 class Astray:

@@ -13,7 +13,7 @@ import secrets
 import string
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from viewer.store.base import NS_PER_S, Store, StoreUnavailable
 from viewer.store.people import ALL_SCOPES, Key, NewKey, Scope
@@ -141,9 +141,9 @@ class Authenticator:
         task.add_done_callback(self._notes.discard)
 
 
-def secret_of(tracen_key: str | None, authorization: str | None) -> str | None:
-    """The secret from the two headers that may carry it; `X-Tracen-Key` wins."""
-    if tracen_key:
+def secret_of(headers: Mapping[str, str]) -> str | None:
+    """The secret from the two headers that may carry it, by their names in small letters; `X-Tracen-Key` wins."""
+    if tracen_key := headers.get("x-tracen-key"):
         return tracen_key.strip()
-    scheme, _, secret = (authorization or "").partition(" ")
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else None

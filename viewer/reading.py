@@ -140,8 +140,7 @@ class Reader:
             return True
         if not takes_key:
             return False
-        headers = request.headers
-        secret = secret_of(headers.get("x-tracen-key"), headers.get("authorization"))
+        secret = secret_of(request.headers)
         try:
             key = await self._keys.key_of(secret, Scope.READ)
         except (Unauthenticated, ScopeMissing):  # to say so would tell that there is a page
