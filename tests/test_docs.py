@@ -59,7 +59,7 @@ def test_readme_has_every_route(tmp_path: Path) -> None:
     requests = Requests(Metrics(), lambda: 0)
     otlp = otlp_routes(Receiver(store, keys, Quotas(store, 0, 0, lambda: 0.0), "", lambda: 0), requests, 1)
     routes: list[BaseRoute] = create_app(store, Settings(), keys, requests, more_routes=otlp).routes
-    store._close()
+    store._opened.close()
     paths = [route.path for route in routes if isinstance(route, Route | Mount)]
     paths = [path for path in paths if path != path[: len(path) // 2] * 2]  # a slip that is understood
     assert len(paths) > 8

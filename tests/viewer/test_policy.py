@@ -35,7 +35,7 @@ def app(tmp_path: Path) -> Iterator[Starlette]:
     keys, requests = Authenticator(store, lambda: 0.0), Requests(Metrics(), lambda: 0)
     otlp = otlp_routes(Receiver(store, keys, Quotas(store, 0, 0, lambda: 0.0), "", lambda: 0), requests, 1)
     yield create_app(store, SETTINGS, keys, requests, more_routes=otlp)
-    store._close()
+    store._opened.close()
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_transport_is_strict_where_there_is_tls(tmp_path: Path) -> None:
         keys, requests = Authenticator(store, lambda: 0.0), Requests(Metrics(), lambda: 0)
         with TestClient(create_app(store, replace(SETTINGS, base_url=url), keys, requests), url) as client:
             assert client.get("/robots.txt").headers.get("strict-transport-security") == told
-        store._close()
+        store._opened.close()
 
 
 def test_refusals_are_kept_by_no_cache(client: TestClient) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from viewer.store import base, batches, documents, pages, posts, reservations, sharing, tellings
@@ -60,30 +61,38 @@ class SqliteStore:
     ) -> None:
         """Open the files, made and migrated as needed. Raises StoreUnusable. For `on_…` see `open_store`."""
         self._files = Files(path)
-        self._lock = self._files.take_lock() if exclusive else None
-        self._open: list[sqlite3.Connection] = []
-        self._readers = Readers(self._files.open_reading)
-        self._read = self._readers.read
         self._index = TraceIndex() if exclusive else IndexBeside()
         self._waited = Waited()
         self._logs = WriteAheadLogs()
         self._stored_bytes: dict[int, int] = {}
         self._last_batch_id = 0
-        self._main, self._bodies = main, bodies = self._opened_pair(exclusive=exclusive)
-        self._reserve = Reserve(self._files.reserve, is_ours=exclusive)
-        self._writer = Writer(
-            main,
-            bodies,
-            check=self._files.check_in_place,
-            between=self._between,
-            on_broken=on_broken,
-            on_commit=on_commit,
-            reserve=self._reserve,
-        )
-        splitting = Splitting(self._writer, self._read)
-        self._pages = TracePages(self._writer, self._read, self._index)
-        self._catalogue = self._opened_catalogue(main, splitting) if exclusive else None
-        self._queues = self._opened_queues(main, bodies) if bodies else None
+        with (
+            ExitStack() as opened
+        ):  # closed from the last to the first, also where one of them can not be opened
+            if exclusive:
+                opened.enter_context(self._files.take_lock())
+            self._main, self._bodies = main, bodies = self._opened_pair(opened, exclusive=exclusive)
+            readers = Readers(self._files.open_reading)
+            opened.callback(
+                readers.close
+            )  # the last connection to close a file checkpoints it: no reader may
+            self._read = readers.read
+            self._reserve = Reserve(self._files.reserve, is_ours=exclusive)
+            self._writer = Writer(
+                main,
+                bodies,
+                check=self._files.check_in_place,
+                between=self._between,
+                on_broken=on_broken,
+                on_commit=on_commit,
+                reserve=self._reserve,
+            )
+            opened.callback(self._writer.close)
+            splitting = Splitting(self._writer, self._read)
+            self._pages = TracePages(self._writer, self._read, self._index)
+            self._catalogue = self._opened_catalogue(opened, main, splitting) if exclusive else None
+            self._queues = self._opened_queues(opened, main, bodies) if bodies else None
+            self._opened = opened.pop_all()
         self._deletions = Deletions(self.delete_many)
         self._upkeep = Upkeep(
             self._writer,
@@ -98,45 +107,37 @@ class SqliteStore:
         self._reservations = Reservations(self._index, bodies) if bodies else None
         self.accounts: Accounts = SqliteAccounts(self._writer, self._read, self._logs)
 
-    def _opened_pair(self, *, exclusive: bool) -> tuple[sqlite3.Connection, sqlite3.Connection | None]:
+    def _opened_pair(
+        self, opened: ExitStack, *, exclusive: bool
+    ) -> tuple[sqlite3.Connection, sqlite3.Connection | None]:
         """FILE, and FILE-bodies where this is the server."""
         try:
-            main = self._opened(self._files.open_main(checkpoints=exclusive))
-            bodies = self._opened(self._files.open_bodies(main)) if exclusive else None
-            if bodies:
-                self._load(main, bodies)
+            main = opened.enter_context(closing(self._files.open_main(checkpoints=exclusive)))
+            if not exclusive:
+                return main, None
+            bodies = opened.enter_context(closing(self._files.open_bodies(main)))
+            self._load(main, bodies)
         except sqlite3.DatabaseError as error:  # broken somewhere behind the first page
-            self._let_go()
             raise base.StoreUnusable(
                 f"{self._files.main} and its -bodies: {error}; restore a backup"
             ) from None
-        except BaseException:
-            self._let_go()
-            raise
         return main, bodies
 
-    def _opened_catalogue(self, main: sqlite3.Connection, splitting: Splitting) -> SqliteCatalogue:
-        try:
-            catalogue = SqliteCatalogue(self._files, name_in(main), self._index, self._pages, splitting)
-        except BaseException:
-            self._writer.close()
-            self._let_go()
-            raise
+    def _opened_catalogue(
+        self, opened: ExitStack, main: sqlite3.Connection, splitting: Splitting
+    ) -> SqliteCatalogue:
+        catalogue = SqliteCatalogue(self._files, name_in(main), self._index, self._pages, splitting)
+        opened.callback(catalogue.close)
         # The batch that came last may be deleted; what comes next was still never looked at.
         self._last_batch_id = max(self._last_batch_id, catalogue.newest_batch)
         return catalogue
 
-    def _opened_queues(self, main: sqlite3.Connection, bodies: sqlite3.Connection) -> DeliveryQueues:
+    def _opened_queues(
+        self, opened: ExitStack, main: sqlite3.Connection, bodies: sqlite3.Connection
+    ) -> DeliveryQueues:
         queues = DeliveryQueues(self._files, self._read)
-        try:
-            newest_batch = queues.open(main, bodies)
-        except BaseException:
-            self._writer.close()
-            if self._catalogue:
-                self._catalogue.close()
-            self._let_go()
-            raise
-        self._last_batch_id = max(self._last_batch_id, newest_batch)
+        opened.callback(queues.close)
+        self._last_batch_id = max(self._last_batch_id, queues.open(main, bodies))
         return queues
 
     @property
@@ -145,10 +146,6 @@ class SqliteStore:
         if self._catalogue is None:
             raise base.StoreUnavailable("the list of traces is kept by the server alone")
         return self._catalogue
-
-    def _opened(self, connection: sqlite3.Connection) -> sqlite3.Connection:
-        self._open.append(connection)
-        return connection
 
     def _load(self, main: sqlite3.Connection, bodies: sqlite3.Connection) -> None:
         self._index.load(main, bodies)
@@ -393,20 +390,4 @@ class SqliteStore:
         ]
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._close)
-
-    def _close(self) -> None:
-        self._writer.close()
-        if self._catalogue:
-            self._catalogue.close()
-        if self._queues:
-            self._queues.close()
-        self._readers.close()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Readers first: the last connection to close a file checkpoints it, and a reader may not."""
-        for connection in reversed(self._open):
-            connection.close()
-        if self._lock:
-            self._lock.close()
+        await asyncio.to_thread(self._opened.close)

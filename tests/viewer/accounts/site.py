@@ -87,4 +87,4 @@ def open_site(folder: Path, **settings: object) -> Iterator[Site]:
         with site.clients:
             yield site
     finally:
-        store._close()
+        store._opened.close()

@@ -127,4 +127,4 @@ def serving(folder: Path) -> Iterator[MyTracesService]:
             service.keys[email] = asyncio.run(create_key(store, email, clock.now_ns))
         client.cookies.set(*asyncio.run(cookie_of(store.accounts, ADA, URL, clock.now_ns)))
         yield service
-    store._close()
+    store._opened.close()

@@ -127,7 +127,7 @@ def opened(folder: Path, **chosen: Any) -> Iterator[House]:
     with TestClient(app, URL, follow_redirects=False) as client:
         house = House(app, client, store)
         yield house
-    store._close()
+    store._opened.close()
 
 
 def told(answer: httpx2.Response) -> tuple[int, bytes, tuple[tuple[str, str], ...]]:
