@@ -188,16 +188,16 @@ def test_exporter_keeps_what_a_rate_limited_server_did_not_take(server: Scripted
 
 def test_exporter_shutdown_publishes_unfinished_traces_and_ends(server: ScriptedServer) -> None:
     """A root that never ended does not hide its children; afterwards export fails and no thread is left."""
-    before = threading.active_count()
+    before = set(threading.enumerate())
     exporter = TracenSpanExporter(endpoint=server.endpoint, key=KEY)
     exporter.export([readable_span(1, 2)])
-    assert threading.active_count() > before
+    assert "tracen-exporter" in {thread.name for thread in set(threading.enumerate()) - before}
     exporter.shutdown()
     exporter.shutdown()
 
     assert [len(request.payload["steps"]) for request in server.requests] == [1]
     assert exporter.export([root_span(2)]) is SpanExportResult.FAILURE
-    assert "tracen-exporter" not in [thread.name for thread in threading.enumerate()]
+    assert "tracen-exporter" not in {thread.name for thread in set(threading.enumerate()) - before}
 
 
 def test_exporter_survives_a_callback_that_fails(
