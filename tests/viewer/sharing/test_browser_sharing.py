@@ -129,8 +129,7 @@ def test_owner_masks_what_they_mark_in_the_preview(
     expect(reader.locator("body")).to_contain_text("[masked: by its owner]", timeout=30_000)
     assert QUESTION not in reader.content()
     page.get_by_role("button", name="Show again").click()
-    reader.reload()
-    expect(reader.locator("body")).to_contain_text(QUESTION)
+    expect(reader.locator("body")).to_contain_text(QUESTION, timeout=30_000)
 
 
 def test_last_day_is_asked_for_where_a_day_is_chosen(owner: BrowserContext, tracen: TracenProcess) -> None:
