@@ -63,10 +63,10 @@ def test_newcomer_signs_up_sends_shares_and_deletes(browser: Browser, server: Tr
     expect(page.locator("main")).to_contain_text(heading, timeout=20_000)
 
     _delete(page, url, server)
+    expect(friend.locator("h1")).to_have_text("Deleted", timeout=20_000)  # without a reload
     answer = friend.reload()
     assert answer is not None
     assert answer.status == 410
-    expect(friend.locator("h1")).to_have_text("Deleted")
     for form in _FORMS:
         assert httpx2.get(url + form).status_code == 410, form
     assert httpx2.get(url.replace("/traces/", "/embed/")).status_code == 410
