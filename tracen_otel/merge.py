@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from tracen_otel.assemble import PARENTS_MISSING, ROOT_MISSING, conclude, masked_in
 from tracen_otel.fields import fitting
@@ -94,17 +95,27 @@ def _with_words_of(speakers: Sequence[Trace], whole: Trace, root: Step | None) -
     head = speakers[0]
     for speaker in speakers:
         whole = _with_word_of(speaker, whole, root, speaker is head)
-    framed = [speaker for speaker in speakers[:2] if speaker is head or not head.steps or not speaker.steps]
     return replace(
         head,
         **{name: getattr(whole, name) for name in _CONCLUDED},
-        **{
-            name: next((told for s in framed if (told := getattr(s, name))), getattr(head, name))
-            for name in _FRAME
-        },
+        **_frame(speakers, whole.steps),
         masked=fitting(whole.masked + max(max(0, t.masked - masked_in(t.steps)) for t in speakers)),
         sources=whole.sources,
     )
+
+
+def _frame(speakers: Sequence[Trace], steps: Sequence[Step]) -> dict[str, Any]:
+    """Title, times and identity, of who has the first step, and of who told of the trace without steps."""
+    head = speakers[0]
+    framed = [speaker for speaker in speakers[:2] if speaker is head or not head.steps or not speaker.steps]
+    frame = {
+        name: next((told for s in framed if (told := getattr(s, name))), getattr(head, name))
+        for name in _FRAME
+    }
+    if head.steps and not steps[0].start_ns:  # what its teller says is the start of what was there then
+        told_ns = next((s.started_ns for s in framed if not s.steps), 0)
+        frame["started_ns"] = told_ns or min((s.start_ns for s in steps if s.start_ns), default=0)
+    return frame
 
 
 def _with_word_of(speaker: Trace, whole: Trace, root: Step | None, is_head: bool) -> Trace:
@@ -190,5 +201,6 @@ def _in_reading_order(step_by_id: Mapping[str, Step]) -> tuple[Step, ...]:
     return (*ordered.values(), *(step for step_id, step in step_by_id.items() if step_id not in ordered))
 
 
-def _by_start(step: Step) -> tuple[int, float, str]:
-    return step.start_ns, math.inf if step.latency_ns is None else step.latency_ns, step.id
+def _by_start(step: Step) -> tuple[float, float, str]:
+    """As `tree.by_start` has it of spans: what is untold comes last."""
+    return step.start_ns or math.inf, math.inf if step.latency_ns is None else step.latency_ns, step.id

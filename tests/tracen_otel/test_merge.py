@@ -91,17 +91,18 @@ STEPS = st.tuples(
         st.sampled_from(["1", "2", "3"]),
     ),
     st.sampled_from(StatusCode),
+    st.sampled_from([{}, {}, {"start_ns": 0}]),
     st.booleans(),
 )
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(STEPS, min_size=2, max_size=8))
-def test_merge_of_any_two_parts_is_the_whole(told: list[tuple[int, Any, Any, StatusCode, bool]]) -> None:
+def test_merge_of_any_two_parts_is_the_whole(told: list[tuple[int, Any, Any, StatusCode, Any, bool]]) -> None:
     """However the spans of a run are divided between two processes, the page is that of the whole run."""
     spans = [
-        replace(span(i + 1, parent % i + 1 if i else None, **kind, **facts), status=status)
-        for i, (parent, kind, facts, status, _) in enumerate(told)
+        replace(span(i + 1, parent % i + 1 if i else None, **kind, **facts), status=status, **times)
+        for i, (parent, kind, facts, status, times, _) in enumerate(told)
     ]
     parts = [[s for s, (*_, mine) in zip(spans, told, strict=True) if mine is side] for side in (True, False)]
     whole = assemble(spans)
