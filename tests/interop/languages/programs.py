@@ -11,8 +11,20 @@ from tests.interop.languages.toolchains import built, require
 MAVEN = ("mvn", "--quiet", "--batch-mode", "-Dmaven.repo.local=packages")
 """What is downloaded stays beside the program, so that it is there as long as what was built with it."""
 OFFLINE = (*MAVEN, "--offline")
-RUST_BUILD = "cargo build --offline && mv target/debug/weather-agent . && rm -r target"
-"""The program alone is kept: what it was made of is a hundred times as large."""
+FAILURE = "the model is gone"
+RUST_THAT_FAILS = "weather-agent-that-fails"
+"""Beside the program: the same with a model that is gone at its second call, as all else is built by then."""
+RUST_BUILD = f"""
+cargo build --offline
+mv target/debug/weather-agent .
+cp src/main.rs whole.rs
+sed -i '/^        1 => (call, /i 3 => return Err(ModelError("{FAILURE}")),' src/main.rs
+cargo build --offline
+mv target/debug/weather-agent {RUST_THAT_FAILS}
+mv whole.rs src/main.rs
+rm -r target
+"""
+"""The programs alone are kept: what they were made of is a hundred times as large."""
 
 
 def go() -> Program:
