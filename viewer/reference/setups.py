@@ -80,20 +80,52 @@ ENV_FILE = Snippet(
 NODE = Snippet(
     "node",
     "Node without a change",
-    "Shell, beside agent.js",
-    "After npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node, beside the variables above. "
-    "Calls of the package openai become steps; what is said comes in log records, which are sent as well.",
+    "Shell, beside agent.mjs",
+    "After npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node, beside the variables above. Up to "
+    "version 6 of the package openai, calls become steps where it is loaded by require; what is said comes in log "
+    "records, which are sent as well. A program that ends by process.exit() or an error nobody catches takes along "
+    "what was not sent yet.",
     _fixed("""\
+export OTEL_SERVICE_NAME=agent
 export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true
-node --require @opentelemetry/auto-instrumentations-node/register agent.js
+node --import @opentelemetry/auto-instrumentations-node/register agent.mjs
+"""),
+)
+OPENAI = Snippet(
+    "openai-js",
+    "OpenAI’s library",
+    "Before the first client",
+    "After npm install @arizeai/openinference-instrumentation-openai, beside an SDK, such as Node’s above: for version "
+    "7 and modules, which Node’s leaves out. What is said is recorded unless OPENINFERENCE_HIDE_INPUTS or "
+    "OPENINFERENCE_HIDE_OUTPUTS is true.",
+    _fixed("""\
+import {
+  OpenAIInstrumentation,
+} from "@arizeai/openinference-instrumentation-openai";
+import OpenAI from "openai";
+
+new OpenAIInstrumentation().manuallyInstrument(OpenAI);
 """),
 )
 VERCEL_AI = Snippet(
     "vercel-ai",
     "Vercel AI SDK",
+    "Before the first call",
+    "After npm install @ai-sdk/otel, beside an SDK, such as Node’s above. Every call is recorded, and what is said, "
+    "unless its telemetry has isEnabled, recordInputs or recordOutputs as false.",
+    _fixed("""\
+import { OpenTelemetry } from "@ai-sdk/otel";
+import { registerTelemetry } from "ai";
+
+registerTelemetry(new OpenTelemetry());
+"""),
+)
+VERCEL_AI_6 = Snippet(
+    "vercel-ai-6",
+    "Vercel AI SDK 6 and before",
     "agent.mjs",
-    "Beside an SDK, such as Node’s above. What is said is recorded unless recordInputs or recordOutputs is false. From "
-    "version 7 on there is no option: call registerTelemetry(new OpenTelemetry()) of @ai-sdk/otel once.",
+    "Beside an SDK, such as Node’s above; each call has the option. What is said is recorded unless recordInputs or "
+    "recordOutputs is false.",
     _fixed("""\
 const answer = await generateText({
   model,
@@ -129,8 +161,9 @@ LANGCHAIN_JS = Snippet(
     "langchain-js",
     "LangChain.js and LangGraph.js",
     "Before the first chain",
-    "After npm install @arizeai/openinference-instrumentation-langchain, beside an SDK, such as Node’s above. What is "
-    "said is recorded unless OPENINFERENCE_HIDE_INPUTS or OPENINFERENCE_HIDE_OUTPUTS is true.",
+    "After npm install @arizeai/openinference-instrumentation-langchain, beside an SDK, such as Node’s above. With "
+    "OTEL_NODE_DISABLED_INSTRUMENTATIONS=http,undici in its environment: without, each request to a model is a trace "
+    "of its own. What is said is recorded unless OPENINFERENCE_HIDE_INPUTS or OPENINFERENCE_HIDE_OUTPUTS is true.",
     _fixed("""\
 import {
   LangChainInstrumentation,
@@ -193,7 +226,9 @@ var client = chatClient.AsBuilder()
 )
 GROUPS = (
     SetupGroup("Any program", (ENV_FILE,)),
-    SetupGroup("JavaScript and TypeScript", (NODE, VERCEL_AI, MASTRA, GENKIT, LANGCHAIN_JS)),
+    SetupGroup(
+        "JavaScript and TypeScript", (NODE, OPENAI, VERCEL_AI, VERCEL_AI_6, MASTRA, GENKIT, LANGCHAIN_JS)
+    ),
     SetupGroup("Java", (JAVA, SPRING_AI)),
     SetupGroup(".NET", (SEMANTIC_KERNEL, EXTENSIONS_AI)),
 )

@@ -51,7 +51,7 @@ def test_node_reads_the_file_of_variables(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "snippet",
-    [setups.VERCEL_AI, setups.MASTRA, setups.GENKIT, setups.LANGCHAIN_JS],
+    [setups.OPENAI, setups.VERCEL_AI, setups.VERCEL_AI_6, setups.MASTRA, setups.GENKIT, setups.LANGCHAIN_JS],
     ids=lambda snippet: snippet.name,
 )
 def test_javascript_is_javascript(snippet: Snippet, tmp_path: Path) -> None:
