@@ -228,7 +228,8 @@ def _log_records(request: Mapping[str, Any]) -> Iterator[LogRecord]:
         ids = _ids(record)
         if ids is not None:
             attributes = _attributes(record)
-            time_ns = known_time(_integer(record.get("timeUnixNano")))
+            told = _integer(record.get("timeUnixNano")) or _integer(record.get("observedTimeUnixNano"))
+            time_ns = known_time(told)
             body = _any_value(record.get("body"))
             event = log_event(_text(record.get("eventName")), time_ns, attributes, body)
             yield LogRecord(*ids, event)

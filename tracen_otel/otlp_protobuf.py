@@ -127,5 +127,6 @@ def _log_records(request: Any) -> Iterator[LogRecord]:
                 if is_valid(record.trace_id, record.span_id):
                     attributes = _attributes(record.attributes)
                     body = _any_value(record.body)
-                    event = log_event(record.event_name, record.time_unix_nano, attributes, body)
+                    time_ns = record.time_unix_nano or record.observed_time_unix_nano
+                    event = log_event(record.event_name, time_ns, attributes, body)
                     yield LogRecord(record.trace_id.hex(), record.span_id.hex(), event)

@@ -99,12 +99,12 @@ class Desk:
             timeout=RUN_TIMEOUT_S,
         )
         assert (ended.returncode == 0) == succeeds, ended.stdout + ended.stderr
-        new = [url for url in reversed(self._urls()) if url not in before]
-        assert new, f"no page came of it: {ended.stdout}{ended.stderr}"
-        return Told(ended.stdout.strip(), tuple(self._payload(url) for url in new))
+        pages = [self._payload(url) for url in self._urls() if url not in before]
+        assert pages, f"no page came of it: {ended.stdout}{ended.stderr}"
+        pages.sort(key=lambda page: int(page["start_time_unix_nano"]))
+        return Told(ended.stdout.strip(), tuple(pages))
 
     def _urls(self) -> list[str]:
-        """The newest first."""
         key = {"x-tracen-key": self.tracen.key}
         answer = httpx2.get(f"{self.tracen.http}/api/traces?limit=100", headers=key, trust_env=False)
         return [trace["url"] for trace in answer.raise_for_status().json()["traces"]]

@@ -54,6 +54,7 @@ def _spring(base_url: str, key: str, at: datetime) -> str:
 management.opentelemetry.tracing.export.otlp.endpoint={base_url}/v1/traces
 management.opentelemetry.tracing.export.otlp.headers.x-tracen-key={key}
 management.tracing.sampling.probability=1.0
+management.otlp.metrics.export.enabled=false
 spring.ai.tools.observations.include-content=true
 """
 
@@ -178,8 +179,10 @@ JAVA = Snippet(
     "Java without a change",
     "Shell, beside agent.jar",
     "With opentelemetry-javaagent.jar of the project OpenTelemetry Java Instrumentation, beside the variables above. "
-    "Calls of openai-java become steps; what is said comes in log records, which are sent as well.",
+    "Calls of openai-java become steps; what is said comes in log records, which are sent as well. Calls within a "
+    "request that the agent sees, or a span of yours, share a page; others have one each.",
     _fixed("""\
+export OTEL_SERVICE_NAME=agent
 export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true
 java -javaagent:opentelemetry-javaagent.jar -jar agent.jar
 """),
@@ -189,8 +192,8 @@ SPRING_AI = Snippet(
     "Spring AI",
     "application.properties",
     "With spring-boot-starter-opentelemetry of Spring Boot 4; in 3 the first two names begin management.otlp.tracing. "
-    "The last line records what tools are given and answer. Prompts and answers of models go to the program’s log "
-    "alone, so the page has none.",
+    "Metrics, which go to this machine unless told otherwise, are off. The last line records what tools are given and "
+    "answer. Prompts and answers of models go to the program’s log alone, so the page has none.",
     _spring,
 )
 SEMANTIC_KERNEL = Snippet(
