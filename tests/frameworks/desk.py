@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx2
@@ -23,6 +24,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 PLACE = "// SNIPPET\n"
 """The line of a program in whose place the snippet goes."""
 RUN_TIMEOUT_S = 180
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def variables_of(snippet: Snippet) -> dict[str, str]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
-from tests.frameworks.desk import Desk, Told
+from tests.frameworks.desk import NONE, Desk, Told
 from tests.frameworks.npm import install
 from viewer.reference import snippets
 from viewer.reference.snippets import Snippet
-
-NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.frameworks.desk import PROGRAMS, Desk, Told
+from tests.frameworks.desk import NONE, PROGRAMS, Desk, Told
 from tests.interop.languages.toolchains import cache
 from viewer.reference import snippets
 from viewer.reference.snippets import Snippet
@@ -42,17 +43,20 @@ class JavaProgram:
     script: str
 
     @classmethod
-    def built(cls, desk: Desk, name: str, *goals: tuple[str, ...], start: str) -> JavaProgram:
-        """A folder of `programs`, in which goals of Maven were run one after the other."""
+    def built(
+        cls, desk: Desk, name: str, *goals: tuple[str, ...], start: str, beside: Mapping[str, str] = NONE
+    ) -> JavaProgram:
+        """A folder of `programs`, in which goals of Maven were run one after the other.
+
+        `beside`: texts of more files, by their names.
+        """
         place = desk.inside(name)
         shutil.copytree(PROGRAMS / name, place.folder, dirs_exist_ok=True)
+        for file, text in beside.items():
+            (place.folder / file).write_text(text, encoding="utf-8")
         for goal in (NEWEST, *goals):
             _maven(place.folder, *goal)
         return cls(place, start)
-
-    def put(self, name: str, snippet: Snippet) -> None:
-        """Write a snippet to a file beside the program."""
-        (self.desk.folder / name).write_text(self.desk.text_of(snippet), encoding="utf-8")
 
     def run(self, *, succeeds: bool = True, **variables: str) -> Told:
         """Start it with these variables in its environment, and wait for its end."""

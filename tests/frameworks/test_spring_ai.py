@@ -9,14 +9,15 @@ import pytest
 from tests.frameworks.desk import Desk
 from tests.frameworks.facts import (
     STATION_CLOSED,
+    assert_answered,
     assert_call_refused,
-    assert_counted,
     assert_outline,
+    assert_refused,
     assert_tool_told,
     steps_of,
 )
 from tests.frameworks.maven import LIBRARIES, JavaProgram
-from tests.frameworks.model import REFUSAL, WRONG_KEY
+from tests.frameworks.model import WRONG_KEY
 from viewer.reference import setups
 
 START = "java -cp 'target/classes:lib/*' agent.Agent"
@@ -25,17 +26,17 @@ START = "java -cp 'target/classes:lib/*' agent.Agent"
 @pytest.fixture(scope="module")
 def program(desk: Desk) -> JavaProgram:
     assert shutil.which("java"), "needs `java` on the PATH"
-    program = JavaProgram.built(desk, "spring_ai", ("compile",), LIBRARIES, start=START)
-    program.put("application.properties", setups.SPRING_AI)
-    return program
+    beside = {
+        "application.properties": desk.text_of(setups.SPRING_AI),
+        "Said.java": "package agent;\n" + desk.text_of(setups.SPRING_AI_SAID),
+    }
+    return JavaProgram.built(desk, "spring_ai", ("compile",), LIBRARIES, start=START, beside=beside)
 
 
-def test_page_tells_a_run_without_what_was_said(program: JavaProgram) -> None:
-    """A client, its two advisors, and a call of the model; no prompt and no answer, as the note says."""
+def test_page_tells_a_question_and_its_answer(program: JavaProgram) -> None:
+    """A client, its two advisors, and a call of the model."""
     told = program.run()
-    assert told.answer
-    assert_counted(told, program.desk)
-    assert (told.page["prompt"], told.page["response"]) == ("", "")
+    assert_answered(told, program.desk)
     assert_outline(
         told.page,
         """
@@ -51,7 +52,7 @@ def test_page_tells_a_run_without_what_was_said(program: JavaProgram) -> None:
 def test_page_tells_a_tool(program: JavaProgram) -> None:
     """With what it was given and what it answered, between two calls of the model."""
     told = program.run(TOOL="works")
-    assert_counted(told, program.desk)
+    assert_answered(told, program.desk)
     assert_tool_told(told.page)
     assert_outline(
         told.page,
@@ -72,12 +73,11 @@ def test_page_tells_a_tool(program: JavaProgram) -> None:
 def test_page_tells_what_failed(program: JavaProgram) -> None:
     """A tool by its answer alone, since Spring AI gives the model the reason for one; a call that was refused."""
     told = program.run(TOOL="fails")
-    assert_counted(told, program.desk)
+    assert_answered(told, program.desk)
     (tool,) = steps_of(told.page, "tool")
     assert tool["output"] == STATION_CLOSED
     refused = program.run(succeeds=False, OPENAI_API_KEY=WRONG_KEY).page
-    assert refused["status"] == "error"
-    assert REFUSAL in refused["error_message"]
+    assert_refused(refused)
     assert_call_refused(refused)
 
 

@@ -13,7 +13,9 @@ _KIND_BY_NAME = {
     "vector_store": StepKind.RETRIEVAL,
 }
 
-_LOGGED = "Before 1.0 the name has `include` for `log`; since then the text is logged, not on the span."
+_OF_MODELS = (
+    "In an ObservationFilter, which /docs#spring-ai-said has whole; its own settings only log what is said."
+)
 
 SPRING_AI = Dialect(
     name="Spring AI",
@@ -21,8 +23,9 @@ SPRING_AI = Dialect(
         CaptureSwitch(
             "spring.ai.tools.observations.include-content=true", Where.CONFIGURATION, "Calls of tools."
         ),
-        CaptureSwitch("spring.ai.chat.observations.log-prompt=true", Where.CONFIGURATION, _LOGGED),
-        CaptureSwitch("spring.ai.chat.observations.log-completion=true", Where.CONFIGURATION, _LOGGED),
+        CaptureSwitch(
+            'KeyValue.of("input.value", …), KeyValue.of("output.value", …)', Where.CODE, _OF_MODELS
+        ),
     ),
     kind=(Reading("spring.ai.kind", kinds(_KIND_BY_NAME)),),
     tool_name=(Reading("spring.ai.tool.definition.name"),),

@@ -193,8 +193,37 @@ SPRING_AI = Snippet(
     "application.properties",
     "With spring-boot-starter-opentelemetry of Spring Boot 4; in 3 the first two names begin management.otlp.tracing. "
     "Metrics, which go to this machine unless told otherwise, are off. The last line records what tools are given and "
-    "answer. Prompts and answers of models go to the program’s log alone, so the page has none.",
+    "answer. What models are asked and answer it does not record: see below.",
     _spring,
+)
+SPRING_AI_SAID = Snippet(
+    "spring-ai-said",
+    "Spring AI: prompts and answers",
+    "Said.java, among the application’s components",
+    "Spring AI itself puts them into the program’s log alone. This records what is said, the last question and the "
+    "answer of each call of a model.",
+    _fixed("""\
+import io.micrometer.common.KeyValue;
+import io.micrometer.observation.Observation;
+import io.micrometer.observation.ObservationFilter;
+import org.springframework.ai.chat.observation.ChatModelObservationContext;
+import org.springframework.stereotype.Component;
+
+@Component
+class Said implements ObservationFilter {
+  public Observation.Context map(Observation.Context context) {
+    if (context instanceof ChatModelObservationContext call) {
+      put(call, "input.value", call.getRequest().getUserMessage().getText());
+      if (call.getResponse() != null)
+        put(call, "output.value", call.getResponse().getResult().getOutput().getText());
+    }
+    return context;
+  }
+  private static void put(Observation.Context call, String name, String said) {
+    if (said != null) call.addHighCardinalityKeyValue(KeyValue.of(name, said));
+  }
+}
+"""),
 )
 SEMANTIC_KERNEL = Snippet(
     "semantic-kernel",
@@ -232,6 +261,6 @@ GROUPS = (
     SetupGroup(
         "JavaScript and TypeScript", (NODE, OPENAI, VERCEL_AI, VERCEL_AI_6, MASTRA, GENKIT, LANGCHAIN_JS)
     ),
-    SetupGroup("Java", (JAVA, SPRING_AI)),
+    SetupGroup("Java", (JAVA, SPRING_AI, SPRING_AI_SAID)),
     SetupGroup(".NET", (SEMANTIC_KERNEL, EXTENSIONS_AI)),
 )

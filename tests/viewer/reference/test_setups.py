@@ -68,10 +68,13 @@ def test_shell_reads_it(snippet: Snippet) -> None:
     run(["sh", "-n"], snippet.paste("https://tracen.example").text)
 
 
-def test_spring_records_tools_with_a_switch_of_its_dialect() -> None:
-    """The page of a trace without content names the same one."""
+def test_spring_records_with_the_switches_of_its_dialect() -> None:
+    """The page of a trace without content names the same, and where the longer one is."""
     (spring,) = (dialect for dialect in DIALECTS if dialect.name == "Spring AI")
-    assert any(switch.setting in setups.SPRING_AI.paste("https://x").text for switch in spring.capture)
+    of_tools, of_models = spring.capture
+    assert of_tools.setting in setups.SPRING_AI.paste("https://x").text
+    assert of_models.setting in setups.SPRING_AI_SAID.paste("https://x").text
+    assert f"/docs#{setups.SPRING_AI_SAID.name}" in of_models.note
 
 
 @pytest.mark.parametrize("snippet", OF_A_SERVER, ids=lambda snippet: snippet.name)
