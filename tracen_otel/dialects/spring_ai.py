@@ -13,19 +13,14 @@ _KIND_BY_NAME = {
     "vector_store": StepKind.RETRIEVAL,
 }
 
-_OF_MODELS = (
-    "In an ObservationFilter, which /docs#spring-ai-said has whole; its own settings only log what is said."
+_OF_TOOLS = (
+    "Calls of tools. Prompts and answers its settings only log: /docs#spring-ai-said has what records them."
 )
 
 SPRING_AI = Dialect(
     name="Spring AI",
     capture=(
-        CaptureSwitch(
-            "spring.ai.tools.observations.include-content=true", Where.CONFIGURATION, "Calls of tools."
-        ),
-        CaptureSwitch(
-            'KeyValue.of("input.value", …), KeyValue.of("output.value", …)', Where.CODE, _OF_MODELS
-        ),
+        CaptureSwitch("spring.ai.tools.observations.include-content=true", Where.CONFIGURATION, _OF_TOOLS),
     ),
     kind=(Reading("spring.ai.kind", kinds(_KIND_BY_NAME)),),
     tool_name=(Reading("spring.ai.tool.definition.name"),),

@@ -150,12 +150,13 @@ GENKIT = Snippet(
     "After npm install @opentelemetry/exporter-trace-otlp-proto@0.52 @opentelemetry/sdk-trace-base@1.25, which are of "
     "the age of Genkit’s own SDK, beside the variables above. What is said is always recorded.",
     _fixed("""\
-import { enableTelemetry } from "genkit/tracing";
+import { enableTelemetry, flushTracing } from "genkit/tracing";
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 
 const tracen = new BatchSpanProcessor(new OTLPTraceExporter());
 await enableTelemetry({ spanProcessors: [tracen] });
+process.once("beforeExit", flushTracing);
 """),
 )
 LANGCHAIN_JS = Snippet(
