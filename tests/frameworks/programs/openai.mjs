@@ -1,0 +1,41 @@
+// OpenAI's library: npm install openai
+// SNIPPET
+
+const client = new OpenAI();
+const question = "What is the weather in Paris?";
+const messages = [
+  { role: "system", content: "Be brief." },
+  { role: "user", content: question },
+];
+const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+const tools = [{ type: "function", function: { name: "get_weather", parameters } }];
+
+async function said() {
+  const asked = { model: "gpt-5-mini", messages, tools: process.env.TOOL ? tools : undefined };
+  const { choices } = await client.chat.completions.create(asked);
+  return choices[0].message;
+}
+
+async function answer() {
+  let message = await said();
+  while (message.tool_calls) {
+    messages.push(message);
+    for (const { id } of message.tool_calls) {
+      messages.push({ role: "tool", tool_call_id: id, content: '{"city":"Paris","celsius":18}' });
+    }
+    message = await said();
+  }
+  return message.content;
+}
+
+async function responded() {
+  const asked = { model: "gpt-5-mini", instructions: "Be brief.", input: question };
+  return (await client.responses.create(asked)).output_text;
+}
+
+(process.env.API === "responses" ? responded() : answer())
+  .then((text) => console.log("answer:", text))
+  .catch((error) => {
+    console.error(error);
+    process.exitCode = 1;
+  });
