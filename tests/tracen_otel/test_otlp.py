@@ -223,6 +223,7 @@ def test_otlp_logs_name_their_span_and_old_events_their_attribute() -> None:
     }
     decoded = decode_logs(request.SerializeToString(), Encoding.PROTOBUF)
     assert decode_logs(json.dumps(as_json).encode(), Encoding.JSON) == decoded
+    assert [record.position for record in decoded] == [0, 1]
     assert [(record.event.name, record.event.time_ns, record.event.body) for record in decoded] == [
         ("gen_ai.choice", 7, "body"),
         ("gen_ai.user.message", 5, None),
