@@ -75,7 +75,7 @@ class Desk:
         own = (PROGRAMS / name).read_text(encoding="utf-8")
         assert own.count(PLACE) == (snippet is not None)
         whole = own.replace(PLACE, self.text_of(snippet)) if snippet else own
-        (self.folder / Path(name).name).write_text(whole, encoding="utf-8")
+        (self.folder / name).write_text(whole, encoding="utf-8")
         return own
 
     def run(

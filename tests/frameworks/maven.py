@@ -33,6 +33,7 @@ AGENT = (
 )
 LIBRARIES = ("dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=lib")
 BUILD_TIMEOUT_S = 1200
+REPOSITORY = cache() / "maven"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class JavaProgram:
         shutil.copytree(PROGRAMS / name, place.folder, dirs_exist_ok=True)
         for file, text in beside.items():
             (place.folder / file).write_text(text, encoding="utf-8")
+        _forget_newest()
         for goal in (NEWEST, *goals):
             _maven(place.folder, *goal)
         return cls(place, start)
@@ -68,10 +70,20 @@ def in_shell(desk: Desk, snippet: Snippet) -> str:
     return desk.text_of(snippets.OTLP) + desk.text_of(snippet)
 
 
+def _forget_newest() -> None:
+    """What the registry had for the newest on an earlier day: where it does not answer, Maven would believe that.
+
+    Versions then stay as the pom has them, which nobody has in a cache, and the build fails.
+    """
+    for pattern in ("maven-metadata-*", "resolver-status.properties"):
+        for known in REPOSITORY.rglob(pattern):
+            known.unlink()
+
+
 def _maven(folder: Path, *goal: str) -> None:
     assert shutil.which("mvn"), "needs `mvn` on the PATH"
     ended = subprocess.run(
-        ["mvn", "--quiet", "--batch-mode", f"-Dmaven.repo.local={cache() / 'maven'}", *goal],
+        ["mvn", "--quiet", "--batch-mode", f"-Dmaven.repo.local={REPOSITORY}", *goal],
         cwd=folder,
         env=os.environ,
         stdin=subprocess.DEVNULL,

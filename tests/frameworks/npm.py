@@ -65,8 +65,15 @@ def with_path(before: Iterable[Path]) -> str:
 def _install(folder: Path, path: list[Path], *packages: str) -> None:
     assert shutil.which("npm"), "needs `npm` on the PATH"
     (folder / "package.json").write_text(json.dumps({"private": True}), encoding="utf-8")
+    _npm(
+        folder, path, "ping"
+    )  # where nobody answers, `install` takes what it has of an earlier day, and is silent
+    _npm(folder, path, "install", "--no-audit", "--no-fund", *packages)
+
+
+def _npm(folder: Path, path: list[Path], *words: str) -> None:
     ended = subprocess.run(
-        ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *packages],
+        ["npm", "--loglevel=error", *words],
         cwd=folder,
         env={**os.environ, "PATH": with_path(path), "npm_config_cache": str(cache() / "npm")},
         stdin=subprocess.DEVNULL,
@@ -74,4 +81,4 @@ def _install(folder: Path, path: list[Path], *packages: str) -> None:
         text=True,
         timeout=INSTALL_TIMEOUT_S,
     )
-    assert ended.returncode == 0, f"npm install {' '.join(packages)}: {ended.stderr[-2000:]}"
+    assert ended.returncode == 0, f"npm {' '.join(words)}: {ended.stderr[-2000:]}"

@@ -49,6 +49,13 @@ def test_page_tells_a_question_and_its_answer(current: NodeProgram, api: str, na
     )
 
 
+def test_page_of_a_stream_tells_no_tokens(current: NodeProgram) -> None:
+    """Those at its end are not read: once they are, the note may be shorter."""
+    told = current.run(API="stream")
+    assert (told.page["prompt"], told.page["response"]) == (PROMPT, told.answer)
+    assert told.page.get("input_tokens") is None
+
+
 def test_page_tells_of_a_call_that_was_refused_its_request(current: NodeProgram) -> None:
     """OpenInference leaves the call's own span open, as the note says: once it does not, the note may be shorter."""
     (step,) = current.run(succeeds=False, OPENAI_API_KEY=WRONG_KEY).page["steps"]

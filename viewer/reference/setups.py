@@ -46,6 +46,7 @@ export const mastra = new Mastra({{
     configs: {{ tracen: {{ serviceName: "agent", exporters: [tracen] }} }},
   }}),
 }});
+process.once("beforeExit", () => mastra.shutdown());
 """
 
 
@@ -61,6 +62,7 @@ spring.ai.tools.observations.include-content=true
 
 def _env_file(base_url: str, key: str, at: datetime) -> str:
     return f"""\
+OTEL_SERVICE_NAME=agent
 OTEL_EXPORTER_OTLP_ENDPOINT={base_url}
 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
 OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key={key}
@@ -84,8 +86,8 @@ NODE = Snippet(
     "Shell, beside agent.mjs",
     "After npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node, beside the variables above. Up to "
     "version 6 of the package openai, calls become steps where it is loaded by require; what is said comes in log "
-    "records, which are sent as well. A program that ends by process.exit() or an error nobody catches takes along "
-    "what was not sent yet.",
+    "records, which are sent as well. What is not sent yet is lost where a program ends by process.exit() or by an "
+    "error that nobody catches.",
     _fixed("""\
 export OTEL_SERVICE_NAME=agent
 export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true

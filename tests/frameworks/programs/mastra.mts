@@ -30,6 +30,4 @@ try {
 } catch (error) {
   console.error(error);
   process.exitCode = 1;
-} finally {
-  await mastra.shutdown();
 }

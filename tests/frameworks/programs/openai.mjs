@@ -33,7 +33,16 @@ async function responded() {
   return (await client.responses.create(asked)).output_text;
 }
 
-(process.env.API === "responses" ? responded() : answer())
+async function streamed() {
+  const stream_options = { include_usage: true };
+  const chunks = await client.chat.completions.create({ model: "gpt-5-mini", messages, stream: true, stream_options });
+  let text = "";
+  for await (const { choices } of chunks) text += choices[0]?.delta.content ?? "";
+  return text;
+}
+
+const answered = { responses: responded, stream: streamed }[process.env.API] ?? answer;
+answered()
   .then((text) => console.log("answer:", text))
   .catch((error) => {
     console.error(error);
