@@ -10,22 +10,15 @@ const messages = [
 const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 const tools = [{ type: "function", function: { name: "get_weather", parameters } }];
 
-async function said() {
-  const asked = { model: "gpt-5-mini", messages, tools: process.env.TOOL ? tools : undefined };
-  const { choices } = await client.chat.completions.create(asked);
-  return choices[0].message;
-}
-
 async function answer() {
-  let message = await said();
-  while (message.tool_calls) {
-    messages.push(message);
-    for (const { id } of message.tool_calls) {
-      messages.push({ role: "tool", tool_call_id: id, content: '{"city":"Paris","celsius":18}' });
-    }
-    message = await said();
+  const asked = { model: "gpt-5-mini", messages, tools: process.env.TOOL ? tools : undefined };
+  const { message } = (await client.chat.completions.create(asked)).choices[0];
+  if (!message.tool_calls) return message.content;
+  messages.push(message);
+  for (const { id } of message.tool_calls) {
+    messages.push({ role: "tool", tool_call_id: id, content: '{"city":"Paris","celsius":18}' });
   }
-  return message.content;
+  return answer();
 }
 
 async function responded() {
