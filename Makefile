@@ -10,7 +10,7 @@ ROUNDS ?= 2000
 STAMP := $(VENV)/.ready
 EXAMPLES_STAMP := $(VENV)/.examples-ready
 
-.PHONY: help setup run test lint format docs shots bench bench-page bench-exporter bench-scale bench-peers collector stripe-mock fuzz fuzz-api torture lock browser shells clean
+.PHONY: help setup run test lint format docs shots bench bench-page bench-exporter bench-scale bench-peers collector stripe-mock setups fuzz fuzz-api torture lock browser shells clean
 
 help:
 	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
@@ -25,6 +25,7 @@ help:
 	@echo "make shots   pictures of every kind of page, into shots/"
 	@echo "make bench-scale  ingest with ten million spans in the store (minutes, gigabytes)"
 	@echo "make bench-peers  the same load on Phoenix and MLflow (a gigabyte to install)"
+	@echo "make setups  run the reference's set-ups with today's releases of their frameworks (minutes, a gigabyte)"
 	@echo "make fuzz    fuzz decoding, meaning and page, guided by coverage (SECONDS=60)"
 	@echo "make fuzz-api  send what /openapi.json allows and does not, hold every answer against it (SECONDS=60)"
 	@echo "make torture kill the server at random moments, look for what was acknowledged (ROUNDS=2000)"
@@ -90,6 +91,9 @@ shots: setup browser
 
 bench: setup
 	@$(BIN)/python -m tests.bench
+
+setups: setup
+	@$(BIN)/pytest tests/frameworks -q
 
 fuzz: setup
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)

@@ -83,6 +83,8 @@ class LogRecord:
     span_id: str
     event: Event
     masked: int = 0
+    position: int = 0
+    """Its place in the request that it came in: what has the same time was told in this order."""
 
 
 class Provider(StrEnum):

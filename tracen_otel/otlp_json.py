@@ -224,14 +224,15 @@ def _span(
 
 
 def _log_records(request: Mapping[str, Any]) -> Iterator[LogRecord]:
-    for _, _, record in _items(request, "resourceLogs", "scopeLogs", "logRecords"):
+    for position, (_, _, record) in enumerate(_items(request, "resourceLogs", "scopeLogs", "logRecords")):
         ids = _ids(record)
         if ids is not None:
             attributes = _attributes(record)
-            time_ns = known_time(_integer(record.get("timeUnixNano")))
+            told = _integer(record.get("timeUnixNano")) or _integer(record.get("observedTimeUnixNano"))
+            time_ns = known_time(told)
             body = _any_value(record.get("body"))
             event = log_event(_text(record.get("eventName")), time_ns, attributes, body)
-            yield LogRecord(*ids, event)
+            yield LogRecord(*ids, event, position=position)
 
 
 def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -121,11 +121,13 @@ def _any_value(value: Any) -> Any:
 
 
 def _log_records(request: Any) -> Iterator[LogRecord]:
-    for resource_logs in request.resource_logs:
-        for scope_logs in resource_logs.scope_logs:
-            for record in scope_logs.log_records:
-                if is_valid(record.trace_id, record.span_id):
-                    attributes = _attributes(record.attributes)
-                    body = _any_value(record.body)
-                    event = log_event(record.event_name, record.time_unix_nano, attributes, body)
-                    yield LogRecord(record.trace_id.hex(), record.span_id.hex(), event)
+    scopes = (
+        scope_logs for resource_logs in request.resource_logs for scope_logs in resource_logs.scope_logs
+    )
+    for position, record in enumerate(record for scope_logs in scopes for record in scope_logs.log_records):
+        if is_valid(record.trace_id, record.span_id):
+            attributes = _attributes(record.attributes)
+            body = _any_value(record.body)
+            time_ns = record.time_unix_nano or record.observed_time_unix_nano
+            event = log_event(record.event_name, time_ns, attributes, body)
+            yield LogRecord(record.trace_id.hex(), record.span_id.hex(), event, position=position)

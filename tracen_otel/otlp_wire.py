@@ -69,7 +69,8 @@ def status_code(value: Any) -> StatusCode:
 def log_event(name: str, time_ns: int, attributes: dict[str, Any], body: Any) -> Event:
     """A log record as the event of its span. Before `event_name` (proto 1.5) its name was an attribute.
 
-    LiteLLM spells that attribute like the field.
+    LiteLLM spells that attribute like the field. `time_ns`: where none is told, as Java's instrumentations do, when it
+    was observed (logs/data-model.md, Timestamp); else the messages of a call have no order.
     """
     told = name or attributes.get("event.name") or attributes.get("event_name") or ""
     return Event(str(told), time_ns, attributes, body)

@@ -116,10 +116,15 @@ def _add_logs(span_by_id: dict[str, Span], logs: Iterable[LogRecord]) -> None:
         if record.span_id in span_by_id:
             event = record.event
             content = spelled((event.time_ns, event.name, _sorted(event.attributes), event.body))
-            records[record.span_id].setdefault(content, record)
+            known = records[record.span_id].setdefault(content, record)
+            if record.position < known.position:
+                records[record.span_id][content] = record
     for span_id, record_by_content in records.items():
         span = span_by_id[span_id]
-        told = sorted(record_by_content.items(), key=lambda item: (*_event_order(item[1].event), item[0]))
+        told = sorted(
+            record_by_content.items(),
+            key=lambda item: (*_event_order(item[1].event), item[1].position, item[0]),
+        )
         merged = sorted((*span.events, *(record.event for _, record in told)), key=_event_order)
         masked = fitting(span.masked + sum(record.masked for _, record in told))
         span_by_id[span_id] = replace(span, events=tuple(merged), masked=masked)

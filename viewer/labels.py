@@ -51,8 +51,9 @@ def error_line(step: Step) -> str:
 
 
 def line_of_error(message: str) -> str:
-    """The beginning of an error's message as one line."""
-    return one_line(message, _ERROR_LINE)
+    """The beginning of an error's message as one line: without JavaScript's stack, and what is repeated in that."""
+    told, frames, _ = message.partition("\n    at ")
+    return one_line((frames and told.partition("\n\n")[0]) or message, _ERROR_LINE)
 
 
 def told_usage(step: Step) -> Usage:

@@ -205,6 +205,20 @@ def test_log_records_are_events_of_their_span() -> None:
     assert assemble([llm(ROOT)], logs[::-1] + logs) == trace
 
 
+def test_log_records_of_one_time_are_in_the_order_that_they_were_told_in() -> None:
+    """SDKs for JavaScript know milliseconds: what a request holds of one stands as there, whatever arrives again."""
+    words = [("user", "weather?"), ("assistant", "which city?"), ("user", "Oslo"), ("assistant", "sunny")]
+    logs = [
+        LogRecord(TRACE_ID, ROOT, Event(f"gen_ai.{role}.message", 5, body={"content": word}), position=at)
+        for at, (role, word) in enumerate(words)
+    ]
+    again = [replace(record, position=record.position + 3) for record in logs]
+
+    (step,) = assemble([llm(ROOT)], logs[::-1] + again).steps
+
+    assert [(said.role, said.parts[0].text) for said in step.input_messages] == words
+
+
 # -- whatever arrives ---------------------------------------------------------------------------------
 
 SPAN_IDS = st.sampled_from([ROOT, CHILD, GRANDCHILD, STRANGER])

@@ -182,14 +182,17 @@ def test_otlp_json_enum_names_are_tolerated() -> None:
 
 
 def test_otlp_logs_name_their_span_and_old_events_their_attribute() -> None:
-    """Records of no span are left out; before `event_name` the name was an attribute."""
+    """Records of no span are left out; before `event_name` the name was an attribute.
+
+    Where no time is told it is that of observation, as the data model has it: Java's instrumentations tell none.
+    """
     request = ExportLogsServiceRequest()
     records = request.resource_logs.add().scope_logs.add().log_records
     named = records.add(
         trace_id=b"\x01" * 16, span_id=b"\x02" * 8, event_name="gen_ai.choice", time_unix_nano=7
     )
     named.body.string_value = "body"
-    old = records.add(trace_id=b"\x01" * 16, span_id=b"\x02" * 8)
+    old = records.add(trace_id=b"\x01" * 16, span_id=b"\x02" * 8, observed_time_unix_nano=5)
     old.attributes.add(key="event.name").value.string_value = "gen_ai.user.message"
     records.add(event_name="of no span")
     as_json = {
@@ -208,6 +211,7 @@ def test_otlp_logs_name_their_span_and_old_events_their_attribute() -> None:
                             {
                                 "traceId": "01" * 16,
                                 "spanId": "02" * 8,
+                                "observedTimeUnixNano": "5",
                                 "attributes": json_attributes({"event.name": "gen_ai.user.message"}),
                             },
                             {"eventName": "of no span"},
@@ -219,9 +223,10 @@ def test_otlp_logs_name_their_span_and_old_events_their_attribute() -> None:
     }
     decoded = decode_logs(request.SerializeToString(), Encoding.PROTOBUF)
     assert decode_logs(json.dumps(as_json).encode(), Encoding.JSON) == decoded
-    assert [(record.event.name, record.event.body) for record in decoded] == [
-        ("gen_ai.choice", "body"),
-        ("gen_ai.user.message", None),
+    assert [record.position for record in decoded] == [0, 1]
+    assert [(record.event.name, record.event.time_ns, record.event.body) for record in decoded] == [
+        ("gen_ai.choice", 7, "body"),
+        ("gen_ai.user.message", 5, None),
     ]
 
 

@@ -13,16 +13,14 @@ _KIND_BY_NAME = {
     "vector_store": StepKind.RETRIEVAL,
 }
 
-_LOGGED = "Before 1.0 the name has `include` for `log`; since then the text is logged, not on the span."
+_OF_TOOLS = (
+    "Calls of tools. Prompts and answers its settings only log: /docs#spring-ai-said has what records them."
+)
 
 SPRING_AI = Dialect(
     name="Spring AI",
     capture=(
-        CaptureSwitch(
-            "spring.ai.tools.observations.include-content=true", Where.CONFIGURATION, "Calls of tools."
-        ),
-        CaptureSwitch("spring.ai.chat.observations.log-prompt=true", Where.CONFIGURATION, _LOGGED),
-        CaptureSwitch("spring.ai.chat.observations.log-completion=true", Where.CONFIGURATION, _LOGGED),
+        CaptureSwitch("spring.ai.tools.observations.include-content=true", Where.CONFIGURATION, _OF_TOOLS),
     ),
     kind=(Reading("spring.ai.kind", kinds(_KIND_BY_NAME)),),
     tool_name=(Reading("spring.ai.tool.definition.name"),),

@@ -46,6 +46,7 @@ export const mastra = new Mastra({{
     configs: {{ tracen: {{ serviceName: "agent", exporters: [tracen] }} }},
   }}),
 }});
+process.once("beforeExit", () => mastra.shutdown());
 """
 
 
@@ -54,12 +55,14 @@ def _spring(base_url: str, key: str, at: datetime) -> str:
 management.opentelemetry.tracing.export.otlp.endpoint={base_url}/v1/traces
 management.opentelemetry.tracing.export.otlp.headers.x-tracen-key={key}
 management.tracing.sampling.probability=1.0
+management.otlp.metrics.export.enabled=false
 spring.ai.tools.observations.include-content=true
 """
 
 
 def _env_file(base_url: str, key: str, at: datetime) -> str:
     return f"""\
+OTEL_SERVICE_NAME=agent
 OTEL_EXPORTER_OTLP_ENDPOINT={base_url}
 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
 OTEL_EXPORTER_OTLP_HEADERS=x-tracen-key={key}
@@ -80,20 +83,52 @@ ENV_FILE = Snippet(
 NODE = Snippet(
     "node",
     "Node without a change",
-    "Shell, beside agent.js",
-    "After npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node, beside the variables above. "
-    "Calls of the package openai become steps; what is said comes in log records, which are sent as well.",
+    "Shell, beside agent.mjs",
+    "After npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node, beside the variables above. Up to "
+    "version 6 of the package openai, calls become steps where it is loaded by require; what is said comes in log "
+    "records, which are sent as well. What is not sent yet is lost where a program ends by process.exit() or by an "
+    "error that nobody catches.",
     _fixed("""\
+export OTEL_SERVICE_NAME=agent
 export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true
-node --require @opentelemetry/auto-instrumentations-node/register agent.js
+node --import @opentelemetry/auto-instrumentations-node/register agent.mjs
+"""),
+)
+OPENAI = Snippet(
+    "openai-js",
+    "OpenAI’s library",
+    "Before the first client",
+    "After npm install @arizeai/openinference-instrumentation-openai, beside an SDK, such as Node’s above: for version "
+    "7 and modules, which Node’s leaves out. What is said is recorded unless OPENINFERENCE_HIDE_INPUTS or "
+    "OPENINFERENCE_HIDE_OUTPUTS is true. Of a call that fails only the request is told; of a stream no tokens.",
+    _fixed("""\
+import {
+  OpenAIInstrumentation,
+} from "@arizeai/openinference-instrumentation-openai";
+import OpenAI from "openai";
+
+new OpenAIInstrumentation().manuallyInstrument(OpenAI);
 """),
 )
 VERCEL_AI = Snippet(
     "vercel-ai",
     "Vercel AI SDK",
+    "Before the first call",
+    "After npm install @ai-sdk/otel, beside an SDK, such as Node’s above. Every call is recorded, and what is said, "
+    "unless its telemetry has isEnabled, recordInputs or recordOutputs as false.",
+    _fixed("""\
+import { OpenTelemetry } from "@ai-sdk/otel";
+import { registerTelemetry } from "ai";
+
+registerTelemetry(new OpenTelemetry());
+"""),
+)
+VERCEL_AI_6 = Snippet(
+    "vercel-ai-6",
+    "Vercel AI SDK 6 and before",
     "agent.mjs",
-    "Beside an SDK, such as Node’s above. What is said is recorded unless recordInputs or recordOutputs is false. From "
-    "version 7 on there is no option: call registerTelemetry(new OpenTelemetry()) of @ai-sdk/otel once.",
+    "Beside an SDK, such as Node’s above; each call has the option. What is said is recorded unless recordInputs or "
+    "recordOutputs is false.",
     _fixed("""\
 const answer = await generateText({
   model,
@@ -117,20 +152,22 @@ GENKIT = Snippet(
     "After npm install @opentelemetry/exporter-trace-otlp-proto@0.52 @opentelemetry/sdk-trace-base@1.25, which are of "
     "the age of Genkit’s own SDK, beside the variables above. What is said is always recorded.",
     _fixed("""\
-import { enableTelemetry } from "genkit/tracing";
+import { enableTelemetry, flushTracing } from "genkit/tracing";
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 
 const tracen = new BatchSpanProcessor(new OTLPTraceExporter());
 await enableTelemetry({ spanProcessors: [tracen] });
+process.once("beforeExit", flushTracing);
 """),
 )
 LANGCHAIN_JS = Snippet(
     "langchain-js",
     "LangChain.js and LangGraph.js",
     "Before the first chain",
-    "After npm install @arizeai/openinference-instrumentation-langchain, beside an SDK, such as Node’s above. What is "
-    "said is recorded unless OPENINFERENCE_HIDE_INPUTS or OPENINFERENCE_HIDE_OUTPUTS is true.",
+    "After npm install @arizeai/openinference-instrumentation-langchain, beside an SDK, such as Node’s above. With "
+    "OTEL_NODE_DISABLED_INSTRUMENTATIONS=http,undici in its environment: without, each request to a model is a trace "
+    "of its own. What is said is recorded unless OPENINFERENCE_HIDE_INPUTS or OPENINFERENCE_HIDE_OUTPUTS is true.",
     _fixed("""\
 import {
   LangChainInstrumentation,
@@ -145,8 +182,10 @@ JAVA = Snippet(
     "Java without a change",
     "Shell, beside agent.jar",
     "With opentelemetry-javaagent.jar of the project OpenTelemetry Java Instrumentation, beside the variables above. "
-    "Calls of openai-java become steps; what is said comes in log records, which are sent as well.",
+    "Calls of openai-java become steps; what is said comes in log records, which are sent as well. Calls within a "
+    "request that the agent sees, or a span of yours, share a page; others have one each.",
     _fixed("""\
+export OTEL_SERVICE_NAME=agent
 export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true
 java -javaagent:opentelemetry-javaagent.jar -jar agent.jar
 """),
@@ -156,9 +195,38 @@ SPRING_AI = Snippet(
     "Spring AI",
     "application.properties",
     "With spring-boot-starter-opentelemetry of Spring Boot 4; in 3 the first two names begin management.otlp.tracing. "
-    "The last line records what tools are given and answer. Prompts and answers of models go to the program’s log "
-    "alone, so the page has none.",
+    "Metrics, which go to this machine unless told otherwise, are off. The last line records what tools are given and "
+    "answer. What models are asked and answer it does not record: see below.",
     _spring,
+)
+SPRING_AI_SAID = Snippet(
+    "spring-ai-said",
+    "Spring AI: prompts and answers",
+    "Said.java, among the application’s components",
+    "Spring AI itself puts them into the program’s log alone. This records what is said, the last question and the "
+    "answer of each call of a model.",
+    _fixed("""\
+import io.micrometer.common.KeyValue;
+import io.micrometer.observation.Observation;
+import io.micrometer.observation.ObservationFilter;
+import org.springframework.ai.chat.observation.ChatModelObservationContext;
+import org.springframework.stereotype.Component;
+
+@Component
+class Said implements ObservationFilter {
+  public Observation.Context map(Observation.Context context) {
+    if (context instanceof ChatModelObservationContext call) {
+      put(call, "input.value", call.getRequest().getUserMessage().getText());
+      if (call.getResponse() != null)
+        put(call, "output.value", call.getResponse().getResult().getOutput().getText());
+    }
+    return context;
+  }
+  private static void put(Observation.Context call, String name, String said) {
+    if (said != null) call.addHighCardinalityKeyValue(KeyValue.of(name, said));
+  }
+}
+"""),
 )
 SEMANTIC_KERNEL = Snippet(
     "semantic-kernel",
@@ -193,7 +261,9 @@ var client = chatClient.AsBuilder()
 )
 GROUPS = (
     SetupGroup("Any program", (ENV_FILE,)),
-    SetupGroup("JavaScript and TypeScript", (NODE, VERCEL_AI, MASTRA, GENKIT, LANGCHAIN_JS)),
-    SetupGroup("Java", (JAVA, SPRING_AI)),
+    SetupGroup(
+        "JavaScript and TypeScript", (NODE, OPENAI, VERCEL_AI, VERCEL_AI_6, MASTRA, GENKIT, LANGCHAIN_JS)
+    ),
+    SetupGroup("Java", (JAVA, SPRING_AI, SPRING_AI_SAID)),
     SetupGroup(".NET", (SEMANTIC_KERNEL, EXTENSIONS_AI)),
 )

@@ -51,7 +51,7 @@ def test_node_reads_the_file_of_variables(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "snippet",
-    [setups.VERCEL_AI, setups.MASTRA, setups.GENKIT, setups.LANGCHAIN_JS],
+    [setups.OPENAI, setups.VERCEL_AI, setups.VERCEL_AI_6, setups.MASTRA, setups.GENKIT, setups.LANGCHAIN_JS],
     ids=lambda snippet: snippet.name,
 )
 def test_javascript_is_javascript(snippet: Snippet, tmp_path: Path) -> None:
@@ -68,10 +68,12 @@ def test_shell_reads_it(snippet: Snippet) -> None:
     run(["sh", "-n"], snippet.paste("https://tracen.example").text)
 
 
-def test_spring_records_tools_with_a_switch_of_its_dialect() -> None:
-    """The page of a trace without content names the same one."""
+def test_spring_records_with_the_switch_of_its_dialect() -> None:
+    """The page of a trace without content names the same, and where the rest is."""
     (spring,) = (dialect for dialect in DIALECTS if dialect.name == "Spring AI")
-    assert any(switch.setting in setups.SPRING_AI.paste("https://x").text for switch in spring.capture)
+    (switch,) = spring.capture
+    assert switch.setting in setups.SPRING_AI.paste("https://x").text
+    assert f"/docs#{setups.SPRING_AI_SAID.name} " in switch.note
 
 
 @pytest.mark.parametrize("snippet", OF_A_SERVER, ids=lambda snippet: snippet.name)
