@@ -23,7 +23,7 @@ from tracen_otel.model import Step, Trace
 from viewer.timeline.outline import Entry, Outline, entries_of, outline_of
 from viewer.timeline.waterfall import arrange
 
-FORMAT = 3
+FORMAT = 4
 """Raised with every change of what is saved, or of its meaning."""
 HEAD, OUTLINE, STARTS, ROWS = "head", "outline", "starts", "rows-"
 ROWS_PER_PART = 200

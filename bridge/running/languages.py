@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bridge.running.environment import GRPC, Destination
 
@@ -22,6 +23,8 @@ _PLAIN_WORD = re.compile(r"[a-z][a-z:-]{0,19}")
 _AUTO = "@opentelemetry/auto-instrumentations-node"
 _REQUIRE = f"--require {_AUTO}/register"
 _LOADER = "--experimental-loader=@opentelemetry/instrumentation/hook.mjs"
+_OPENAI_UNSEEN = 7
+"""The first version of the package that `_AUTO` does not instrument."""
 _AGENT = "opentelemetry-javaagent.jar"
 _AGENT_URL = (
     "https://github.com/open-telemetry/opentelemetry-java-instrumentation/releases/latest/download/" + _AGENT
@@ -65,6 +68,11 @@ def advice(
     """Sentences; none where nothing is known of what runs the program. `folder` is the one that it was run in."""
     if launcher in _NODE:
         yield from _node(words, environment, folder)
+        if _has_openai_unseen(folder):
+            yield (
+                "Of OpenAI's library, version 7 and later are seen through OpenInference alone: "
+                f"{destination.http}/docs#openai-js has the lines."
+            )
     elif launcher in _JAVA:
         yield from _java(words, environment, folder)
     elif launcher == "deno":
@@ -136,16 +144,27 @@ def _is_installed(folder: Path) -> bool:
 
 def _is_module(folder: Path) -> bool:
     """Whether .js files there are ECMAScript modules."""
+    return _nearest(folder, "package.json").get("type") == "module"
+
+
+def _has_openai_unseen(folder: Path) -> bool:
+    """Whether the package openai is one that OpenTelemetry's own instrumentation leaves out."""
+    major = str(_nearest(folder, "node_modules/openai/package.json").get("version")).partition(".")[0]
+    return major.isdecimal() and int(major[:9]) >= _OPENAI_UNSEEN
+
+
+def _nearest(folder: Path, name: str) -> dict[str, Any]:
+    """What a JSON file tells that Node finds from there: it looks in each folder upwards."""
     for parent in (folder, *folder.parents):
         try:
-            with (parent / "package.json").open("rb") as file:
+            with (parent / name).open("rb") as file:
                 told = json.loads(file.read(_MAX_BYTES))
         except FileNotFoundError:
             continue
         except (OSError, ValueError, RecursionError):
-            return False
-        return isinstance(told, dict) and told.get("type") == "module"
-    return False
+            return {}
+        return told if isinstance(told, dict) else {}
+    return {}
 
 
 # -- others --------------------------------------------------------------------------------------------

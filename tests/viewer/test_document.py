@@ -14,7 +14,7 @@ from tracen_otel.assemble import assemble
 from tracen_otel.model import Trace
 from viewer.document import FORMAT, PART_BYTES, ROWS_PER_PART, STEPS_PER_PART, Document, PartMissing, encode
 
-SAVED = {3: "f37a5f25d6d20ee3"}
+SAVED = {4: "ce3978dcb0c10820"}
 """The documents of tests/captures, by the format in which they are saved."""
 
 

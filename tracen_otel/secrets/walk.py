@@ -26,7 +26,7 @@ class Walk:
 
     def __init__(self, mask: Callable[[str], tuple[str, int]]) -> None:
         self._mask = mask
-        self.count = 0
+        self.count: int = 0
 
     def text(self, text: str) -> str:
         masked, count = self._mask(text)

@@ -95,6 +95,18 @@ def test_node_that_was_instrumented_is_not_told_to_be(tmp_path: Path) -> None:
     assert "NODE_OPTIONS needs --experimental-loader" in said
 
 
+@pytest.mark.parametrize(
+    ("version", "is_unseen"), [("6.27.0", False), ("7.59.1", True), ("10.0.0-rc.1", True), ("", False)]
+)
+def test_node_is_told_of_a_library_that_is_not_seen(tmp_path: Path, version: str, is_unseen: bool) -> None:
+    """Where OpenTelemetry's own instrumentation knows earlier versions alone, its lines are on the server."""
+    package = tmp_path / "node_modules" / "openai"
+    package.mkdir(parents=True)
+    (package / "package.json").write_text(json.dumps({"version": version}))
+    for words in ("node app.js", f"node --require {REGISTER} app.js"):
+        assert ("http://127.0.0.1:1/docs#openai-js" in told(words, tmp_path)[-1]) == is_unseen
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, '{"type": 7}', "\xff"])
 def test_any_package_json_will_do(tmp_path: Path, text: str) -> None:
     """It may be half written."""
