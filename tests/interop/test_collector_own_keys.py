@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -16,16 +18,20 @@ from tests.interop.collector import (
     ConfiguredCollector,
     Headers,
     configured_collector,
+    require_collector,
 )
 from tests.interop.ports import port_flags
 from tests.interop.stream import Stream, assert_shown, wait_until
 from tests.processes import TracenProcess, start_tracen
 
+OWN_KEYS = CONFIGURATIONS / "own-keys.yaml"
+LESS_PATIENCE = "--set=exporters.otlp_http.retry_on_failure.max_elapsed_time=30s"
 
-def with_own_keys(http: str, folder: Path) -> AbstractContextManager[ConfiguredCollector]:
+
+def with_own_keys(http: str, folder: Path, *beside: Path) -> AbstractContextManager[ConfiguredCollector]:
     """A Collector with both files. Its own key is nobody's: what came with that would be dropped."""
     environment = {"TRACEN_ENDPOINT": http, "TRACEN_KEY": "tracen_sk_nobodys"}
-    return configured_collector("collector.yaml", folder, environment, CONFIGURATIONS / "own-keys.yaml")
+    return configured_collector("collector.yaml", folder, environment, OWN_KEYS, *beside)
 
 
 @pytest.fixture
@@ -101,3 +107,31 @@ def test_keys_outlive_an_outage_and_a_crash(tmp_path: Path) -> None:
     finally:
         tracen.kill()
         tracen.close()
+
+
+def test_the_way_out_of_requests_with_two_keys(tracen: TracenProcess, tmp_path: Path) -> None:
+    """They hold up what another program has sent, over a restart too, until the Collector is given less patience."""
+    key, folder, stream = tracen.create_key("held-up@own-keys.example"), tmp_path / "collector", Stream()
+    with with_own_keys(tracen.http, folder) as collector:
+        for number in range(2):  # one for each consumer: two kinds, so that they are no batch
+            twice = [("x-tracen-key", f"tracen_sk_{number}"), ("x-tracen-key", "tracen_sk_other")]
+            Stream().send_one(partial(over_grpc, collector, headers=twice))
+        assert wait_until(lambda: len(collector.errors(RETRIED).get("otlp_http", ())) >= 3)
+        stream.send_all(partial(over_grpc, collector, headers=[("x-tracen-key", key)]))
+        assert not any(stream.shown(tracen.http, key).values())
+    less = tmp_path / "less.json"
+    patience = {"max_elapsed_time": "2s", "max_interval": "1s"}
+    less.write_text(
+        json.dumps({"exporters": {"otlp_http": {"retry_on_failure": patience}}}), encoding="utf-8"
+    )
+    with with_own_keys(tracen.http, folder, less) as collector:
+        assert_shown(stream, tracen.http, key)
+        dropped = collector.errors(DROPPED)["otlp_http"]
+    assert sum("no more retries left" in told for told in dropped) == 2
+
+
+def test_the_flag_for_less_patience_is_one() -> None:
+    """As the file names it, and the Collector takes it."""
+    assert LESS_PATIENCE in OWN_KEYS.read_text(encoding="utf-8")
+    files = ("--config", CONFIGURATIONS / "collector.yaml", "--config", OWN_KEYS)
+    subprocess.run([require_collector(), "validate", *files, LESS_PATIENCE], check=True, timeout=60)
