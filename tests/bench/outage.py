@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.__main__ import cpu_s
+from tests.bench.footprint import MB, most_on_disk, now, queue_mb, watched
 from tests.bench.load import EXPORT, Load, llm_attributes
 from tests.bench.scale import Stamped
 from tests.interop.collector import DROPPED, ConfiguredCollector, configured_collector, require_collector
@@ -44,7 +45,6 @@ SMALL_REQUESTS = 5_000
 FULL = "queue is full"
 REST_S = 10.0
 PATIENCE_S = 900.0
-MB = 1_000_000
 
 Row = tuple[str, str]
 
@@ -62,51 +62,6 @@ def conversations(spans: int, traces: int, text_bytes: int = TEXT_BYTES) -> Load
                 told.string_value = value
     load.bodies[0] = request.SerializeToString()
     return load
-
-
-@dataclass(slots=True)
-class Memory:
-    """What a process has in memory, in MB: the most of it that was seen. `mapped` are pages of the queue's file."""
-
-    own: float = 0
-    mapped: float = 0
-
-    def look(self, pid: int) -> None:
-        """Look once; a process that has gone has none."""
-        with contextlib.suppress(OSError, IndexError):
-            status = Path(f"/proc/{pid}/status").read_text()
-            own, mapped = (
-                int(status.split(name)[1].split()[0]) * 1024 / MB for name in ("RssAnon:", "RssFile:")
-            )
-            self.own, self.mapped = max(self.own, own), max(self.mapped, mapped)
-
-    def __str__(self) -> str:
-        return f"{self.own:,.0f} MB, and {self.mapped:,.0f} MB of mapped files"
-
-
-def now(pid: int) -> Memory:
-    """What it has at this moment."""
-    memory = Memory()
-    memory.look(pid)
-    return memory
-
-
-@contextlib.contextmanager
-def watched(pid: int) -> Iterator[Memory]:
-    """The peak over a block."""
-    memory, stop = Memory(), threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.05):
-            memory.look(pid)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield memory
-    finally:
-        stop.set()
-        thread.join()
 
 
 @dataclass(slots=True)
@@ -156,15 +111,6 @@ class Senders:
         return sum(count for told, count in self.refused.items() if FULL in told) >= 4 * CONNECTIONS
 
 
-def queue_mb(folder: Path) -> float:
-    """What the files of the queue take on the disk, those of a compaction included."""
-    sizes = []
-    for path in (folder / "queue").glob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            sizes.append(path.stat().st_blocks * 512)
-    return sum(sizes) / MB
-
-
 @dataclass(slots=True)
 class Outage:
     """A Tracen that is away, and the Collector in front of it, which is started as often as it is killed."""
@@ -187,7 +133,12 @@ class Outage:
         self.tracen = start_tracen(self.folder / "t.db", *self.ports, key=self.tracen.key)
 
     def collector(self) -> contextlib.AbstractContextManager[ConfiguredCollector]:
-        environment = {"TRACEN_ENDPOINT": self.tracen.http, "TRACEN_KEY": self.tracen.key}
+        """As the configuration's first lines start it."""
+        environment = {
+            "TRACEN_ENDPOINT": self.tracen.http,
+            "TRACEN_KEY": self.tracen.key,
+            "GOMEMLIMIT": "1GiB",
+        }
         return configured_collector("collector.yaml", self.folder / "collector", environment)
 
     def fill(self, senders: Senders, size: int) -> None:
@@ -299,24 +250,6 @@ def kill_at(collector: ConfiguredCollector, senders: Senders, taken: int) -> Non
     collector.process.kill()
 
 
-@contextlib.contextmanager
-def most_on_disk(folder: Path) -> Iterator[list[float]]:
-    """The largest size of the queue's files over a block, in MB."""
-    most, stop = [0.0], threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.05):
-            most[0] = max(most[0], queue_mb(folder))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield most
-    finally:
-        stop.set()
-        thread.join()
-
-
 def spans_by_trace(load: Load) -> list[tuple[bytes, list[bytes]]]:
     """The ids in a body without the four bytes that are each request's own."""
     found: dict[bytes, list[bytes]] = {trace: [] for trace in load.trace_ids}
@@ -408,7 +341,9 @@ def main() -> None:
                     table.add_row(*row)
             table.add_section()
     out = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140)
-    out.print(f"make bench-collector · {os.cpu_count()} cores, {CONNECTIONS} connections over gRPC, fsync")
+    out.print(
+        f"make bench-collector · {os.cpu_count()} cores, {CONNECTIONS} connections over gRPC, fsync, GOMEMLIMIT=1GiB"
+    )
     out.print(table)
 
 
