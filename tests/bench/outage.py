@@ -282,9 +282,12 @@ def whole_outage(folder: Path) -> list[Row]:
     load = conversations(SPANS, TRACES)
     senders, outage = Senders(Stamped(load).body), Outage(folder)
     outage.fill(senders, len(load.bodies[0]))
-    outage.restart_and_drain(senders)
-    outage.compare(senders, load)
-    outage.away()
+    try:
+        outage.restart_and_drain(senders)
+        outage.compare(senders, load)
+    finally:
+        if outage.tracen.process.poll() is None:
+            outage.away()
     return outage.rows
 
 
