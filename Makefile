@@ -10,7 +10,7 @@ ROUNDS ?= 2000
 STAMP := $(VENV)/.ready
 EXAMPLES_STAMP := $(VENV)/.examples-ready
 
-.PHONY: help setup run test lint format docs shots bench bench-page bench-exporter bench-scale bench-peers collector stripe-mock setups fuzz fuzz-api torture lock browser shells clean
+.PHONY: help setup run test lint format docs shots bench bench-page bench-exporter bench-scale bench-peers bench-collector collector stripe-mock setups fuzz fuzz-api torture lock browser shells clean
 
 help:
 	@echo "make run     start Tracen, run an example agent, print the URLs of its pages"
@@ -25,6 +25,7 @@ help:
 	@echo "make shots   pictures of every kind of page, into shots/"
 	@echo "make bench-scale  ingest with ten million spans in the store (minutes, gigabytes)"
 	@echo "make bench-peers  the same load on Phoenix and MLflow (a gigabyte to install)"
+	@echo "make bench-collector  a Collector through an outage, its queue full (minutes, gigabytes)"
 	@echo "make setups  run the reference's set-ups with today's releases of their frameworks (minutes, a gigabyte)"
 	@echo "make fuzz    fuzz decoding, meaning and page, guided by coverage (SECONDS=60)"
 	@echo "make fuzz-api  send what /openapi.json allows and does not, hold every answer against it (SECONDS=60)"
@@ -79,6 +80,9 @@ bench-scale: setup
 bench-peers: setup
 	@sh .ci/peers.sh $(PYTHON) .venv-peers
 	@$(BIN)/python -m tests.bench.peers .venv-peers/bin
+
+bench-collector: setup collector
+	@$(BIN)/python -m tests.bench.outage
 
 bench-page: setup browser
 	@$(BIN)/python -m tests.bench.page

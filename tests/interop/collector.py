@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ TELEMETRY = {
 }
 
 Exporters = Mapping[str, Mapping[str, Any]]
+Headers = Sequence[tuple[str, str]]
 
 
 def require_collector() -> str:
@@ -55,9 +56,10 @@ class Collector:
     log: Path
     channel: grpc.Channel
 
-    def send(self, body: bytes) -> None:
+    def send(self, body: bytes, headers: Headers = ()) -> None:
         """Hand over an ExportTraceServiceRequest; the Collector answers once it is in the exporters' queues."""
-        self.channel.unary_unary(EXPORT)(body, timeout=READY_TIMEOUT_S, wait_for_ready=True)
+        call = self.channel.unary_unary(EXPORT)
+        call(body, timeout=READY_TIMEOUT_S, wait_for_ready=True, metadata=headers)
 
     def errors(self, message: str) -> dict[str, list[str]]:
         """What the log says under `message`, by exporter."""
@@ -77,11 +79,11 @@ class ConfiguredCollector(Collector):
     grpc: str
     http: str
 
-    def send_over_http(self, body: bytes, signal: str = "traces") -> None:
+    def send_over_http(self, body: bytes, signal: str = "traces", headers: Headers = ()) -> None:
         """Hand over a request body of OTLP/HTTP in protobuf; it is in the exporters' queues then."""
-        url, headers = f"{self.http}/v1/{signal}", {"content-type": "application/x-protobuf"}
+        url, told = f"{self.http}/v1/{signal}", [("content-type", "application/x-protobuf"), *headers]
         with httpx2.Client(trust_env=False, timeout=READY_TIMEOUT_S) as client:
-            client.post(url, content=body, headers=headers).raise_for_status()
+            client.post(url, content=body, headers=told).raise_for_status()
 
 
 @contextlib.contextmanager
@@ -98,11 +100,11 @@ def running_collector(exporters: Exporters) -> Iterator[Collector]:
 
 @contextlib.contextmanager
 def configured_collector(
-    name: str, folder: Path, environment: Mapping[str, str]
+    name: str, folder: Path, environment: Mapping[str, str], *beside: Path
 ) -> Iterator[ConfiguredCollector]:
     """A Collector for the length of a block, with the file `name` of examples/collector and what it keeps in `folder`.
 
-    With the same folder another one takes up what is queued there.
+    With the same folder another one takes up what is queued there. `beside` are files that change some of it.
     """
     grpc_port, http_port, health_port = lasting_ports(3)
     told = {
@@ -114,7 +116,7 @@ def configured_collector(
     folder.mkdir(exist_ok=True)
     quiet, log = folder / "telemetry.json", folder / "log"
     quiet.write_text(json.dumps({"service": {"telemetry": TELEMETRY}}), encoding="utf-8")
-    configs = (CONFIGURATIONS / name, quiet)
+    configs = (CONFIGURATIONS / name, *beside, quiet)
     with (
         _running(log, {**os.environ, **told, **environment}, *configs) as process,
         grpc.insecure_channel(told["COLLECTOR_GRPC"]) as channel,

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
 
 import httpx2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -31,12 +32,14 @@ class Stream:
         ids = traces or [os.urandom(16).hex() for _ in range(TRACES)]
         self.spans_by_trace: dict[str, list[str]] = {trace: [] for trace in ids}
         self._turns = itertools.cycle(self.spans_by_trace)
+        self._last: list[str] = []
 
     def send_one(self, send: Callable[[bytes], None]) -> None:
         """Send the next request: one new span of each trace whose turn it is."""
         request = ExportTraceServiceRequest()
         scope_spans = request.resource_spans.add().scope_spans.add()
-        for trace in itertools.islice(self._turns, TRACES_PER_REQUEST):
+        self._last = list(itertools.islice(self._turns, TRACES_PER_REQUEST))
+        for trace in self._last:
             spans = self.spans_by_trace[trace]
             span_id = os.urandom(8).hex()
             span = scope_spans.spans.add(trace_id=bytes.fromhex(trace), span_id=bytes.fromhex(span_id))
@@ -45,6 +48,16 @@ class Stream:
             span.end_time_unix_nano = span.start_time_unix_nano + 900_000
             spans.append(span_id)
         send(request.SerializeToString())
+
+    def forget_last(self) -> None:
+        """Expect nothing of the last request: it was refused."""
+        for trace in self._last:
+            self.spans_by_trace[trace].pop()
+
+    def send_for_ever(self, send: Callable[[bytes], None]) -> NoReturn:
+        """Send until a request is refused."""
+        while True:
+            self.send_one(send)
 
     def send_all(self, send: Callable[[bytes], None]) -> None:
         """Send until every trace had two turns."""
