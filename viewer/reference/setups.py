@@ -99,9 +99,9 @@ OPENAI = Snippet(
     "OpenAI’s library",
     "Before the first client",
     "After npm install @arizeai/openinference-instrumentation-openai, beside an SDK, such as Node’s above: for version "
-    "7 and modules, which Node’s leaves out. Calls within a request that Node’s sees, or a span of yours, share a page; "
-    "others have one each. What is said is recorded unless OPENINFERENCE_HIDE_INPUTS or OPENINFERENCE_HIDE_OUTPUTS is "
-    "true. Of a call that fails only the request is told; of a stream no tokens.",
+    "7 and modules, which Node’s leaves out. Calls within a request that Node’s sees, or a span of yours, share a "
+    "page; others have one each. What is said is recorded unless OPENINFERENCE_HIDE_INPUTS or "
+    "OPENINFERENCE_HIDE_OUTPUTS is true. Of a call that fails only the request is told; of a stream no tokens.",
     _fixed("""\
 import {
   OpenAIInstrumentation,
