@@ -20,7 +20,7 @@ import httpx2
 import pytest
 from click.testing import CliRunner
 
-from bridge.commands.push import push
+from bridge.cli import tracen as command_line
 from tests.bridge.forwarding.forwarder import (
     QUICK,
     TIMEOUT_S,
@@ -144,6 +144,7 @@ def test_forwarding_tells_the_truth_at_each_stage(tmp_path: Path, endpoint: OwnE
         wait_until(lambda: endpoint.pages() == {otel_id_of(spans): names_of(spans)}, "the late span is there")
         forwarder.terminate()
         arguments = [
+            "push",
             otel_id_of(spans),
             "--to",
             endpoint.url,
@@ -152,7 +153,7 @@ def test_forwarding_tells_the_truth_at_each_stage(tmp_path: Path, endpoint: OwnE
             "--db",
             str(forwarder.db),
         ]
-        pushed = CliRunner().invoke(push, arguments)
+        pushed = CliRunner().invoke(command_line, arguments)
         assert pushed.exit_code == 0, pushed.output
         assert endpoint.pages() == {otel_id_of(spans): names_of(spans)}, "pushed, it has the page that it had"
         told = forwarder.status()
